@@ -1,0 +1,1 @@
+"""CUDA on the CPU: the real .cu text, compiled by g++."""

@@ -1,0 +1,1 @@
+"""Language models: generation, fine-tuning, pretraining (later)."""

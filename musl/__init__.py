@@ -1,0 +1,1 @@
+"""MuSL: translate sequential C into CUDA, and show function by function that the result computes the same."""

@@ -1,0 +1,44 @@
+"""`Verdict`: the judgement of one pair."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+
+class VerdictStatus(StrEnum):
+    """The judgement of one pair of functions. `INFRASTRUCTURE` is counted apart and is never the candidate's fault."""
+
+    EQUIVALENT = "equivalent"
+    DIFFERENT = "different"
+    RACY = "racy"
+    OUT_OF_BOUNDS = "out_of_bounds"
+    CANDIDATE_FAILED = "candidate_failed"
+    NO_VALID_TEST = "no_valid_test"
+    INFRASTRUCTURE = "infrastructure"
+
+
+@dataclass(frozen=True)
+class Counterexample:
+    """The first difference: on which test, in which value (`return` or a parameter), at which flat index."""
+
+    test_id: str
+    where: str
+    index: int | None
+    expected: str
+    got: str
+    inputs: dict[str, str]  # parameter name -> short readable form
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`tests_run` counts the tests on which the candidate's parallel path ran (at least one kernel was launched)."""
+
+    status: VerdictStatus
+    tests_run: int
+    tests_passed: int
+    schedules: tuple[str, ...]
+    reason: str = ""
+    counterexample: Counterexample | None = None
+    seconds: float = 0.0

@@ -1,0 +1,1 @@
+"""Unit tests: the Tester protocol and its implementations."""

@@ -1,0 +1,1 @@
+"""C <-> CUDA: the Translator protocol and its implementations."""

@@ -1,0 +1,1 @@
+"""The analytic Translator: dependence analysis instead of weights."""
