@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-
 class VerdictStatus(StrEnum):
     """The judgement of one pair of functions. `INFRASTRUCTURE` is counted apart and is never the candidate's fault."""
 

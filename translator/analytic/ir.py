@@ -209,9 +209,7 @@ class InitList(Node):
     type: Type
 
 
-Expr: TypeAlias = (
-    Const | Var | Unary | Binary | Conditional | Cast | Call | Index | Member | AddressOf | InitList
-)
+Expr: TypeAlias = Const | Var | Unary | Binary | Conditional | Cast | Call | Index | Member | AddressOf | InitList
 
 # ---------------------------------------------------------------- statements
 
@@ -312,9 +310,7 @@ class Loop(Node):
     descending: bool = False
 
 
-Stmt: TypeAlias = (
-    Declare | Assign | Evaluate | Block | If | For | While | Switch | Break | Continue | Return | Loop
-)
+Stmt: TypeAlias = Declare | Assign | Evaluate | Block | If | For | While | Switch | Break | Continue | Return | Loop
 
 # ---------------------------------------------------------------- programs
 
