@@ -1,0 +1,135 @@
+/* The driver: main() of every executable under test, and what the other object files of that executable give it.
+ *
+ * An executable is linked from
+ *   1. the user's translation unit with a call stub appended (compile/driver/stub.py): it defines musl_call();
+ *   2. driver.o (driver.cpp), which defines main();
+ *   3. optionally a runtime that defines the weak hooks below (the CUDA emulator; the trace runtime).
+ *
+ * Protocol. The tests come in on descriptor 3, the results go out on descriptor 4 (compile/runner.py is the other end). The
+ * parent forks one child for each test. The child closes both descriptors, gives every array its own malloc of exactly its
+ * size, makes the call and copies the results to a shared mapping; only the parent, which never runs code under test, writes
+ * to descriptor 4. Nothing that the function prints, closes or exits with can be taken for a result.
+ *
+ * Both streams are little-endian, without padding, in the order of the structs below.
+ *
+ *   tests   = musl_header  musl_parameter[parameter_count]  test[test_count]
+ *   test    = argument[parameter_count]
+ *   argument= uint64 count  bytes[count * element_size]        count == MUSL_NULL: null pointer, no bytes.
+ *             (scalars, structs by value and references: count == 1)
+ *   results = result[test_count], in order; fewer where the driver itself was killed
+ *   result  = musl_result  stderr bytes[stderr_size]  payload (only where status == MUSL_OK)
+ *   payload = returned bytes[return_size]
+ *             for each parameter that is an array (not null) or a reference: bytes[count * element_size], as left by the call
+ *             if flags & MUSL_TRACE: musl_touched[parameter_count]
+ */
+#ifndef MUSL_DRIVER_H
+#define MUSL_DRIVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define MUSL_MAGIC 0x314c53554d554d55ull /* "UMUMSUL1" */
+#define MUSL_NULL UINT64_MAX
+
+/* musl_header.flags */
+enum {
+    MUSL_TRACE = 1,      /* arrays live in the trace runtime's slab, musl_touched is part of the payload */
+    MUSL_NO_SECCOMP = 2, /* the call needs more system calls (a GPU driver) */
+    MUSL_PERTURB = 4     /* malloc fills new memory with the poison byte (plain builds; ASan does it by an option) */
+};
+
+/* musl_parameter.kind */
+enum { MUSL_SCALAR = 0, MUSL_ARRAY = 1, MUSL_REFERENCE = 2 };
+
+/* musl_result.status */
+enum {
+    MUSL_OK = 0,
+    MUSL_SIGNAL = 1,  /* code: the signal that ended the child */
+    MUSL_EXIT = 2,    /* code: the exit status; the call did not return */
+    MUSL_TIMEOUT = 3, /* the test's wall time was used up */
+    MUSL_MEMORY = 4,  /* the test's memory was used up */
+    MUSL_HOOK = 5,    /* musl_hook_end() found an error; its message is in the captured stderr */
+    MUSL_FORBIDDEN = 6, /* code: number of the system call that the filter refused */
+    MUSL_MACHINE = 7  /* fork or mmap of the driver itself failed; code: errno */
+};
+
+struct musl_header {
+    uint64_t magic;
+    uint32_t test_count;
+    uint32_t parameter_count;
+    uint32_t return_size; /* bytes of the returned value, 0 for void */
+    uint32_t flags;
+    uint64_t wall_ns;      /* for each test */
+    uint64_t total_ns;     /* for all tests; those not begun by then are MUSL_TIMEOUT with code 1 */
+    uint64_t memory_bytes; /* for each test, beyond what the driver holds itself; 0 for no limit */
+    uint64_t seed;
+    uint32_t stderr_bytes; /* of a child's stderr, this much is kept */
+    uint32_t poison;       /* a byte */
+    char schedule[32];     /* NUL-terminated: "forward", "reverse", "shuffle", ... */
+};
+
+struct musl_parameter {
+    uint32_t kind;
+    uint32_t element_size;
+};
+
+struct musl_result {
+    uint32_t status;
+    int32_t code;
+    uint64_t wall_ns; /* of the call alone where it returned, else of the child */
+    uint64_t launches;
+    uint32_t stderr_size;
+    uint32_t reserved;
+};
+
+/* Elements [low, high) of an array argument that the call loaded or stored; low == high == 0: none. */
+struct musl_touched {
+    int64_t low;
+    int64_t high;
+    uint32_t read;
+    uint32_t written;
+};
+
+/* ---- defined by the stub in the user's translation unit ------------------------------------------------------------
+ * arguments[i] is the array itself (or NULL) for an array parameter, and the address of the value for a scalar, a struct by
+ * value or a reference. *returned receives the returned value. */
+void musl_call(void **arguments, void *returned);
+
+/* ---- weak hooks, run in the child around the call ---------------------------------------------------------------- */
+
+/* One array argument (reference parameters too: a block of one element) as the function under test will see it. */
+struct musl_array {
+    void *data; /* never NULL: null pointers are not listed */
+    uint64_t bytes;
+    uint32_t element_size;
+    uint32_t parameter; /* index of the parameter */
+};
+
+struct musl_call_info {
+    const char *schedule;
+    uint64_t seed;
+    uint32_t test; /* index of the test */
+    uint32_t array_count;
+    const struct musl_array *arrays;
+    uint32_t poison; /* a byte */
+};
+
+/* Called after the arguments are made and before musl_call(). */
+void musl_hook_begin(const struct musl_call_info *info) __attribute__((weak));
+
+/* Called after musl_call() returned; the arrays must be readable from then on. Sets *launches. Returns 0, or non-zero where the
+ * call was in error though it returned (a sticky CUDA error): then it has written its reason to stderr. */
+int musl_hook_end(uint64_t *launches) __attribute__((weak));
+
+/* Trace runtime only: an array whose first `bytes` bytes are `values`, which repeats beyond; and what was touched of it. */
+void *musl_trace_array(uint32_t parameter, const void *values, uint64_t bytes, uint32_t element_size) __attribute__((weak));
+void musl_trace_touched(uint32_t parameter, struct musl_touched *touched) __attribute__((weak));
+
+#ifdef __cplusplus
+}
+#endif
+#endif
