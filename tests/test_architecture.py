@@ -1,0 +1,39 @@
+"""The house rules that a machine can check: import direction, and a command line that starts light."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+HEAVY = ("torch", "transformers", "ray", "pycuda", "numpy", "islpy", "tree_sitter", "pydantic")
+
+
+def test_rooms_import_in_one_direction(repository: Path) -> None:
+    linter = Path(sys.executable).with_name("lint-imports")
+    if not linter.exists():
+        pytest.skip("import-linter is not installed")
+    run = subprocess.run([linter, "--no-cache"], cwd=repository, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout
+
+
+def test_importing_the_command_line_imports_nothing_heavy() -> None:
+    code = f"import sys, musl.cli; print([m for m in {HEAVY} if m in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("command", [["translate"], ["musl", "translate"]])
+def test_help_needs_nothing_heavy(command: list[str]) -> None:
+    code = (
+        "import sys, musl.cli\n"
+        f"sys.argv = {[*command, '--help']}\n"
+        "try:\n    musl.cli.translate_main() if sys.argv[0] == 'translate' else musl.cli.main()\n"
+        "except SystemExit as exit:\n    assert not exit.code, exit.code\n"
+        f"print([m for m in {HEAVY} if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "[]"
+    assert "--tests" in run.stdout
