@@ -1,0 +1,122 @@
+"""`TranslationReport`: the JSON report of `translate`, one object a file. Field names are part of the interface."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+FunctionStatus = Literal["verified", "unverified", "not_translated", "failed"]
+
+
+class Record(BaseModel):
+    """Base: immutable, and a misspelt field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ParallelRecord(Record):
+    """A loop that became parallel: its line in the source, its iterators, its kernel, and its form (`grid`, ...)."""
+
+    line: int
+    iterators: list[str]
+    kernel: str
+    form: str
+
+
+class RemarkRecord(Record):
+    """A reason with its stable code and place: a loop that stayed sequential, or a function that was refused."""
+
+    code: str
+    message: str
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.code} {self.file}:{self.line}:{self.column}: {self.message}"
+
+
+class TestsRecord(Record):
+    """Tests on which the parallel path ran, those that passed, and inputs dropped because the C side rejects them."""
+
+    run: int = 0
+    passed: int = 0
+    dropped: int = 0
+
+
+class CoverageRecord(Record):
+    """Percent of the function's lines and branches that the tests execute; null where there is no branch."""
+
+    line: float
+    branch: float | None
+
+
+class CounterexampleRecord(Record):
+    """The first difference: the test, the value (`return` or a parameter), the flat index, and the inputs in short."""
+
+    test: str
+    where: str
+    index: int | None
+    expected: str
+    got: str
+    inputs: dict[str, str]
+
+
+class FunctionRecord(Record):
+    """One function. `code` and `reason` say why it is not `verified`; both are empty where it is."""
+
+    name: str
+    line: int
+    status: FunctionStatus
+    code: str = ""
+    reason: str = ""
+    parallel: list[ParallelRecord] = []
+    remarks: list[RemarkRecord] = []
+    tests: TestsRecord = TestsRecord()
+    coverage: CoverageRecord | None = None
+    schedules: list[str] = []
+    counterexample: CounterexampleRecord | None = None
+    seconds: float = 0.0
+
+
+class ProgramRecord(Record):
+    """The whole program, for a file with `main`: runs of both versions and how many printed and returned the same."""
+
+    runs: int
+    passed: int
+    reason: str = ""
+
+
+class TranslationReport(Record):
+    """What became of one file. `output` is the file written, null where none was."""
+
+    file: str
+    translator: str
+    tester: str
+    device: str
+    seconds: float
+    functions: list[FunctionRecord]
+    output: str | None
+    backup: str | None = None
+    program: ProgramRecord | None = None
+    warnings: list[str] = []
+    notes: list[str] = []
+
+    @property
+    def ok(self) -> bool:
+        """Whether every selected function was translated and verified."""
+        return bool(self.functions) and all(function.status == "verified" for function in self.functions)
+
+    @property
+    def exit_code(self) -> int:
+        """0 when `ok`; 1 when MuSL itself failed on a function; else 3."""
+        if any(function.code == INTERNAL_ERROR for function in self.functions):
+            return 1
+        return 0 if self.ok else 3
+
+
+INTERNAL_ERROR = "MUSL900"  # MuSL failed on this function: a bug to report
+TOOK_TOO_LONG = "MUSL901"  # the function's --timeout was reached
+NOT_VERIFIED = "MUSL902"  # translated, but nothing could show that it is right
+WRONG_RESULT = "MUSL903"  # the translation computed something else, raced, crashed, or did not compile
