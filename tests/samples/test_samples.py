@@ -1,4 +1,4 @@
-"""Every sample ends as `data/samples/expected.yaml` says: translated, run against its source, and verified; or refused."""
+"""Every sample ends as `data/samples/expected.yaml` says: translated and verified against its source, or refused."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def differences(expected: ExpectedFunction, found: FunctionRecord | None) -> lis
         right = found.code.startswith(expected.code or "MUSL")
         return [] if right else [f"{expected.name}: refused with {said}, expected {expected.code}"]
     wrong = [
-        f"{expected.name}: line {loop.line} over {loop.over} is not {loop.forms or 'parallel'}; parallel: {found.parallel}"
+        f"{expected.name}: no {loop.forms or 'parallel'} loop over {loop.over} at line {loop.line} in {found.parallel}"
         for loop in expected.parallel
         if not any(satisfies(record, loop) for record in found.parallel)
     ]
