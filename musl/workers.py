@@ -76,7 +76,8 @@ class WorkerPool:
     def messages(self, tick: float = 0.1) -> Iterator[tuple[str, object]]:
         """(key, message) as they come, until every task has ended.
 
-        ("", None) comes at least every `tick` seconds, for a clock. Tasks may be submitted while iterating. Leaving the iteration early kills what runs.
+        ("", None) comes at least every `tick` seconds, for a clock. Tasks may be submitted while iterating. Leaving the
+        iteration early kills what runs.
         """
         try:
             while self._waiting or self._running:

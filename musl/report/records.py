@@ -80,6 +80,14 @@ class FunctionRecord(Record):
     seconds: float = 0.0
 
 
+class HelperRecord(Record):
+    """A function with nothing of its own to make parallel that runs on the device inside verified functions."""
+
+    name: str
+    line: int
+    inside: list[str]
+
+
 class ProgramRecord(Record):
     """The whole program, for a file with `main`: runs of both versions and how many printed and returned the same."""
 
@@ -89,7 +97,10 @@ class ProgramRecord(Record):
 
 
 class TranslationReport(Record):
-    """What became of one file. `output` is the file written, null where none was."""
+    """What became of one file. `output` is the file written, null where none was.
+
+    `notes` are what is to be said of the file as a whole, `warnings` are nvcc's.
+    """
 
     file: str
     translator: str
@@ -99,6 +110,7 @@ class TranslationReport(Record):
     functions: list[FunctionRecord]
     output: str | None
     backup: str | None = None
+    helpers: list[HelperRecord] = []
     program: ProgramRecord | None = None
     warnings: list[str] = []
     notes: list[str] = []

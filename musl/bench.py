@@ -1,0 +1,115 @@
+"""`Bench`: what the workers of one file share, and the tasks that they carry out on it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Literal
+
+from compile.nvcc import compile_nvcc
+from compile.outcome import Outcome
+from compile.sandbox import Sandbox
+from data.function import Function
+from data.source_file import SourceFile
+from musl.co_verify import co_verify
+from musl.verdict import VerdictStatus
+from musl.work import Checked
+from musl.workers import Stage
+from tester.protocol import Tester
+from translator.analytic.adapt_cxx import to_cxx
+from translator.protocol import Translation, TranslationOptions, Translator
+
+MakeTester = Callable[[SourceFile, Sandbox], Tester]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """One file on its way to CUDA. `source` is as it can be compiled, `output` where the CUDA text will stand.
+
+    `sandbox` is None where the machine has none: then nothing runs, and nothing is verified.
+    """
+
+    source: SourceFile
+    output: Path
+    translator: Translator
+    make_tester: MakeTester
+    options: TranslationOptions
+    device: Literal["emulator", "gpu"]
+    tests: int
+    seed: int
+    arch: str | None
+    scratch: Path
+    sandbox: Sandbox | None
+
+    def cuda_text(self, chosen: Mapping[str, Translation], source: SourceFile | None = None) -> str:
+        """The output file: the functions named in `chosen` are replaced, everything else stands as it was."""
+        replacements = {name: replacement_text(translation) for name, translation in chosen.items()}
+        preludes = dict.fromkeys(translation.prelude for translation in chosen.values() if translation.prelude)
+        header = "\n".join([self._header(list(chosen)), *preludes])
+        return to_cxx(source or self.source, replacements, header, self.output)
+
+    def _header(self, names: Sequence[str]) -> str:
+        made_by = f"MuSL {version('musl-cuda')} ({self.translator.name} translator)"
+        return (
+            f"// CUDA version of {self.source.path.name}, written by {made_by}.\n"
+            f"// Translated: {', '.join(names)}. Everything else stands as it was.\n"
+        )
+
+    def own_sandbox(self, name: str) -> Sandbox:
+        """A sandbox over a new folder in the scratch folder."""
+        assert self.sandbox is not None
+        return self.sandbox.within(Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.scratch)))
+
+
+def replacement_text(translation: Translation) -> str:
+    """The text that stands in for the function: kernels, the sequential version, the host wrapper."""
+    parts = (translation.kernels, translation.sequential, translation.host_wrapper)
+    return "\n\n".join(part.strip("\n") for part in parts if part.strip())
+
+
+def translate_each(bench: Bench, functions: Sequence[Function]) -> Iterator[object]:
+    """Task: (name, translations or refusal) of each function, one by one."""
+    for function in functions:
+        yield Stage(function.name)
+        yield function.name, bench.translator.translate(bench.source, [function], bench.options)[function.name]
+
+
+def check_translations(bench: Bench, function: Function, translations: Sequence[Translation]) -> Iterator[object]:
+    """Task: `Checked` of the first translation that is equivalent, else of the best sample."""
+    sandbox = bench.own_sandbox(function.name)
+    yield Stage("making tests")
+    suite = bench.make_tester(bench.source, sandbox).make_tests(function, bench.tests, bench.seed)
+    first: Checked | None = None
+    for translation in translations:
+        yield Stage(f"running {len(suite.tests)} tests")
+        verdict = co_verify(
+            bench.source,
+            function,
+            bench.cuda_text({function.name: translation}),
+            suite,
+            sandbox=sandbox,
+            scratch=sandbox.scratch,
+            device=bench.device,
+            seed=bench.seed,
+        )
+        checked = Checked(translation, verdict, suite.coverage, suite.dropped)
+        first = first or checked
+        if verdict.status is VerdictStatus.EQUIVALENT:
+            yield checked
+            return
+    yield first
+
+
+def compile_chosen(bench: Bench, chosen: Mapping[str, Translation]) -> Iterator[object]:
+    """Task: the whole file's text with the chosen translations, and the `Outcome` of nvcc on it."""
+    text = bench.cuda_text(chosen)
+    yield text, nvcc_outcome(bench, text)
+
+
+def nvcc_outcome(bench: Bench, text: str) -> Outcome:
+    """What nvcc says of a CUDA text."""
+    sandbox = bench.own_sandbox("nvcc")
+    return compile_nvcc(text, sandbox.scratch, sandbox, arch=bench.arch)

@@ -1,0 +1,149 @@
+"""The commands `translate` (also `musl translate`) and `musl doctor`: thin layers over functions of the same words.
+
+Nothing heavy is imported before a command runs, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+def translate(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="C or C++ files to translate.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="OUT.cu", help="Output file. Default: FILE with suffix .cu."),
+    ] = None,
+    function: Annotated[
+        list[str] | None, typer.Option("--function", metavar="NAME", help="Only this function. May be repeated.")
+    ] = None,
+    translator: Annotated[str, typer.Option(metavar="analytic|MODEL", help="What writes the CUDA.")] = "analytic",
+    tester: Annotated[str, typer.Option(metavar="fuzz|MODEL", help="What writes the tests.")] = "fuzz",
+    device: Annotated[str, typer.Option(metavar="auto|emulator|gpu", help="Where the CUDA side runs.")] = "auto",
+    tests: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Tests for each function, more while coverage grows.")
+    ] = 20,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of tests and schedules.")] = 0,
+    include_dirs: Annotated[list[Path] | None, typer.Option("-I", metavar="DIR", help="Folder of headers.")] = None,
+    defines: Annotated[list[str] | None, typer.Option("-D", metavar="NAME[=VALUE]", help="Macro definition.")] = None,
+    build: Annotated[
+        Path | None, typer.Option("-p", metavar="BUILD", help="Take flags from BUILD/compile_commands.json.")
+    ] = None,
+    extent: Annotated[
+        list[str] | None, typer.Option("--extent", metavar="A=N*M", help="Elements of pointer parameter A.")
+    ] = None,
+    strict_fp: Annotated[bool, typer.Option("--strict-fp", help="Never reorder floating-point sums.")] = False,
+    run_args: Annotated[
+        list[str] | None,
+        typer.Option("--run-args", metavar="'ARGS'", help="Run the whole program with these arguments."),
+    ] = None,
+    out_root: Annotated[
+        Path | None, typer.Option("--out-root", metavar="DIR", help="Write outputs under DIR, paths mirrored.")
+    ] = None,
+    in_place: Annotated[bool, typer.Option("--in-place", help="Replace FILE; it is kept as FILE.orig.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Do and report everything, write no output.")] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE.json", help="Write the JSON report there as well.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the JSON report instead of text.")] = False,
+    arch: Annotated[str | None, typer.Option(metavar="sm_NN", help="Architecture that nvcc compiles for.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Functions at a time. Default: all cores.")
+    ] = None,
+    timeout: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Time for one function.")] = 120.0,
+    unsafe_no_sandbox: Annotated[
+        bool, typer.Option("--unsafe-no-sandbox", help="Run the code under test without isolation.")
+    ] = False,
+) -> None:
+    """Translate C files into CUDA, and verify every function by running both versions on the same inputs.
+
+    Exit status: 0 every selected function was translated and verified; 3 some were not (each is listed with its
+    reason); 2 wrong usage or unreadable input; 1 MuSL itself failed.
+    """
+    from musl.translate import translate_file
+    from musl.translate_command import run_translate
+
+    work = functools.partial(
+        translate_file,
+        output=output,
+        functions=function or (),
+        translator=translator,
+        tester=tester,
+        device=device,
+        tests=tests,
+        seed=seed,
+        include_dirs=include_dirs or (),
+        defines=defines or (),
+        build=build,
+        extents=extent or (),
+        strict_fp=strict_fp,
+        run_args=run_args or (),
+        out_root=out_root,
+        in_place=in_place,
+        dry_run=dry_run,
+        arch=arch,
+        jobs=jobs,
+        timeout=timeout,
+        unsafe_no_sandbox=unsafe_no_sandbox,
+    )
+    one_output_each = output is None or len(files) == 1
+    if not one_output_each:
+        raise typer.BadParameter("-o names one file; use --out-root DIR for several")
+    raise typer.Exit(run_translate(files, work, json=json, report=report))
+
+
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Show what this machine has (compilers, nvcc, GPU, sandbox, packages) and how to install what is missing.
+
+    Exit status: 0 if `translate` can work here, else 3.
+    """
+    from musl.doctor import run_doctor
+
+    raise typer.Exit(run_doctor(json=json))
+
+
+def main() -> None:
+    """The command `musl`."""
+    app = _new_app()
+    app.command(no_args_is_help=True)(translate)
+    app.command()(doctor)
+    app.callback()(_musl)
+    _run(app)
+
+
+def translate_main() -> None:
+    """The command `translate`, the same as `musl translate`."""
+    app = _new_app()
+    app.command(no_args_is_help=True)(translate)
+    _run(app)
+
+
+def _musl() -> None:
+    """Turns sequential C into CUDA and shows, function by function, that the result computes the same."""
+
+
+def _new_app() -> typer.Typer:
+    # Plain help: rich's takes three times as long to start.
+    return typer.Typer(
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        add_completion=False,
+        no_args_is_help=True,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def _run(app: typer.Typer) -> None:
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)

@@ -1,0 +1,107 @@
+"""Drives the functions of one file through analysis, tests and verification, in worker processes."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from compile.outcome import Outcome
+from compile.toolchain import find_nvcc
+from musl.bench import Bench, check_translations, compile_chosen, translate_each
+from musl.work import Checked, FunctionWork
+from musl.workers import Died, Done, Stage, WorkerPool
+from translator.protocol import Refusal
+
+OnProgress = Callable[[str, str], None]
+ANALYSIS, COMPILER = "(analysis)", "(nvcc)"  # keys that no function can have
+
+
+@dataclass
+class Pipeline:
+    """`works` are the selected functions by name. `compiled` holds nvcc's outcomes by the text it was run on.
+
+    Analysis runs in one worker (it parses the file once) that is started anew, without the function in hand, where it
+    dies. Each translated function is verified in a worker of its own while the analysis goes on; nvcc compiles the
+    whole file beside them.
+    """
+
+    bench: Bench
+    works: Mapping[str, FunctionWork]
+    jobs: int
+    timeout: float
+    on_progress: OnProgress
+    compiled: dict[str, Outcome] = field(default_factory=dict)
+    _pending: list[str] = field(default_factory=list)
+
+    def run(self) -> None:
+        """Bring every function to its conclusion, as far as the function alone decides it."""
+        pool = WorkerPool(self.jobs)
+        self._pending = list(self.works)
+        self._start_analysis(pool)
+        for key, message in pool.messages():
+            if key == ANALYSIS:
+                self._on_analysis(pool, message)
+            elif key == COMPILER:
+                self._on_compiler(message)
+            elif key:
+                self._on_check(self.works[key], message)
+            else:
+                self.on_progress("", "")
+
+    def _start_analysis(self, pool: WorkerPool) -> None:
+        functions = [self.works[name].function for name in self._pending]
+        pool.submit(ANALYSIS, functools.partial(translate_each, self.bench, functions), self.timeout)
+
+    def _on_analysis(self, pool: WorkerPool, message: object) -> None:
+        if isinstance(message, Stage):
+            self._stage(self.works[message.text], "being analysed")
+        elif isinstance(message, tuple):
+            name, result = message
+            self._pending.remove(name)
+            self._on_translation(pool, self.works[name], result)
+        elif isinstance(message, Died) and self._pending:
+            work = self.works[self._pending.pop(0)]
+            work.died = message
+            self.on_progress(work.name, "")
+            if self._pending:
+                self._start_analysis(pool)
+                return
+        if isinstance(message, Done | Died):
+            self._start_compiler(pool)
+
+    def _on_translation(self, pool: WorkerPool, work: FunctionWork, result: object) -> None:
+        if isinstance(result, Refusal):
+            work.refusal = result
+            self.on_progress(work.name, "")
+            return
+        assert isinstance(result, Sequence)
+        work.translations = tuple(result)
+        if self.bench.sandbox is not None:
+            task = functools.partial(check_translations, self.bench, work.function, work.translations)
+            pool.submit(work.name, task, self.timeout)
+            self._stage(work, "waiting for its turn")
+
+    def _on_check(self, work: FunctionWork, message: object) -> None:
+        if isinstance(message, Stage):
+            self._stage(work, message.text)
+        elif isinstance(message, Checked):
+            work.checked = message
+        elif isinstance(message, Died) and work.checked is None:
+            work.died = message
+        if isinstance(message, Done | Died):
+            self.on_progress(work.name, "")
+
+    def _start_compiler(self, pool: WorkerPool) -> None:
+        chosen = {name: work.translations[0] for name, work in self.works.items() if work.translations}
+        if chosen and self.bench.sandbox is not None and find_nvcc() is not None:
+            pool.submit(COMPILER, functools.partial(compile_chosen, self.bench, chosen), self.timeout)
+
+    def _on_compiler(self, message: object) -> None:
+        if isinstance(message, tuple):
+            text, outcome = message
+            self.compiled[text] = outcome
+
+    def _stage(self, work: FunctionWork, text: str) -> None:
+        work.stage = text
+        self.on_progress(work.name, text)
