@@ -1,0 +1,425 @@
+"""What each parameter seems to be for, by a light reading of the function's text.
+
+The reading is flow-insensitive and independent of every Translator, so that one error cannot hide in both. Roles only
+steer which inputs are tried; whether an input is valid is decided by running the function.
+
+Every name has origins, the parameters that its value may come from: `n` for a scalar parameter, `cfg.n` for a field of
+a struct, `&a` for a pointer into the array `a`, and `a[]` for an element of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import tree_sitter_c
+import tree_sitter_cpp
+from tree_sitter import Language, Node, Parser
+
+from data.function import Function
+
+_LOOPS = ("for_statement", "while_statement", "do_statement", "for_range_loop")
+_BRANCHES = ("if_statement", "conditional_expression", "switch_statement")
+_FLOAT_WORDS = ("float", "double")
+_CASTS_TO_BYTES = ("char", "uint8_t", "int8_t", "u8")
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A loop: the origins and the numbers in its bounds, whether bounds multiply, and the loops in its body."""
+
+    origins: frozenset[str]
+    numbers: tuple[int, ...]
+    multiplies: bool
+    inner: tuple[Loop, ...]
+
+
+@dataclass(frozen=True)
+class Roles:
+    """Scalars are named as in origins (`n`, `cfg.n`), arrays by their parameter's name.
+
+    `sizes` bound loops; `divisors` divide; `factors` and `terms` are multiplied and added in subscripts; `pitches`
+    count bytes. `indices` are arrays whose elements take part in subscripts, `bounds` in loop bounds, `dividing`
+    divide. `integers` and `reals` are the constants of the text. `accumulates`: some floating-point value is updated in
+    a loop, so its operations can be reordered. `data_dependent`: which elements are touched may depend on more than
+    the sizes. `nullable` are arrays whose pointer itself is looked at in a condition.
+    """
+
+    sizes: tuple[str, ...] = ()
+    divisors: frozenset[str] = frozenset()
+    factors: frozenset[str] = frozenset()
+    terms: frozenset[str] = frozenset()
+    pitches: frozenset[str] = frozenset()
+    indices: frozenset[str] = frozenset()
+    bounds: frozenset[str] = frozenset()
+    dividing: frozenset[str] = frozenset()
+    integers: tuple[int, ...] = ()
+    reals: tuple[float, ...] = ()
+    accumulates: bool = False
+    data_dependent: bool = False
+    nullable: frozenset[str] = frozenset()
+    loops: tuple[Loop, ...] = ()
+
+
+@dataclass
+class _Names:
+    """Origins of the names in one function, and what else is known of them."""
+
+    function: Function
+    origins: dict[str, frozenset[str]] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    iterators: set[str] = field(default_factory=set)
+    multiplied: set[str] = field(default_factory=set)  # locals defined by a product
+    mentions: dict[str, set[str]] = field(default_factory=dict)  # variables in the definitions of a local
+
+
+def read_roles(function: Function) -> Roles:
+    """The roles of the function's parameters. Text that does not parse gives what could be read of it."""
+    body = _parse(function)
+    names = _read_names(function, body)
+    loops = tuple(_read_loops(body, names))
+    bounds = frozenset().union(*(loop.origins for loop in _flat(loops)))
+    divisors, factors, terms, pitches, indices = _read_uses(body, names)
+    scalars = _integer_scalars(function)
+    integers, reals = _read_numbers(body)
+    conditions = _read_conditions(body, names)
+    return Roles(
+        sizes=tuple(name for name in scalars if name in bounds),
+        divisors=divisors & set(scalars),
+        factors=factors & set(scalars),
+        terms=terms & set(scalars),
+        pitches=pitches & set(scalars),
+        indices=_elements(indices),
+        bounds=_elements(bounds),
+        dividing=_elements(divisors),
+        integers=integers,
+        reals=reals,
+        accumulates=_accumulates(body, names),
+        data_dependent=bool(_elements(bounds)) or not conditions <= bounds,
+        nullable=frozenset(origin[1:] for origin in conditions if origin.startswith("&")),
+        loops=loops,
+    )
+
+
+def estimate_operations(loops: tuple[Loop, ...], scalars: Mapping[str, int]) -> float:
+    """About how many times the innermost statements run when the integer scalars have these values."""
+    total = 0.0
+    for loop in loops:
+        values = [float(abs(scalars[name])) for name in sorted(loop.origins) if name in scalars]
+        values += [float(abs(number)) for number in loop.numbers]
+        if any(origin.endswith("[]") for origin in loop.origins):
+            values.append(8.0)
+        extent = 1.0
+        for value in values:
+            extent = extent * max(value, 1.0) if loop.multiplies else max(extent, value)
+        total += extent * (1.0 + estimate_operations(loop.inner, scalars))
+    return total
+
+
+# ---------------------------------------------------------------- the tree
+
+
+def _parse(function: Function) -> Node:
+    grammar = tree_sitter_c if function.language == "c" else tree_sitter_cpp
+    return Parser(Language(grammar.language())).parse(function.text.encode()).root_node
+
+
+def _walk(node: Node) -> Iterator[Node]:
+    stack = [node]
+    while stack:
+        current = stack.pop()
+        yield current
+        stack.extend(reversed(current.children))
+
+
+def _text(node: Node | None) -> str:
+    return "" if node is None else (node.text or b"").decode("utf-8", "replace")
+
+
+def _operator(node: Node) -> str:
+    return _text(node.child_by_field_name("operator"))
+
+
+def _declared_name(node: Node | None) -> str:
+    """The name in a declarator such as `*p`, `a[10]` or `x`."""
+    while node is not None and node.type not in ("identifier", "field_identifier"):
+        inner = node.child_by_field_name("declarator")
+        node = inner if inner is not None else next(iter(node.named_children), None)
+    return _text(node)
+
+
+def _integer_scalars(function: Function) -> list[str]:
+    """Integer scalar parameters and integer fields of structs by value, in order."""
+    names = []
+    for parameter in function.parameters:
+        if parameter.is_array:
+            continue
+        if parameter.dtype.names is None:
+            names += [parameter.name] if parameter.dtype.kind in "iu" else []
+            continue
+        for name in parameter.dtype.names:
+            if parameter.dtype[name].kind in "iu":
+                names.append(f"{parameter.name}.{name}")
+    return names
+
+
+def _elements(origins: frozenset[str]) -> frozenset[str]:
+    return frozenset(origin[:-2] for origin in origins if origin.endswith("[]"))
+
+
+# ---------------------------------------------------------------- names
+
+
+def _read_names(function: Function, body: Node) -> _Names:
+    names = _Names(function)
+    for parameter in function.parameters:
+        names.origins[parameter.name] = frozenset({f"&{parameter.name}" if parameter.is_array else parameter.name})
+        names.types[parameter.name] = parameter.dtype.name
+    assignments = list(_assignments(body, names))
+    for name, value in assignments:
+        names.mentions.setdefault(name, set()).update(_identifiers(value))
+    for _ in range(6):  # chains of definitions are short; what is missed only steers less well
+        before = dict(names.origins)
+        for name, value in assignments:
+            known = names.origins.get(name, frozenset())
+            names.origins[name] = known | _origins(value, names)
+            if any(n.type == "binary_expression" and _operator(n) == "*" for n in _walk(value)):
+                names.multiplied.add(name)
+        if names.origins == before:
+            break
+    return names
+
+
+def _assignments(body: Node, names: _Names) -> Iterator[tuple[str, Node]]:
+    """Pairs (name, value) of every definition; notes declared types and the variables that loops step."""
+    for node in _walk(body):
+        if node.type == "declaration":
+            for child in node.children_by_field_name("declarator"):
+                names.types.setdefault(_declared_name(child), _text(node.child_by_field_name("type")))
+        if node.type == "init_declarator":
+            value = node.child_by_field_name("value")
+            if value is not None:
+                yield _declared_name(node.child_by_field_name("declarator")), value
+        elif node.type == "assignment_expression":
+            left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+            if left is not None and right is not None and not _is_parameter_element(left, names):
+                yield _base_name(left), right
+            if _operator(node) in ("+=", "-=", "*=", "/=", "<<=", ">>=") and _in_loop(node):
+                names.iterators.add(_base_name(left))
+        elif node.type == "update_expression" and _in_loop(node):
+            names.iterators.add(_base_name(node.child_by_field_name("argument")))
+
+
+def _base_name(node: Node | None) -> str:
+    """The variable that an lvalue stands in: `a` of `a[i]`, `*a`, `a->x` and `a`."""
+    while node is not None and node.type != "identifier":
+        node = node.child_by_field_name("argument") or next(iter(node.named_children), None)
+    return _text(node)
+
+
+def _is_parameter_element(lvalue: Node, names: _Names) -> bool:
+    """Whether a store goes through a parameter: it changes elements, not where the parameter points."""
+    return lvalue.type != "identifier" and any(p.name == _base_name(lvalue) for p in names.function.parameters)
+
+
+def _identifiers(node: Node) -> set[str]:
+    return {_text(n) for n in _walk(node) if n.type == "identifier"}
+
+
+def _in_loop(node: Node) -> bool:
+    return _innermost_loop(node) is not None
+
+
+def _innermost_loop(node: Node) -> Node | None:
+    parent = node.parent
+    while parent is not None and parent.type not in _LOOPS:
+        parent = parent.parent
+    return parent
+
+
+def _origins(node: Node | None, names: _Names, skip: frozenset[str] = frozenset()) -> frozenset[str]:
+    """Where the value of an expression comes from; variables in `skip` are not followed."""
+    if node is None:
+        return frozenset()
+    if node.type == "identifier":
+        name = _text(node)
+        return frozenset() if name in skip else names.origins.get(name, frozenset())
+    if node.type == "subscript_expression":
+        return _loaded(_origins(node.child_by_field_name("argument"), names, skip))
+    if node.type == "pointer_expression" and _operator(node) == "*":
+        return _loaded(_origins(node.child_by_field_name("argument"), names, skip))
+    if node.type == "field_expression":
+        base = _origins(node.child_by_field_name("argument"), names, skip)
+        member = _text(node.child_by_field_name("field"))
+        loaded = {f"{origin[1:]}[]" for origin in base if origin.startswith("&")}
+        kept = {origin if origin.endswith("[]") else f"{origin}.{member}" for origin in base if origin[0] != "&"}
+        return frozenset(loaded | kept)
+    if node.type == "call_expression":
+        return frozenset().union(*(_origins(n, names, skip) for n in _arguments(node)))
+    return frozenset().union(*(_origins(child, names, skip) for child in node.named_children))
+
+
+def _loaded(base: frozenset[str]) -> frozenset[str]:
+    """Origins of an element, given those of what is subscripted (offsets in pointer arithmetic are not the value's)."""
+    pointed = {f"{origin[1:]}[]" for origin in base if origin.startswith("&")}
+    return frozenset(pointed) or frozenset(origin for origin in base if origin.endswith("[]"))
+
+
+def _arguments(call: Node) -> list[Node]:
+    arguments = call.child_by_field_name("arguments")
+    return [] if arguments is None else arguments.named_children
+
+
+# ---------------------------------------------------------------- loops
+
+
+def _read_loops(node: Node, names: _Names) -> Iterator[Loop]:
+    """The outermost loops below the node, each with those in its body."""
+    for child in node.named_children:
+        if child.type not in _LOOPS:
+            yield from _read_loops(child, names)
+            continue
+        parts = [child.child_by_field_name(part) for part in ("initializer", "condition", "right")]
+        skip = frozenset(names.iterators)
+        origins = frozenset().union(*(_origins(part, names, skip) for part in parts))
+        origins |= _initial_origins(child, names)
+        present = [part for part in parts if part is not None]
+        numbers = [n for part in present for n in _read_numbers(part)[0]]
+        identifiers = {name for part in present for name in _identifiers(part)}
+        operators = {_operator(n) for part in present for n in _walk(part) if n.type == "binary_expression"}
+        multiplies = "*" in operators or bool(identifiers & names.multiplied - names.iterators)
+        inner = child.child_by_field_name("body")
+        yield Loop(origins, tuple(numbers), multiplies, () if inner is None else tuple(_read_loops_in(inner, names)))
+
+
+def _read_loops_in(body: Node, names: _Names) -> Iterator[Loop]:
+    if body.type in _LOOPS:
+        holder = body.parent
+        if holder is not None:
+            yield from (loop for loop in _read_loops(holder, names))
+    else:
+        yield from _read_loops(body, names)
+
+
+def _initial_origins(loop: Node, names: _Names) -> frozenset[str]:
+    """Origins of the condition's own variables where they are stepped (`while (n--)`, `while (lo < hi)`)."""
+    condition = loop.child_by_field_name("condition")
+    if condition is None:
+        return frozenset()
+    parameters = {parameter.name for parameter in names.function.parameters}
+    stepped = _identifiers(condition) & names.iterators & parameters
+    origins = frozenset().union(*(names.origins[name] for name in stepped))
+    if loop.type == "for_statement":
+        return origins
+    used = _identifiers(condition) & names.iterators
+    return origins.union(*(names.origins.get(name, frozenset()) for name in used))
+
+
+def _flat(loops: tuple[Loop, ...]) -> Iterator[Loop]:
+    for loop in loops:
+        yield loop
+        yield from _flat(loop.inner)
+
+
+# ---------------------------------------------------------------- uses
+
+
+def _read_uses(body: Node, names: _Names) -> tuple[frozenset[str], ...]:
+    """(divisors, factors of subscripts, terms of subscripts, byte pitches, origins of subscripts)."""
+    divisors: set[str] = set()
+    subscripts: set[str] = set()
+    factors: set[str] = set()
+    pitches: set[str] = set()
+    for node in _walk(body):
+        operator = _operator(node)
+        if node.type in ("binary_expression", "assignment_expression") and operator in ("/", "%", "/=", "%="):
+            divisors |= _origins(node.child_by_field_name("right"), names)
+        if node.type == "binary_expression" and operator == "*":
+            for side in ("left", "right"):
+                factors |= _origins(node.child_by_field_name(side), names)
+        if node.type == "subscript_expression":
+            for part in _indices(node):
+                subscripts |= _origins(part, names)
+        elif node.type == "binary_expression" and operator in ("+", "-"):
+            sides = [_origins(node.child_by_field_name(side), names) for side in ("left", "right")]
+            both = sides[0] | sides[1]
+            if any(origin.startswith("&") for origin in both):
+                values = {origin for origin in both if not origin.startswith("&")}
+                subscripts |= values
+                pitches |= values if _is_byte_arithmetic(node) else set()
+    plain = frozenset(subscripts)
+    return frozenset(divisors), frozenset(factors) & plain, plain - factors, frozenset(pitches), plain
+
+
+def _indices(subscript: Node) -> list[Node]:
+    indices = subscript.child_by_field_name("indices")
+    if indices is not None:
+        return indices.named_children
+    index = subscript.child_by_field_name("index")
+    return [] if index is None else [index]
+
+
+def _is_byte_arithmetic(node: Node) -> bool:
+    left = node.child_by_field_name("left")
+    if left is None:
+        return False
+    casts = [n for n in _walk(left) if n.type == "cast_expression"]
+    return any(word in _text(c.child_by_field_name("type")) for c in casts for word in _CASTS_TO_BYTES)
+
+
+def _read_numbers(node: Node) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Distinct integer and floating-point constants of the text, in order."""
+    integers: dict[int, None] = {}
+    reals: dict[float, None] = {}
+    for n in _walk(node):
+        if n.type == "char_literal":
+            text = _text(n)
+            if len(text) == 3:
+                integers[ord(text[1])] = None
+        if n.type != "number_literal":
+            continue
+        text = _text(n).lower().replace("'", "")
+        try:
+            integers[int(text.rstrip("ul"), 0)] = None
+        except ValueError:
+            try:
+                reals[float(text.rstrip("fl"))] = None
+            except ValueError:
+                continue  # an octal or hexadecimal float: not worth a value
+    return tuple(integers), tuple(reals)
+
+
+def _accumulates(body: Node, names: _Names) -> bool:
+    """Whether a floating-point value (or one of unknown type) is updated from itself, not indexed by the loop."""
+    for node in _walk(body):
+        left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+        if node.type != "assignment_expression" or left is None or right is None or not _in_loop(node):
+            continue
+        if _is_integer_type(names.types.get(_base_name(left), "")) or _is_indexed_by_loop(left, names):
+            continue
+        if _operator(node) in ("+=", "-=", "*=", "/=") or _text(left) in {_text(n) for n in _walk(right)}:
+            return True
+    return False
+
+
+def _is_integer_type(text: str) -> bool:
+    words = ("int", "long", "char", "short", "bool", "unsigned", "size_t")
+    return any(word in text for word in words) and not any(word in text for word in _FLOAT_WORDS)
+
+
+def _is_indexed_by_loop(lvalue: Node, names: _Names) -> bool:
+    """Whether each iteration of the innermost loop updates another element (as far as the text shows)."""
+    loop = _innermost_loop(lvalue)
+    if loop is None or lvalue.type == "identifier":
+        return False
+    used = _identifiers(lvalue)
+    for _ in range(4):
+        used |= {mention for name in used for mention in names.mentions.get(name, ())}
+    update = loop.child_by_field_name("update")
+    return update is not None and bool(used & _identifiers(update))
+
+
+def _read_conditions(body: Node, names: _Names) -> frozenset[str]:
+    """Origins of what branches (not loops) look at."""
+    nodes = (node.child_by_field_name("condition") for node in _walk(body) if node.type in _BRANCHES)
+    return frozenset().union(*(_origins(node, names) for node in nodes))
