@@ -5,14 +5,15 @@
  *   2. driver.o (driver.cpp), which defines main();
  *   3. optionally a runtime that defines the weak hooks below (the CUDA emulator; the trace runtime).
  *
- * Protocol. The tests come in on descriptor 3, the results go out on descriptor 4 (compile/runner.py is the other end). The
- * parent forks one child for each test. The child closes both descriptors, gives every array its own malloc of exactly its
+ * Protocol. `EXECUTABLE tests_fd results_fd`: the tests come in on the first descriptor (a file, mapped), the results go out on
+ * the second (compile/runner.py is the other end). The parent forks one child for each test. The child closes both descriptors, gives every array its own malloc of exactly its
  * size, makes the call and copies the results to a shared mapping; only the parent, which never runs code under test, writes
- * to descriptor 4. Nothing that the function prints, closes or exits with can be taken for a result.
+ * to the results. Nothing that the function prints, closes or exits with can be taken for a result.
  *
  * Both streams are little-endian, without padding, in the order of the structs below.
  *
- *   tests   = musl_header  musl_parameter[parameter_count]  test[test_count]
+ *   tests   = musl_header  filter  musl_parameter[parameter_count]  test[test_count]
+ *   filter  = struct sock_filter[filter_count]: the system calls refused to the child (compile/seccomp.py); none where 0
  *   test    = argument[parameter_count]
  *   argument= uint64 count  bytes[count * element_size]        count == MUSL_NULL: null pointer, no bytes.
  *             (scalars, structs by value and references: count == 1)
@@ -38,8 +39,7 @@ extern "C" {
 /* musl_header.flags */
 enum {
     MUSL_TRACE = 1,      /* arrays live in the trace runtime's slab, musl_touched is part of the payload */
-    MUSL_NO_SECCOMP = 2, /* the call needs more system calls (a GPU driver) */
-    MUSL_PERTURB = 4     /* malloc fills new memory with the poison byte (plain builds; ASan does it by an option) */
+    MUSL_PERTURB = 2     /* malloc fills new memory with the poison byte (plain builds; ASan does it by an option) */
 };
 
 /* musl_parameter.kind */
@@ -69,6 +69,8 @@ struct musl_header {
     uint64_t seed;
     uint32_t stderr_bytes; /* of a child's stderr, this much is kept */
     uint32_t poison;       /* a byte */
+    uint32_t filter_count;
+    uint32_t reserved;
     char schedule[32];     /* NUL-terminated: "forward", "reverse", "shuffle", ... */
 };
 

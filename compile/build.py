@@ -1,0 +1,33 @@
+"""`Build`: an executable that holds a function (or a whole program) and is ready to run in a sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from compile.sandbox import Sandbox
+
+
+@dataclass(frozen=True)
+class Build:
+    """`kind` is "plain", "sanitize", "trace" or "coverage" (the C side), "emulator" or "gpu" (the CUDA side), or "program".
+
+    `folder` holds the executable and what belongs to it. `warnings` is what the compiler said. `readable` and `environment` are
+    what a run needs beside it. `restricted` puts the seccomp filter on; `writable` gives the run its folder (coverage counters).
+    `bounded` limits the memory of the calls; a GPU driver maps far more than it uses.
+    """
+
+    executable: Path
+    kind: str
+    sandbox: Sandbox
+    warnings: str = ""
+    readable: tuple[Path, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    restricted: bool = True
+    writable: bool = False
+    bounded: bool = True
+
+    @property
+    def folder(self) -> Path:
+        return self.executable.parent

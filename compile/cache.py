@@ -1,0 +1,86 @@
+"""Compiled parts of MuSL itself (the driver, runtimes, precompiled headers), kept between runs by the hash of what made them."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from compile.toolchain import find_gcc, find_gxx
+
+
+class OwnBuildFailedError(RuntimeError):
+    """A part of MuSL itself does not compile on this machine; the message is the compiler's."""
+
+
+@functools.cache
+def cache_folder() -> Path:
+    """`$XDG_CACHE_HOME/musl` (default `~/.cache/musl`), or a folder of this process where that cannot be written."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+    folder = Path(base) / "musl"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder.resolve()
+    except OSError:
+        return _process_folder()
+
+
+def _process_folder() -> Path:
+    import atexit
+
+    folder = Path(tempfile.mkdtemp(prefix="musl-cache-")).resolve()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def cached(name: str, key: Sequence[str | bytes], make: Callable[[Path], None]) -> Path:
+    """The file `name` in a folder of the cache that belongs to `key`; `make(path)` writes it where it is not there yet.
+
+    Several processes and threads may ask at once: each writes to a folder of its own, and the first rename counts.
+    """
+    digest = hashlib.sha256()
+    for part in key:
+        data = part.encode() if isinstance(part, str) else part
+        digest.update(len(data).to_bytes(8, "little") + data)
+    folder = cache_folder() / digest.hexdigest()[:24]
+    if not (folder / name).exists():
+        own = Path(tempfile.mkdtemp(prefix=".new-", dir=cache_folder()))
+        try:
+            make(own / name)
+            own.chmod(0o755)
+            _rename_into_place(own, folder)
+        finally:
+            shutil.rmtree(own, ignore_errors=True)
+    return folder / name
+
+
+def _rename_into_place(own: Path, folder: Path) -> None:
+    try:
+        own.rename(folder)
+    except OSError:
+        if not folder.is_dir():
+            raise
+
+
+def own_object(source: Path, flags: Sequence[str], headers: Sequence[Path] = ()) -> Path:
+    """The object file of one of MuSL's own C or C++ sources, compiled with `flags`. `headers` are those that it includes.
+
+    Raises OwnBuildFailedError, and ToolchainMissing where there is no compiler.
+    """
+    compiler = find_gcc() if source.suffix == ".c" else find_gxx()
+    texts = [file.read_bytes() for file in (source, *headers)]
+    key: list[str | bytes] = [str(compiler.path), compiler.version, *flags, *texts]
+
+    def compile_it(target: Path) -> None:
+        argv = [str(compiler.path), *flags, "-c", str(source), "-o", str(target)]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode != 0:
+            raise OwnBuildFailedError(f"{' '.join(argv)}:\n{done.stderr}")
+
+    return cached(f"{source.stem}.o", key, compile_it)

@@ -1,0 +1,65 @@
+"""The call stub: a few lines appended to the user's translation unit, which call the function with arguments by address.
+
+Being in the same translation unit, it reaches static functions, and every struct, typedef and array type resolves where it is.
+"""
+
+from __future__ import annotations
+
+from data.function import Function, Parameter
+
+# Neither traced, nor counted for coverage, nor sanitized: it is not part of the function.
+_ATTRIBUTES = 'no_instrument_function, no_sanitize("thread", "address", "undefined")'
+
+
+def make_stub(function: Function, *, cplusplus: bool) -> str:
+    """The text to append: `musl_call` of compile/driver/musl_driver.h for `function`, in C or in C++.
+
+    -->  void musl_call(void **arguments, void *returned) {
+             float result = dot(arguments[0], arguments[1], *(int *)arguments[2]);
+             __builtin_memcpy(returned, &result, sizeof result);
+         }
+    """
+    arguments = ", ".join(_argument(p, i, cplusplus) for i, p in enumerate(function.parameters))
+    call = f"{function.name}({arguments})"
+    lines = ["", f'#line 1 "<stub of {function.name}>"']
+    if cplusplus:
+        lines.append(
+            "namespace { struct musl_any { void *at; template <class T> operator T *() const "
+            "{ return static_cast<T *>(at); } }; }"
+        )
+    lines += [_size_check(p, cplusplus) for p in function.parameters]
+    linkage = 'extern "C" ' if cplusplus else ""
+    head = f"{linkage}void musl_call(void **, void *) __attribute__(({_ATTRIBUTES}));"
+    lines += [
+        head,
+        f"{linkage}void musl_call(void **arguments, void *returned) {{",
+        "    (void)arguments; (void)returned;",
+    ]
+    if function.returns is None:
+        lines.append(f"    {call};")
+    else:
+        lines += [
+            f"    {'auto' if cplusplus else '__auto_type'} musl_result = {call};",
+            f'    {_assertion(cplusplus)}(sizeof musl_result == {function.returns.itemsize}, "size of the returned value");',
+            "    __builtin_memcpy(returned, (const void *)&musl_result, sizeof musl_result);",
+        ]
+    return "\n".join([*lines, "}", ""])
+
+
+def _argument(parameter: Parameter, index: int, cplusplus: bool) -> str:
+    at = f"arguments[{index}]"
+    if not parameter.is_array:
+        return f"*({parameter.c_type} *){at}"
+    if not cplusplus:
+        return at  # void * converts to every pointer to data, also to one to rows of variable length
+    return f"({parameter.c_type} *){at}" if parameter.rank == 1 else f"musl_any{{{at}}}"
+
+
+def _size_check(parameter: Parameter, cplusplus: bool) -> str:
+    """A dtype that does not have the size of the C type would shift every element: better not to compile."""
+    message = f"size of an element of {parameter.name}"
+    return f'{_assertion(cplusplus)}(sizeof({parameter.c_type}) == {parameter.dtype.itemsize}, "{message}");'
+
+
+def _assertion(cplusplus: bool) -> str:
+    return "static_assert" if cplusplus else "_Static_assert"

@@ -1,0 +1,197 @@
+"""Builds of the C side with gcc or g++, in a sandbox: `build_host` for one function, `build_program` for a file with `main`.
+
+Modes of `build_host`:
+- `plain`: as written, -O1; uninitialised local variables hold zeros.
+- `sanitize`: AddressSanitizer and UndefinedBehaviorSanitizer, the first error ends the call; uninitialised local variables hold a
+  pattern. A call whose results differ between `plain` and `sanitize` reads an uninitialised variable (runner.run_valid).
+- `trace`: every load and store is seen by compile/trace/runtime.c, which tells the elements that a call touches.
+- `coverage`: -O0 with gcov's counters (compile/coverage.py).
+
+Floating point is the same in all of them and on the CUDA side: no contraction to fused multiply-add, no fast-math.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from compile.build import Build
+from compile.cache import own_object
+from compile.driver.stub import make_stub
+from compile.outcome import Outcome, Status
+from compile.sandbox import MIB, Limits, Sandbox
+from compile.toolchain import find_gcc, find_gxx
+from data.function import Function
+from data.source_file import SourceFile
+
+Mode = Literal["plain", "sanitize", "trace", "coverage"]
+
+HERE = Path(__file__).resolve().parent
+DRIVER_HEADER = HERE / "driver" / "musl_driver.h"
+DRIVER_FLAGS = ("-std=c++17", "-O2", "-fno-exceptions", "-fno-rtti", "-fPIC", f"-I{HERE / 'driver'}")
+# Aliasing through pointers of other types is undefined, yet common in code that nvcc and gcc both compile as meant.
+FLOAT_FLAGS = ("-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing")
+# Out of -fsanitize=undefined: memcpy(p, NULL, 0), and left shifts of negative numbers and into the sign bit, which gcc and nvcc
+# define. Added: conversions of floats to integers that cannot hold them, on which CPU and GPU differ.
+SANITIZE_FLAGS = (
+    "-fsanitize=address,undefined,float-cast-overflow",
+    "-fno-sanitize=nonnull-attribute,returns-nonnull-attribute,shift-base,vptr",
+    "-fno-sanitize-recover=all",
+    "-fno-omit-frame-pointer",
+    "-g1",
+)
+# The C library functions whose accesses the trace sees.
+WRAPPED = (
+    "memcpy",
+    "memmove",
+    "memset",
+    "memcmp",
+    "memchr",
+    "strlen",
+    "strcpy",
+    "strncpy",
+    "strcmp",
+    "strncmp",
+    "strchr",
+)
+COMPILE_LIMITS = Limits(wall_seconds=60.0, memory_bytes=4096 * MIB, file_bytes=512 * MIB, output_bytes=MIB)
+
+PRELUDE = """\
+#include <assert.h>
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+"""
+PRELUDE_CXX = PRELUDE + "#include <algorithm>\nusing std::max;\nusing std::min;\n"
+
+
+def build_host(source: SourceFile, function: Function, mode: Mode, scratch: Path, sandbox: Sandbox) -> Build | Outcome:
+    """An executable that calls `function` of `source`, or the COMPILE_ERROR with the compiler's words.
+
+    `scratch` is a folder in which a new one is made for this build. A file that does not include the headers of well-known
+    functions (`sqrt`, `max`, `printf`) gets them in front; line numbers in messages stay the user's.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=f"{mode}-", dir=scratch)).resolve()
+    stub = make_stub(function, cplusplus=source.language == "c++")
+    own = sandbox.within(folder)
+    failure: Outcome | None = None
+    for prelude in preludes(source):
+        write_unit(folder, source, prelude, stub)
+        outcome = _compile(source, mode, folder, own)
+        if outcome.ok:
+            return Build(folder / "run", mode, own, warnings=outcome.message, writable=mode == "coverage")
+        failure = failure or outcome
+    assert failure is not None
+    return failure
+
+
+def preludes(source: SourceFile) -> tuple[str, ...]:
+    """What to try in front of the user's text, in order: a file with no include directive is taken to rely on the prelude."""
+    prelude = PRELUDE_CXX if source.language == "c++" else PRELUDE
+    has_include = re.search(r"^\s*#\s*include\b", source.text, re.MULTILINE) is not None
+    return ("", prelude) if has_include else (prelude, "")
+
+
+def write_unit(folder: Path, source: SourceFile, prelude: str, stub: str) -> Path:
+    """Write the translation unit: prelude, the user's text under its own name and lines, stub."""
+    name = str(source.path).replace("\\", "\\\\").replace('"', '\\"')
+    unit = folder / ("unit.cpp" if source.language == "c++" else "unit.c")
+    unit.write_text(f'{prelude}#line 1 "{name}"\n{source.text}\n{stub}', encoding="utf-8")
+    return unit
+
+
+def driver_object() -> Path:
+    """driver.o, which defines main(); compiled once per machine. Raises OwnBuildFailedError."""
+    return own_object(HERE / "driver" / "driver.cpp", DRIVER_FLAGS, (DRIVER_HEADER,))
+
+
+def trace_object() -> Path:
+    """The trace runtime's object file."""
+    return own_object(HERE / "trace" / "runtime.c", ("-std=gnu11", "-O2", f"-I{HERE / 'driver'}"), (DRIVER_HEADER,))
+
+
+def language_flags(source: SourceFile) -> list[str]:
+    """The flags of the file's own build that change what its text means; what changes only speed or warnings is left out."""
+    kept: list[str] = []
+    words = iter(source.flags)
+    for word in words:
+        if word in ("-include", "-isystem", "-iquote", "-idirafter", "-imacros", "-U"):
+            kept += [word, next(words, "")]
+        elif word.startswith(("-std=", "-U", "-isystem", "-iquote", "-fwrapv", "-fpermissive", "-fms-extensions")):
+            kept.append(word)
+        elif word in ("-ansi", "-fsigned-char", "-funsigned-char", "-fshort-enums", "-fgnu89-inline"):
+            kept.append(word)
+    if not any(word.startswith("-std=") or word == "-ansi" for word in kept):
+        kept.append("-std=gnu++17" if source.language == "c++" else "-std=gnu17")
+    return kept
+
+
+def include_flags(source: SourceFile) -> list[str]:
+    """`-I` and `-D` flags with absolute folders (compilers run in a folder of their own)."""
+    folders = (source.path.resolve().parent, *(folder.resolve() for folder in source.include_dirs))
+    return [f"-I{folder}" for folder in folders] + [f"-D{define}" for define in source.defines]
+
+
+def include_folders(source: SourceFile) -> list[Path]:
+    """The folders that the compiler must see; none where the text includes nothing."""
+    if "include" not in source.text and not source.flags:
+        return []
+    folders = [source.path.resolve().parent, *(folder.resolve() for folder in source.include_dirs)]
+    words = list(source.flags)
+    for word, value in zip(words, words[1:], strict=False):
+        if word in ("-isystem", "-iquote", "-idirafter"):
+            folders.append(Path(value).resolve())
+        elif word in ("-include", "-imacros"):
+            folders.append(Path(value).resolve().parent)
+    return [folder for folder in folders if folder != Path("/")]
+
+
+def _compile(source: SourceFile, mode: Mode, folder: Path, sandbox: Sandbox) -> Outcome:
+    cplusplus = source.language == "c++"
+    compiler = str((find_gxx() if cplusplus else find_gcc()).path)
+    unit = "unit.cpp" if cplusplus else "unit.c"
+    checks = [] if cplusplus else ["-Werror=implicit-function-declaration"]
+    flags = [*language_flags(source), *include_flags(source), "-Dmain=musl_user_main", *checks, "-pipe", *FLOAT_FLAGS]
+    extra, objects = _mode_flags(mode)
+    link = [word for word in extra if word.startswith("-fsanitize") or word == "--coverage"] if mode != "trace" else []
+    steps = [
+        [compiler, *flags, *extra, "-c", unit, "-o", "unit.o"],
+        [compiler, *link, "unit.o", *objects, "-o", "run", "-lm"],
+    ]
+    return run_steps(steps, sandbox, [*include_folders(source), *(Path(o) for o in objects if o.startswith("/"))])
+
+
+def _mode_flags(mode: Mode) -> tuple[list[str], list[str]]:
+    """Flags of the compilation; objects and flags of the link."""
+    driver = str(driver_object())
+    modern = int(find_gcc().version.split(".")[0]) >= 12  # -ftrivial-auto-var-init
+    if mode == "plain":
+        return ["-O1", *(["-ftrivial-auto-var-init=zero"] if modern else [])], [driver]
+    if mode == "sanitize":
+        return ["-O1", *SANITIZE_FLAGS, *(["-ftrivial-auto-var-init=pattern"] if modern else [])], [driver]
+    if mode == "coverage":
+        return ["-O0", "--coverage"], [driver, "-Wl,-u,__gcov_dump"]
+    wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
+    return ["-O0", "-fsanitize=thread", "-fno-builtin-strlen"], [driver, str(trace_object()), *wraps]
+
+
+def run_steps(steps: Sequence[Sequence[str]], sandbox: Sandbox, readable: Sequence[Path]) -> Outcome:
+    """Run compiler commands one after the other in the sandbox's (writable) folder; stops at the first that fails."""
+    script = " && ".join(shlex.join(step) for step in steps)
+    environment = {"TMPDIR": str(sandbox.scratch)}
+    argv = ["/bin/sh", "-c", script]
+    outcome = sandbox.run(argv, limits=COMPILE_LIMITS, readable=readable, writable=True, environment=environment)
+    if outcome.status is Status.RUNTIME_ERROR:
+        return replace(outcome, status=Status.COMPILE_ERROR)
+    return outcome

@@ -1,0 +1,248 @@
+"""Runs tests on a build: one sandboxed process for all tests, typed results through a private channel, joined by test index.
+
+The other end of the channel is compile/driver/driver.cpp; the format is described in compile/driver/musl_driver.h.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from compile.build import Build
+from compile.outcome import Outcome, Status
+from compile.run_record import TestRun, Touched
+from compile.sandbox import MIB, Limits
+from compile.seccomp import build_filter, refused_calls
+from data.function import Function, Parameter
+from data.testcase import Argument, TestCase
+
+_MAGIC = 0x314C53554D554D55
+_NULL = (1 << 64) - 1
+_HEADER = struct.Struct("<QIIIIQQQQIIII32s")
+_RESULT = struct.Struct("<IiQQII")
+_TOUCHED = struct.Struct("<qqII")
+_TRACE, _PERTURB = 1, 2
+_OK, _SIGNAL, _EXIT, _TIMEOUT, _MEMORY, _HOOK, _FORBIDDEN, _MACHINE = range(8)
+_POISON = 0xA5
+
+
+@dataclass(frozen=True)
+class TestLimits:
+    """`seconds` of wall time and `memory_bytes` for each test, `total_seconds` for all of a run, `stderr_bytes` kept of each."""
+
+    __test__ = False
+
+    seconds: float = 2.0
+    total_seconds: float = 60.0
+    memory_bytes: int = 1024 * MIB
+    stderr_bytes: int = 16384
+
+
+def run_tests(
+    build: Build,
+    tests: Sequence[TestCase],
+    function: Function,
+    *,
+    schedule: str = "forward",
+    seed: int = 0,
+    limits: TestLimits | None = None,
+) -> list[TestRun]:
+    """Call `function` once with each test's arguments, each in a process of its own; one `TestRun` per test, in order.
+
+    A test that crashes, exits, hangs or uses up its memory costs that test alone. ValueError where a test does not fit the
+    function's signature (a bug of the caller).
+    """
+    if not tests:
+        return []
+    bounds = limits or TestLimits()
+    begin = os.memfd_create("tests"), os.memfd_create("results")
+    tests_fd, results_fd = begin
+    try:
+        _write(tests_fd, _encode(build, tests, function, schedule, seed, bounds))
+        outcome = build.sandbox.run(
+            [build.executable, str(tests_fd), str(results_fd)],
+            limits=Limits(wall_seconds=bounds.total_seconds + 10.0, memory_bytes=None, file_bytes=4096 * MIB),
+            readable=build.readable,
+            writable=build.writable,
+            environment=build.environment,
+            descriptors=(tests_fd, results_fd),
+        )
+        results = os.pread(results_fd, os.fstat(results_fd).st_size, 0)
+    finally:
+        os.close(tests_fd)
+        os.close(results_fd)
+    runs = list(_decode(results, build, tests, function))
+    return runs + [TestRun(_lost(outcome))] * (len(tests) - len(runs))
+
+
+def _write(descriptor: int, parts: Sequence[bytes]) -> None:
+    with os.fdopen(os.dup(descriptor), "wb") as file:
+        file.writelines(parts)
+
+
+def _lost(outcome: Outcome) -> Outcome:
+    """The outcome of tests without a result: the driver itself ended before them."""
+    infrastructure = outcome.exit_code in (120, 126, 127) or outcome.message.startswith("bwrap:")
+    status = Status.INFRASTRUCTURE if infrastructure else Status.RUNTIME_ERROR
+    if outcome.status in (Status.TIMEOUT, Status.OUT_OF_MEMORY):
+        status = outcome.status
+    note = b"the test process ended without a result\n"
+    return Outcome(status, b"", note + outcome.stderr[:4096], outcome.seconds, outcome.exit_code)
+
+
+# ------------------------------------------------------------------------------------------------------------- tests out
+
+
+def _encode(
+    build: Build, tests: Sequence[TestCase], function: Function, schedule: str, seed: int, limits: TestLimits
+) -> list[bytes]:
+    program = build_filter(trap=True) if build.restricted else b""
+    parameters = function.parameters
+    flags = (_TRACE if build.kind == "trace" else 0) | (_PERTURB if build.kind == "plain" else 0)
+    returned = 0 if function.returns is None else function.returns.itemsize
+    parts = [
+        _HEADER.pack(
+            *(_MAGIC, len(tests), len(parameters), returned, flags),
+            *(int(limits.seconds * 1e9), int(limits.total_seconds * 1e9)),
+            *(limits.memory_bytes if build.bounded else 0, seed),
+            *(limits.stderr_bytes, _POISON, len(program) // 8, 0, schedule.encode()),
+        ),
+        program,
+    ]
+    parts += [struct.pack("<II", _kind(p), p.dtype.itemsize) for p in parameters]
+    for test in tests:
+        if len(test.arguments) != len(parameters):
+            raise ValueError(f"{function.name} takes {len(parameters)} arguments, the test has {len(test.arguments)}")
+        for parameter, argument in zip(parameters, test.arguments, strict=True):
+            parts += _encode_argument(parameter, argument)
+    return parts
+
+
+def _kind(parameter: Parameter) -> int:
+    return 1 if parameter.is_array else 2 if parameter.reference else 0
+
+
+def _encode_argument(parameter: Parameter, argument: Argument) -> list[bytes]:
+    if argument is None:
+        if not parameter.is_array:
+            raise ValueError(f"{parameter.name} is not a pointer, and the test passes none")
+        return [struct.pack("<Q", _NULL)]
+    array = np.asarray(argument)
+    if array.dtype != parameter.dtype:
+        raise ValueError(f"{parameter.name} has dtype {parameter.dtype}, the test passes {array.dtype}")
+    if not parameter.is_array and array.size != 1:
+        raise ValueError(f"{parameter.name} is one value, the test passes {array.size}")
+    return [struct.pack("<Q", array.size), array.tobytes()]
+
+
+# ------------------------------------------------------------------------------------------------------------ results in
+
+
+def _decode(results: bytes, build: Build, tests: Sequence[TestCase], function: Function) -> Iterator[TestRun]:
+    """The whole records in `results`; a record that is cut off ends it."""
+    reader = _Reader(results)
+    for test in tests:
+        if reader.left < _RESULT.size:
+            return
+        status, code, nanoseconds, launches, stderr_size, _ = reader.unpack(_RESULT)
+        if reader.left < stderr_size:
+            return
+        stderr = reader.take(stderr_size)
+        outcome = _outcome(status, code, stderr, nanoseconds / 1e9)
+        if status != _OK:
+            yield TestRun(outcome, launches=launches)
+            continue
+        if reader.left < _payload_size(function, test, traced=build.kind == "trace"):
+            return
+        returned = None if function.returns is None else reader.values(function.returns, 1)[0]
+        arguments = tuple(
+            _argument_after(reader, p, a) for p, a in zip(function.parameters, test.arguments, strict=True)
+        )
+        touched = _touched(reader, function, test) if build.kind == "trace" else ()
+        yield TestRun(outcome, returned, arguments, launches, touched)
+
+
+class _Reader:
+    """Takes values off the front of a buffer."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.at = 0
+
+    @property
+    def left(self) -> int:
+        return len(self.data) - self.at
+
+    def take(self, size: int) -> bytes:
+        self.at += size
+        return self.data[self.at - size : self.at]
+
+    def unpack(self, layout: struct.Struct) -> tuple[int, ...]:
+        return layout.unpack(self.take(layout.size))
+
+    def values(self, dtype: np.dtype, count: int) -> np.ndarray:
+        array = np.frombuffer(self.data, dtype, count, self.at).copy()
+        self.at += count * dtype.itemsize
+        return array
+
+
+def _is_returned(parameter: Parameter, argument: Argument) -> bool:
+    return argument is not None and (parameter.is_array or parameter.reference)
+
+
+def _payload_size(function: Function, test: TestCase, *, traced: bool) -> int:
+    size = 0 if function.returns is None else function.returns.itemsize
+    for parameter, argument in zip(function.parameters, test.arguments, strict=True):
+        if _is_returned(parameter, argument):
+            size += np.asarray(argument).nbytes
+    return size + (_TOUCHED.size * len(function.parameters) if traced else 0)
+
+
+def _argument_after(reader: _Reader, parameter: Parameter, argument: Argument) -> Argument:
+    if not _is_returned(parameter, argument):
+        return argument
+    values = reader.values(parameter.dtype, np.asarray(argument).size)
+    if parameter.is_array:
+        return values
+    scalar: np.generic = values[0]
+    return scalar
+
+
+def _touched(reader: _Reader, function: Function, test: TestCase) -> tuple[Touched | None, ...]:
+    records: list[Touched | None] = []
+    for parameter, argument in zip(function.parameters, test.arguments, strict=True):
+        low, high, read, written = reader.unpack(_TOUCHED)
+        traced = parameter.is_array and argument is not None
+        records.append(Touched(low, high, bool(read), bool(written)) if traced else None)
+    return tuple(records)
+
+
+def _outcome(status: int, code: int, stderr: bytes, seconds: float) -> Outcome:
+    if status == _OK:
+        return Outcome(Status.OK, b"", stderr, seconds, 0)
+    if b"AddressSanitizer: out of memory" in stderr or b"AddressSanitizer: allocation-size-too-big" in stderr:
+        status = _MEMORY
+    word, note = {
+        _SIGNAL: (Status.RUNTIME_ERROR, f"ended by {_signal_name(code)}"),
+        _EXIT: (Status.RUNTIME_ERROR, f"the call did not return: the process exited with status {code}"),
+        _TIMEOUT: (Status.TIMEOUT, "not run: the time for all tests was used up" if code else "its time was used up"),
+        _MEMORY: (Status.OUT_OF_MEMORY, "its memory was used up"),
+        _HOOK: (Status.RUNTIME_ERROR, ""),
+        _FORBIDDEN: (Status.FORBIDDEN, f"the system call `{refused_calls().get(code, code)}` is not allowed"),
+        _MACHINE: (Status.INFRASTRUCTURE, f"the driver failed: {os.strerror(code)}"),
+    }[status]
+    # A report of the sanitizers says more than the way in which they end the process.
+    text = stderr if stderr.strip() and status in (_SIGNAL, _EXIT, _HOOK) else (note + "\n").encode() + stderr
+    return Outcome(word, b"", text, seconds, code if status == _EXIT else None)
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return f"{signal.Signals(number).name} ({signal.strsignal(number)})"
+    except ValueError:
+        return f"signal {number}"

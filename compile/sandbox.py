@@ -1,0 +1,287 @@
+"""`Sandbox`: runs compilers and code under test away from the user's files.
+
+What it guarantees (bubblewrap, Linux namespaces, rlimits):
+- no network: the process has a network namespace of its own without interfaces;
+- files: /usr, the libraries, the compilers' own folders and what `readable` names are visible, read-only; `scratch` is visible,
+  and writable only where a run asks for it; /tmp is the process's own and vanishes with it; nothing of $HOME is visible
+  unless a `readable` folder lies in it; the environment is empty except PATH, LC_ALL, HOME, TMPDIR and what a run adds;
+- processes: a process-id namespace of its own, so that everything dies with the run, also what ignores SIGTERM or has
+  detached itself; no privileges, no terminal, stdin is empty;
+- resources: wall time, CPU time, address space, size of files, and bytes of output are bounded while the process runs;
+- with `restricted`, a seccomp filter (compile/seccomp.py) refuses new processes and threads, sockets, signals and tracing.
+
+What it does not: it does not defend against bugs of the kernel, it does not bound the number of processes of a run that is
+not `restricted` (a compiler), and it does not hide the machine's CPU model, kernel version or load. With `unsafe=True` nothing
+of the above holds but the rlimits, the wall time and the bounded output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import os
+import resource
+import selectors
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from compile.outcome import Outcome, Status
+from compile.seccomp import build_filter
+from compile.toolchain import find_bubblewrap, find_nvcc
+
+MIB = 1 << 20
+INSTALL_COMMAND = "apt-get install bubblewrap"
+# What compilers and the dynamic loader read of /etc; nothing about users, hosts or networks.
+ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime")
+SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
+STORES = ("/nix/store", "/gnu/store")  # systems that keep no programs in /usr
+SIGSYS_STATUS = 128 + signal.SIGSYS
+
+
+class SandboxUnavailable(RuntimeError):  # noqa: N818  (a state of the machine)
+    """No sandbox can be made here; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one run. `memory_bytes` bounds the address space (None: no bound, for sanitized programs, whose shadow needs
+    terabytes of it; the driver bounds their memory itself). `output_bytes` bounds stdout and stderr each."""
+
+    wall_seconds: float = 60.0
+    cpu_seconds: float | None = None
+    memory_bytes: int | None = 8192 * MIB
+    file_bytes: int = 1024 * MIB
+    stack_bytes: int = 256 * MIB
+    output_bytes: int = 4 * MIB
+    tmp_bytes: int = 1024 * MIB
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """`scratch` is the folder that runs may be given to write to; it is seen under its own path. Raises SandboxUnavailable at
+    construction where bubblewrap is missing or does not work, unless `unsafe`."""
+
+    scratch: Path
+    limits: Limits = field(default_factory=Limits)
+    unsafe: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.unsafe:
+            reason = why_unavailable()
+            if reason:
+                raise SandboxUnavailable(reason)
+
+    def run(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        limits: Limits | None = None,
+        readable: Sequence[Path] = (),
+        writable: bool = False,
+        restricted: bool = False,
+        environment: Mapping[str, str] | None = None,
+        descriptors: Sequence[int] = (),
+        cwd: Path | None = None,
+    ) -> Outcome:
+        """Run `argv` to its end. `readable` are more folders and files to show, `writable` makes `scratch` writable,
+        `descriptors` stay open in the process under their own numbers. Never raises for what the program does; OSError only
+        where the machine cannot start processes.
+
+        Status: OK for exit status 0, TIMEOUT, OUT_OF_MEMORY (killed by the kernel for it), FORBIDDEN (a system call that the
+        filter refuses), else RUNTIME_ERROR; too much output is a RUNTIME_ERROR whose stderr says so.
+        """
+        bounds = limits or self.limits
+        command = [str(word) for word in argv]
+        wrapped = ["/bin/sh", "-c", _ulimits(bounds) + 'exec "$@"', "sh", *command]
+        variables = {**_environment(), **(environment or {})}
+        with contextlib.ExitStack() as stack:
+            passed = list(descriptors)
+            if not self.unsafe:
+                passed += stack.enter_context(_filter_descriptor(restricted))
+                wrapped = [
+                    *self._bubblewrap(bounds, readable, writable, passed[len(descriptors) :], cwd),
+                    "--",
+                    *wrapped,
+                ]
+            return _run_bounded(wrapped, bounds, variables, passed, cwd or self.scratch)
+
+    def _bubblewrap(
+        self, limits: Limits, readable: Sequence[Path], writable: bool, filters: Sequence[int], cwd: Path | None
+    ) -> list[str]:
+        words = [str(find_bubblewrap()), *_namespace_words(limits.tmp_bytes)]
+        for folder in dict.fromkeys([*_toolchain_roots(), *readable]):
+            words += ["--ro-bind-try", str(folder), str(folder)]
+        words += ["--bind" if writable else "--ro-bind", str(self.scratch), str(self.scratch)]
+        for descriptor in filters:
+            words += ["--seccomp", str(descriptor)]
+        return [*words, "--chdir", str(cwd or self.scratch)]
+
+    def within(self, scratch: Path) -> Sandbox:
+        """The same sandbox over another scratch folder."""
+        return replace(self, scratch=scratch)
+
+
+@functools.cache
+def why_unavailable() -> str:
+    """Empty where the sandbox works (it is tried once per process), else one line: the reason and the remedy."""
+    program = find_bubblewrap()
+    if program is None:
+        return f"the sandbox needs bubblewrap (`bwrap`), which is not installed: `{INSTALL_COMMAND}`"
+    try:
+        done = subprocess.run(
+            [str(program), *_namespace_words(MIB), "--", "/bin/sh", "-c", "exit 0"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"the sandbox does not work here: {program} did not answer"
+    if done.returncode == 0:
+        return ""
+    return (
+        f"the sandbox does not work here: {program}: {done.stderr.strip() or f'exit status {done.returncode}'} "
+        "(unprivileged user namespaces may be switched off: `sysctl kernel.unprivileged_userns_clone=1`, or in a container "
+        "run it with `--security-opt seccomp=unconfined --security-opt systempaths=unconfined`)"
+    )
+
+
+def _namespace_words(tmp_bytes: int) -> list[str]:
+    words = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--ro-bind", "/usr", "/usr"]
+    for name in SYSTEM:
+        path = Path(name)
+        if path.is_symlink():
+            words += ["--symlink", str(path.readlink()), name]
+        elif path.exists():
+            words += ["--ro-bind", name, name]
+    for name in [*STORES, *(f"/etc/{name}" for name in ETC)]:
+        words += ["--ro-bind-try", name, name]
+    return [*words, "--proc", "/proc", "--dev", "/dev", "--size", str(tmp_bytes), "--tmpfs", "/tmp"]
+
+
+@functools.cache
+def _toolchain_roots() -> tuple[Path, ...]:
+    nvcc = find_nvcc()
+    return nvcc.roots if nvcc else ()
+
+
+def _environment() -> dict[str, str]:
+    nvcc = find_nvcc()
+    folders = [*([str(nvcc.path.parent)] if nvcc else []), "/usr/local/bin", "/usr/bin", "/bin"]
+    return {"PATH": ":".join(folders), "LC_ALL": "C", "HOME": "/tmp", "TMPDIR": "/tmp"}
+
+
+def _ulimits(limits: Limits) -> str:
+    """Shell commands that set the rlimits: no more than the hard limits that this process has itself."""
+    cpu = limits.cpu_seconds if limits.cpu_seconds is not None else limits.wall_seconds * (os.cpu_count() or 1)
+    wanted = [("t", resource.RLIMIT_CPU, int(cpu) + 1, 1), ("f", resource.RLIMIT_FSIZE, limits.file_bytes, 512)]
+    wanted += [("c", resource.RLIMIT_CORE, 0, 512), ("s", resource.RLIMIT_STACK, limits.stack_bytes, 1024)]
+    if limits.memory_bytes is not None:
+        wanted.append(("v", resource.RLIMIT_AS, limits.memory_bytes, 1024))
+    words = []
+    for letter, which, value, unit in wanted:
+        hard = resource.getrlimit(which)[1]
+        bounded = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        words.append(f"ulimit -S -{letter} {bounded // unit}; ulimit -H -{letter} {bounded // unit}; ")
+    return "".join(words)
+
+
+@contextlib.contextmanager
+def _filter_descriptor(restricted: bool) -> Iterator[list[int]]:
+    program = build_filter(trap=False, allow_exec=True) if restricted else b""
+    if not program:
+        yield []
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(program)
+        file.seek(0)
+        yield [file.fileno()]
+
+
+def _run_bounded(
+    argv: list[str], limits: Limits, environment: Mapping[str, str], descriptors: Sequence[int], cwd: Path
+) -> Outcome:
+    begin = time.monotonic()
+    process = subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=dict(environment),
+        cwd=cwd,
+        pass_fds=tuple(descriptors),
+        start_new_session=True,
+    )
+    stop, streams = "", (b"", b"")
+    try:
+        stop, streams = _collect(process, begin + limits.wall_seconds, limits.output_bytes)
+    finally:
+        _kill_group(process)
+    seconds = time.monotonic() - begin
+    return _judge(process.returncode, stop, streams, seconds, limits)
+
+
+def _collect(process: subprocess.Popen[bytes], deadline: float, bound: int) -> tuple[str, tuple[bytes, bytes]]:
+    """Read both streams until they end or a bound is hit; ("" | "timeout" | "output", (stdout, stderr))."""
+    assert process.stdout is not None and process.stderr is not None
+    kept = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
+    out, err = kept
+    stop = ""
+    with selectors.DefaultSelector() as selector:
+        for descriptor in kept:
+            os.set_blocking(descriptor, False)
+            selector.register(descriptor, selectors.EVENT_READ)
+        while selector.get_map() and not stop:
+            remaining = deadline - time.monotonic()
+            if remaining <= 0:
+                stop = "timeout"
+                break
+            for key, _ in selector.select(remaining):
+                chunk = os.read(key.fd, 1 << 16)
+                if not chunk:
+                    selector.unregister(key.fd)
+                elif len(kept[key.fd]) + len(chunk) > bound:
+                    kept[key.fd] += chunk[: bound - len(kept[key.fd])]
+                    stop = "output"
+                else:
+                    kept[key.fd] += chunk
+    if not stop:
+        try:
+            process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            stop = "timeout"
+    return stop, (bytes(kept[out]), bytes(kept[err]))
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    """bubblewrap's own process ends with the group, and the whole process namespace with it (--die-with-parent)."""
+    if process.poll() is None or process.returncode < 0:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+
+
+def _judge(code: int, stop: str, streams: tuple[bytes, bytes], seconds: float, limits: Limits) -> Outcome:
+    stdout, stderr = streams
+    if stop == "timeout":
+        return Outcome(Status.TIMEOUT, stdout, stderr, seconds)
+    if stop == "output":
+        note = f"stopped: more than {limits.output_bytes} bytes of output\n".encode()
+        return Outcome(Status.RUNTIME_ERROR, stdout, note + stderr, seconds)
+    status = Status.OK if code == 0 else Status.RUNTIME_ERROR
+    if code in (SIGSYS_STATUS, -signal.SIGSYS):
+        status = Status.FORBIDDEN
+        stderr += b"a system call that is not allowed (a new process or thread, the network, a signal, ...)\n"
+    elif code in (128 + signal.SIGKILL, -signal.SIGKILL):
+        status = Status.OUT_OF_MEMORY
+    elif code in (128 + signal.SIGXCPU, -signal.SIGXCPU):
+        status = Status.TIMEOUT
+    return Outcome(status, stdout, stderr, seconds, code)

@@ -1,0 +1,1 @@
+"""The trace runtime: C sources only."""
