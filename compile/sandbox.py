@@ -40,6 +40,8 @@ INSTALL_COMMAND = "apt-get install bubblewrap"
 ETC = ("alternatives", "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime")
 SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 STORES = ("/nix/store", "/gnu/store")  # systems that keep no programs in /usr
+# Debug information of the C library, where installed: a sanitizer's report takes 0.1 s longer with it and says no more.
+DEBUG_FILES = Path("/usr/lib/debug")
 SIGSYS_STATUS = 128 + signal.SIGSYS
 
 
@@ -161,6 +163,8 @@ def _namespace_words(tmp_bytes: int) -> list[str]:
             words += ["--ro-bind", name, name]
     for name in [*STORES, *(f"/etc/{name}" for name in ETC)]:
         words += ["--ro-bind-try", name, name]
+    if DEBUG_FILES.is_dir() and not DEBUG_FILES.is_symlink():
+        words += ["--tmpfs", str(DEBUG_FILES)]
     return [*words, "--proc", "/proc", "--dev", "/dev", "--size", str(tmp_bytes), "--tmpfs", "/tmp"]
 
 

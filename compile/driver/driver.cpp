@@ -26,6 +26,7 @@
 
 extern "C" {
 void __gcov_dump(void) __attribute__((weak));
+void __sanitizer_symbolize_pc(void *pc, const char *format, char *text, size_t capacity) __attribute__((weak));
 
 // Options of the sanitizers, where the executable is linked with them. Leaks are not errors of the function under test, and the
 // byte that fills fresh memory differs from that of the plain build, so that a read of it changes the result.
@@ -422,6 +423,16 @@ void report(const Tests &tests, const uint8_t *test, musl_result result, const S
     if (result.status == MUSL_OK) write_all(results_fd, shared.payload, payload_size(tests, test));
 }
 
+// The sanitizer takes 10 to 100 ms to read the debug information for its first report. Once one test has failed, more are likely
+// to: read it here, so that the children after this inherit it.
+void prepare_reports(const musl_result &result) {
+    static bool ready = false;
+    if (ready || result.status != MUSL_EXIT || !__sanitizer_symbolize_pc) return;
+    char text[256];
+    __sanitizer_symbolize_pc(reinterpret_cast<void *>(&musl_call), "%f %s:%l", text, sizeof text);
+    ready = true;
+}
+
 int watch_children() {
     sigset_t set;
     sigemptyset(&set);
@@ -457,6 +468,7 @@ int main(int argc, char **argv) {
             result = run_test(tests, test, i, shared, fds, deadline, &capture);
         }
         report(tests, test, result, shared, capture, fds.results);
+        prepare_reports(result);
         test = skip_test(tests, test, &unused);
     }
     return 0;
