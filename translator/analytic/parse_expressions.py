@@ -1,0 +1,549 @@
+"""From expressions of the syntax tree to IR expressions without side effects.
+
+Side effects are hoisted: `++k` and nested assignments run before the full expression, `k++` after it. C leaves most other
+orders undefined; what could be read in two ways is refused (MUSL008).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tree_sitter import Node as SyntaxNode
+
+from data.c_types import CAuto, COpaque, CType, canonical_scalar, char_literal, integer_literal
+from data.syntax import field, named, text_of
+from translator.analytic import codes
+from translator.analytic.ir import (
+    AddressOf,
+    Array,
+    Assign,
+    Binary,
+    Cast,
+    Conditional,
+    Const,
+    Declare,
+    Expr,
+    Index,
+    InitList,
+    Location,
+    Member,
+    Pointer,
+    Scalar,
+    Struct,
+    Type,
+    Unary,
+    Var,
+    Void,
+)
+from translator.analytic.known_functions import MACRO_CONSTANTS
+from translator.analytic.parse_calls import lower_call
+from translator.analytic.parse_types import INT, ParseRefusal, common_type, decay, element_type, lower_type, promote
+from translator.analytic.parse_unit import Effects, Scopes, Unit
+from translator.analytic.visit import walk
+
+_COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
+_WORD_OPERATORS = {"and": "&&", "or": "||", "not": "!", "bitand": "&", "bitor": "|", "xor": "^", "compl": "~"}
+_REFUSED_NODES = {
+    "gnu_asm_expression": (codes.INLINE_ASSEMBLY, "inline assembly"),
+    "lambda_expression": (codes.CXX_FEATURE, "lambda expression"),
+    "new_expression": (codes.CXX_FEATURE, "new"),
+    "delete_expression": (codes.CXX_FEATURE, "delete"),
+    "co_await_expression": (codes.CXX_FEATURE, "coroutine"),
+    "fold_expression": (codes.CXX_FEATURE, "template"),
+    "this": (codes.CXX_FEATURE, "this"),
+    "ERROR": (codes.SYNTAX_ERROR, "syntax error"),
+}
+
+
+class ExpressionParser:
+    """Lowers expressions within one function; `effects` collects what the current full expression does besides."""
+
+    def __init__(self, unit: Unit, scopes: Scopes) -> None:
+        self.unit = unit
+        self.scopes = scopes
+        self.effects = Effects()
+
+    # ------------------------------------------------------------ doors
+
+    def full(self, *nodes: SyntaxNode) -> tuple[list[Expr], Effects]:
+        """The nodes of one full expression, and its effects; ParseRefusal where their order is not plain."""
+        outer, self.effects = self.effects, Effects()
+        try:
+            exprs = [self.lower(node) for node in nodes]
+            self.check_order(exprs)
+            return exprs, self.effects
+        finally:
+            self.effects = outer
+
+    def pure(self, node: SyntaxNode) -> Expr:
+        """The node as an expression; ParseRefusal if it has side effects."""
+        (expr,), effects = self.full(node)
+        if not effects.none:
+            raise self.refusal(codes.SIDE_EFFECT, f"side effect in `{_short(node)}`", node)
+        return expr
+
+    def lower(self, node: SyntaxNode) -> Expr:
+        """The node as an expression; its side effects go to `self.effects`."""
+        if node.type in _REFUSED_NODES:
+            code, what = _REFUSED_NODES[node.type]
+            raise self.refusal(code, what, node)
+        handler = _HANDLERS.get(node.type)
+        if handler is None:
+            raise self.refusal(codes.UNSUPPORTED_SYNTAX, f"`{_short(node)}` ({node.type.replace('_', ' ')})", node)
+        return handler(self, node)
+
+    def refusal(self, code: str, message: str, node: SyntaxNode) -> ParseRefusal:
+        return ParseRefusal(code, message, self.unit.at(node))
+
+    def child(self, node: SyntaxNode, name: str) -> SyntaxNode:
+        """The child in a field that the grammar always fills; ParseRefusal (syntax error) where it is missing."""
+        found = field(node, name)
+        if found is None or found.is_missing:
+            raise self.refusal(codes.SYNTAX_ERROR, f"syntax error in `{_short(node)}`", node)
+        return found
+
+    def lower_ctype(self, ctype: CType, node: SyntaxNode) -> Type:
+        return lower_type(ctype, self.unit.at(node), self.pure)
+
+    def check_order(self, exprs: list[Expr]) -> None:
+        """A variable that changes after the expression may be named in it only once (where it changes)."""
+        for target, _ in self.effects.after:
+            if isinstance(target, Var):
+                uses = sum(isinstance(n, Var) and n.symbol is target.symbol for n in walk(*exprs, *self.effects.before))
+                if uses != 1:
+                    message = f"`{target.symbol.name}` changes and is used in the same expression"
+                    raise ParseRefusal(codes.SIDE_EFFECT, message, target.at)
+
+    # ------------------------------------------------------------ leaves
+
+    def number(self, node: SyntaxNode) -> Expr:
+        text, at = text_of(node), self.unit.at(node)
+        if text.startswith(("-", "+")):
+            operand = number_constant(text[1:], at)
+            return Unary("-" if text[0] == "-" else "+", operand, promote(_scalar(operand)), at=at)
+        return number_constant(text, at)
+
+    def character(self, node: SyntaxNode) -> Expr:
+        value = char_literal(text_of(node))
+        if value is None:
+            raise self.refusal(codes.UNSUPPORTED_SYNTAX, f"character literal {text_of(node)}", node)
+        return Const(text_of(node), value, INT if self.unit.is_c else Scalar("char"), at=self.unit.at(node))
+
+    def string(self, node: SyntaxNode) -> Expr:
+        return Const(text_of(node), None, Pointer(Scalar("char"), const=True), at=self.unit.at(node))
+
+    def truth(self, node: SyntaxNode) -> Expr:
+        kind = INT if self.unit.is_c else Scalar("bool")
+        return Const(node.type, int(node.type == "true"), kind, at=self.unit.at(node))
+
+    def null(self, node: SyntaxNode) -> Expr:
+        return Const("nullptr", 0, Pointer(Void()), at=self.unit.at(node))
+
+    def identifier(self, node: SyntaxNode) -> Expr:
+        name, at = text_of(node), self.unit.at(node)
+        symbol = self.scopes.find(name)
+        if symbol is not None:
+            return reference(symbol.type, Var(symbol, at=at), at)
+        if name in self.unit.types.constants:
+            value = self.unit.types.constants[name]
+            return Const(name if self.unit.is_file_constant(name) else str(value), value, INT, at=at)
+        if name in MACRO_CONSTANTS:
+            number, kind = MACRO_CONSTANTS[name]
+            return Const(name, number, kind, at=at)
+        if name in ("NULL", "__null", "nullptr"):
+            return self.null(node)
+        if name in ("true", "false"):
+            return Const(name, int(name == "true"), INT, at=at)
+        if name in self.unit.signatures:
+            raise self.refusal(codes.FUNCTION_POINTER, f"`{name}` used as a value", node)
+        raise self.refusal(codes.UNKNOWN_NAME, f"`{name}` is not declared", node)
+
+    def qualified(self, node: SyntaxNode) -> Expr:
+        text = text_of(node)
+        name = text.rsplit("::", 1)[-1]
+        if name in self.unit.types.constants:
+            return Const(text, self.unit.types.constants[name], INT, at=self.unit.at(node))
+        raise self.refusal(codes.CXX_FEATURE, f"qualified name {text}", node)
+
+    # ------------------------------------------------------------ operators
+
+    def parenthesized(self, node: SyntaxNode) -> Expr:
+        inner = named(node)
+        if len(inner) != 1 or inner[0].type == "compound_statement":
+            raise self.refusal(codes.UNSUPPORTED_SYNTAX, f"`{_short(node)}`", node)
+        return self.lower(inner[0])
+
+    def unary(self, node: SyntaxNode) -> Expr:
+        operator = _operator(node)
+        operand = self.value(self.child(node, "argument"))
+        kind = operand.type
+        if operator == "!":
+            result: Type = INT if self.unit.is_c else Scalar("bool")
+        elif isinstance(kind, Scalar):
+            result = promote(kind)
+        else:
+            raise self.refusal(codes.UNSUPPORTED_TYPE, f"operand of `{_short(node)}` is not a number", node)
+        if operator not in ("-", "+", "!", "~"):
+            raise self.refusal(codes.UNSUPPORTED_SYNTAX, f"operator {operator}", node)
+        return Unary(operator, operand, result, at=self.unit.at(node))  # type: ignore[arg-type]
+
+    def binary(self, node: SyntaxNode) -> Expr:
+        operator = _operator(node)
+        left = self.value(self.child(node, "left"))
+        if operator in ("&&", "||"):
+            self.sequence_point(left, node)
+            right = self.pure(self.child(node, "right"))
+            return Binary(operator, left, right, self.truth_type(), at=self.unit.at(node))
+        return self.combine(operator, left, self.value(self.child(node, "right")), node)
+
+    def sequence_point(self, left: Expr, node: SyntaxNode) -> None:
+        """What `left` changes is done before what follows is evaluated: changes that wait must not wait past this point."""
+        if self.effects.after:
+            raise self.refusal(codes.SIDE_EFFECT, f"side effect in `{_short(node)}`", node)
+
+    def truth_type(self) -> Scalar:
+        return INT if self.unit.is_c else Scalar("bool")
+
+    def combine(self, operator: str, left: Expr, right: Expr, node: SyntaxNode) -> Expr:
+        """`left operator right` with its type by C's conversions."""
+        at = self.unit.at(node)
+        lhs, rhs = decay(left.type), decay(right.type)
+        if operator in _COMPARISONS:
+            return Binary(operator, left, right, self.truth_type(), at=at)
+        if isinstance(lhs, Scalar) and isinstance(rhs, Scalar):
+            kind = promote(lhs) if operator in ("<<", ">>") else common_type(lhs, rhs)
+            return Binary(operator, left, right, kind, at=at)
+        if isinstance(lhs, Pointer) and isinstance(rhs, Pointer) and operator == "-":
+            return Binary("-", left, right, Scalar("long"), at=at)
+        if isinstance(lhs, Pointer) and isinstance(rhs, Scalar) and operator in ("+", "-"):
+            return Binary(operator, left, right, lhs, at=at)
+        if isinstance(lhs, Scalar) and isinstance(rhs, Pointer) and operator == "+":
+            return Binary("+", right, left, rhs, at=at)
+        raise self.refusal(codes.UNSUPPORTED_TYPE, f"operands of `{_short(node)}`", node)
+
+    def value(self, node: SyntaxNode) -> Expr:
+        return self.lower(node)
+
+    def conditional(self, node: SyntaxNode) -> Expr:
+        cond = self.value(self.child(node, "condition"))
+        self.sequence_point(cond, node)
+        orelse = self.pure(self.child(node, "alternative"))
+        then_node = field(node, "consequence")
+        then = self.pure(then_node) if then_node is not None else cond  # GNU `a ?: b`
+        return Conditional(cond, then, orelse, self.conditional_type(then, orelse, node), at=self.unit.at(node))
+
+    def conditional_type(self, then: Expr, orelse: Expr, node: SyntaxNode) -> Type:
+        lhs, rhs = decay(then.type), decay(orelse.type)
+        if isinstance(lhs, Scalar) and isinstance(rhs, Scalar):
+            # C++ keeps the type of two operands of one type; C promotes them
+            return lhs if not self.unit.is_c and lhs.name == rhs.name else common_type(lhs, rhs)
+        if isinstance(lhs, Pointer) and isinstance(then, Const):
+            return rhs if isinstance(rhs, Pointer) else lhs
+        if isinstance(lhs, Scalar) and isinstance(rhs, Pointer):
+            return rhs
+        return lhs
+
+    def comma(self, node: SyntaxNode) -> Expr:
+        """`a, b` where only b's value counts: a's effects come before."""
+        left = self.child(node, "left")
+        _, effects = self.full(left)
+        self.sequence_point(Const("0", 0, INT, at=self.unit.at(node)), node)
+        self.effects.before.extend([*effects.before, *(stmt for _, stmt in effects.after)])
+        return self.lower(self.child(node, "right"))
+
+    # ------------------------------------------------------------ side effects
+
+    def assignment(self, node: SyntaxNode) -> Expr:
+        """An assignment used as a value: it happens first, then the target is read."""
+        target, stmt = self.assign(node)
+        self.effects.before.append(stmt)
+        if isinstance(stmt.value, Const | Var) and stmt.op == "=" and stmt.value.type == target.type:
+            return stmt.value
+        return target
+
+    def assign(self, node: SyntaxNode) -> tuple[Expr, Assign]:
+        """The statement of an assignment expression, and its target."""
+        operator = _operator(node)
+        target = self.lower(self.child(node, "left"))
+        if not isinstance(target, Var | Index | Member):
+            raise self.refusal(codes.UNSUPPORTED_SYNTAX, f"assignment to `{_short(node)}`", node)
+        right = self.child(node, "right")
+        if right.type == "initializer_list":
+            value: Expr = self.init_list(right, target.type)
+        else:
+            value = self.value(right)
+        return target, Assign(target, operator, value, at=self.unit.at(node))
+
+    def update(self, node: SyntaxNode) -> Expr:
+        """`k++` reads now and changes after the full expression; `++k` changes before it."""
+        target, stmt = self.change(node)
+        operator = self.child(node, "operator")
+        argument = self.child(node, "argument")
+        if operator.start_byte < argument.start_byte:
+            self.effects.before.append(stmt)
+            return target
+        if isinstance(target, Var):
+            self.effects.after.append((target, stmt))
+            return target
+        old = self.scopes.temporary(decay(target.type), target.at)
+        self.effects.before += [Declare(old, target, at=target.at), stmt]
+        return Var(old, at=target.at)
+
+    def change(self, node: SyntaxNode) -> tuple[Expr, Assign]:
+        """The statement of `k++`, `++k`, `k--`, `--k`, and its target."""
+        target = self.lower(self.child(node, "argument"))
+        at = self.unit.at(node)
+        operator = "+=" if _operator(node) == "++" else "-="
+        return target, Assign(target, operator, Const("1", 1, INT, at=at), at=at)
+
+    # ------------------------------------------------------------ memory
+
+    def pointer(self, node: SyntaxNode) -> Expr:
+        argument = self.lower(self.child(node, "argument"))
+        if _operator(node) == "*":
+            return self.element(argument, Const("0", 0, INT, at=self.unit.at(node)), node)
+        if isinstance(argument, Index) and not _is_reference(argument.base) and argument.subscripts == (_ZERO,):
+            if isinstance(argument.base.type, Pointer):
+                return argument.base
+        return AddressOf(argument, Pointer(argument.type), at=self.unit.at(node))
+
+    def subscript(self, node: SyntaxNode) -> Expr:
+        base = self.lower(self.child(node, "argument"))
+        indices = field(node, "indices")
+        subscripts = named(indices) if indices is not None else [self.child(node, "index")]
+        if len(subscripts) != 1:
+            raise self.refusal(codes.CXX_FEATURE, f"`{_short(node)}`", node)
+        position = self.value(subscripts[0])
+        if isinstance(decay(position.type), Pointer):  # C's i[a]
+            base, position = position, base
+        return self.element(base, position, node)
+
+    def element(self, base: Expr, position: Expr, node: SyntaxNode) -> Expr:
+        """`base[position]`, with `(p + i)[j]` as `p[i + j]` and `a[i][j]` as one Index."""
+        at = self.unit.at(node)
+        if isinstance(base, AddressOf):
+            if _is_zero(position):
+                return base.operand
+            if isinstance(base.operand, Index) and not isinstance(base.operand.type, Array):
+                *outer, last = base.operand.subscripts
+                return self.index(base.operand.base, (*outer, self.add_offsets(last, "+", position, node)), node)
+        if isinstance(base, Binary) and isinstance(base.type, Pointer) and base.op in ("+", "-"):
+            offset = base.right
+            if base.op == "-":
+                offset = Unary("-", _signed(offset), promote(_scalar(_signed(offset))), at=offset.at)
+            return self.element(base.left, self.add_offsets(offset, "+", position, node), node)
+        if isinstance(base, Index) and isinstance(base.type, Array):
+            return self.index(base.base, (*base.subscripts, position), node)
+        if element_type(base.type, 1) is None:
+            raise self.refusal(codes.UNSUPPORTED_TYPE, f"`{_short(node)}` is not an array", node)
+        return Index(base, (position,), self.checked(base.type, 1, node), at=at)
+
+    def index(self, base: Expr, subscripts: tuple[Expr, ...], node: SyntaxNode) -> Expr:
+        kind = self.checked(base.type, len(subscripts), node)
+        return Index(base, subscripts, kind, at=self.unit.at(node))
+
+    def checked(self, base: Type, subscripts: int, node: SyntaxNode) -> Type:
+        kind = element_type(base, subscripts)
+        if kind is None or isinstance(kind, Void):
+            raise self.refusal(codes.UNSUPPORTED_TYPE, f"`{_short(node)}` has no known element type", node)
+        return kind
+
+    def add_offsets(self, left: Expr, operator: str, right: Expr, node: SyntaxNode) -> Expr:
+        """`p + left + right` adds each offset at full width; one sum may do so only when neither wraps around."""
+        if _is_zero(right):
+            return left
+        if _is_zero(left) and operator == "+":
+            return right
+        left, right = _signed(left), _signed(right)
+        kind = common_type(_scalar(left), _scalar(right))
+        if isinstance(right, Unary) and right.op == "-":
+            return Binary("-", left, right.operand, kind, at=self.unit.at(node))
+        if isinstance(left, Unary) and left.op == "-":
+            return Binary("-", right, left.operand, kind, at=self.unit.at(node))
+        return Binary(operator, left, right, kind, at=self.unit.at(node))
+
+    def member(self, node: SyntaxNode) -> Expr:
+        base = self.lower(self.child(node, "argument"))
+        operator = field(node, "operator")
+        # the C grammar has no operator field in this version, its token is a plain child
+        arrow = operator.type == "->" if operator is not None else any(c.type == "->" for c in node.children)
+        if arrow:
+            base = self.element(base, Const("0", 0, INT, at=self.unit.at(node)), node)
+        name = text_of(self.child(node, "field"))
+        if not isinstance(base.type, Struct):
+            raise self.refusal(codes.UNSUPPORTED_TYPE, f"`{_short(node)}`: its struct is not known", node)
+        if base.type.is_union:
+            raise self.refusal(codes.UNION, f"`{_short(node)}` is a member of a union", node)
+        kind = dict(base.type.fields).get(name)
+        if kind is None:
+            raise self.refusal(codes.UNKNOWN_NAME, f"`{base.type.name}` has no member `{name}`", node)
+        return Member(base, name, kind, at=self.unit.at(node))
+
+    # ------------------------------------------------------------ casts, sizes, initializers
+
+    def cast(self, node: SyntaxNode) -> Expr:
+        descriptor, value = self.child(node, "type"), self.child(node, "value")
+        variable = self.variable_in_cast(descriptor)
+        if variable is not None:
+            return self.miscast(node, variable, value)
+        ctype, _ = self.unit.types.type_of_descriptor(descriptor)
+        return self.cast_to(ctype, self.value(value), node)
+
+    def variable_in_cast(self, descriptor: SyntaxNode) -> SyntaxNode | None:
+        """The variable `n` where the grammar took `(n) - 1` for a cast of -1 to a type `n`."""
+        kind = field(descriptor, "type")
+        if kind is None or kind.type != "type_identifier" or field(descriptor, "declarator") is not None:
+            return None
+        return kind if self.scopes.find(text_of(kind)) is not None else None
+
+    def miscast(self, node: SyntaxNode, variable: SyntaxNode, value: SyntaxNode) -> Expr:
+        left = self.identifier(variable)
+        if value.type == "number_literal" and text_of(value)[0] in "+-":
+            right = number_constant(text_of(value)[1:], self.unit.at(value))
+            return self.combine(text_of(value)[0], left, right, node)
+        if value.type in ("unary_expression", "pointer_expression") and _operator(value) in ("-", "+", "*", "&"):
+            return self.combine(_operator(value), left, self.value(self.child(value, "argument")), node)
+        raise self.refusal(codes.SYNTAX_ERROR, f"cannot read `{_short(node)}`", node)
+
+    def cast_to(self, ctype: CType, operand: Expr, node: SyntaxNode) -> Expr:
+        target = self.lower_ctype(ctype, node)
+        if isinstance(target, Pointer) and isinstance(target.to, Void) and _is_zero(operand):
+            return self.null(node)
+        if isinstance(target, Pointer) and isinstance(operand, Cast) and operand.type == Pointer(Void()):
+            operand = operand.operand
+        return Cast(target, operand, at=self.unit.at(node))
+
+    def sizeof(self, node: SyntaxNode) -> Expr:
+        from translator.analytic.parse_sizes import size_constant
+
+        return size_constant(self, node)
+
+    def compound_literal(self, node: SyntaxNode) -> Expr:
+        kind_node = self.child(node, "type")
+        if kind_node.type == "type_descriptor":
+            ctype = self.unit.types.type_of_descriptor(kind_node)[0]
+        else:
+            ctype = self.named_type(text_of(kind_node)) or COpaque(text_of(kind_node))
+        target = self.lower_ctype(ctype, node)
+        items = self.init_list(self.child(node, "value"), target)
+        return items.items[0] if isinstance(target, Scalar) and items.items else items
+
+    def named_type(self, text: str) -> CType | None:
+        """The type that a (functional cast's) name stands for; None where it names none."""
+        scalar = canonical_scalar(text.split())
+        if scalar is not None:
+            from data.c_types import CScalar
+
+            return CScalar(scalar)
+        found = self.unit.types.lookup(text.removeprefix("std::"))
+        return None if isinstance(found, COpaque | CAuto) else found
+
+    def init_list(self, node: SyntaxNode, target: Type) -> InitList:
+        from translator.analytic.parse_initializers import lower_init_list
+
+        return lower_init_list(self, node, target)
+
+    def call(self, node: SyntaxNode) -> Expr:
+        return lower_call(self, node)
+
+
+def reference(kind: Type, variable: Expr, at: Location) -> Expr:
+    """A use of a variable: what a C++ reference refers to, any other variable itself."""
+    if isinstance(kind, Pointer) and kind.reference:
+        return Index(variable, (Const("0", 0, INT, at=at),), kind.to, at=at)
+    return variable
+
+
+def number_constant(text: str, at: Location) -> Const:
+    """A number literal with C's type for it (C11 6.4.4)."""
+    lowered = text.lower().replace("'", "")
+    hexadecimal = lowered.startswith("0x")
+    is_float = "p" in lowered if hexadecimal else ("." in lowered or "e" in lowered)
+    if is_float or (not hexadecimal and lowered.endswith("f")):
+        suffix = {"f": "float", "l": "long double"}.get(lowered[-1], "double")
+        digits = lowered.rstrip("fl")
+        return Const(text, float.fromhex(digits) if hexadecimal else float(digits), Scalar(suffix), at=at)
+    value = integer_literal(text)
+    if value is None:
+        raise ParseRefusal(codes.UNSUPPORTED_SYNTAX, f"number literal {text}", at)
+    return Const(text, value, Scalar(_integer_type(lowered, value)), at=at)
+
+
+def _integer_type(text: str, value: int) -> str:
+    digits = text.rstrip("ulz")
+    suffix = text[len(digits) :]
+    longs, unsigned = suffix.count("l"), "u" in suffix
+    decimal = not digits.startswith("0") or digits == "0"
+    for size, bits in (("int", 32), ("long", 64), ("long long", 64)):
+        if ("int", "long", "long long").index(size) < longs:
+            continue
+        if not unsigned and value < 1 << (bits - 1):
+            return size
+        if (unsigned or not decimal) and value < 1 << bits:
+            return f"unsigned {size}"
+    return "unsigned long long"
+
+
+_ZERO = Const("0", 0, INT, at=Location("", 0, 0))
+
+
+def _is_zero(expr: Expr) -> bool:
+    return isinstance(expr, Const) and expr.value == 0
+
+
+def _is_reference(expr: Expr) -> bool:
+    return isinstance(expr.type, Pointer) and expr.type.reference
+
+
+def _scalar(expr: Expr) -> Scalar:
+    if not isinstance(expr.type, Scalar):
+        raise ParseRefusal(codes.UNSUPPORTED_TYPE, "an offset that is not a number", expr.at)
+    return expr.type
+
+
+def _signed(offset: Expr) -> Expr:
+    """The offset in a signed type that holds it: unsigned 32-bit offsets would wrap around in a sum or when negated."""
+    kind = _scalar(offset)
+    if not kind.is_unsigned or (isinstance(offset, Const) and offset.value is not None and offset.value < 2**31):
+        return offset
+    return Cast(Scalar("long"), offset, at=offset.at)
+
+
+def _operator(node: SyntaxNode) -> str:
+    operator = field(node, "operator")
+    text = text_of(operator) if operator is not None else ""
+    return _WORD_OPERATORS.get(text, text)
+
+
+def _short(node: SyntaxNode) -> str:
+    text = " ".join(text_of(node).split())
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+_HANDLERS: dict[str, Callable[[ExpressionParser, SyntaxNode], Expr]] = {
+    "number_literal": ExpressionParser.number,
+    "char_literal": ExpressionParser.character,
+    "string_literal": ExpressionParser.string,
+    "raw_string_literal": ExpressionParser.string,
+    "concatenated_string": ExpressionParser.string,
+    "true": ExpressionParser.truth,
+    "false": ExpressionParser.truth,
+    "null": ExpressionParser.null,
+    "identifier": ExpressionParser.identifier,
+    "qualified_identifier": ExpressionParser.qualified,
+    "parenthesized_expression": ExpressionParser.parenthesized,
+    "unary_expression": ExpressionParser.unary,
+    "binary_expression": ExpressionParser.binary,
+    "conditional_expression": ExpressionParser.conditional,
+    "comma_expression": ExpressionParser.comma,
+    "assignment_expression": ExpressionParser.assignment,
+    "update_expression": ExpressionParser.update,
+    "pointer_expression": ExpressionParser.pointer,
+    "subscript_expression": ExpressionParser.subscript,
+    "field_expression": ExpressionParser.member,
+    "cast_expression": ExpressionParser.cast,
+    "sizeof_expression": ExpressionParser.sizeof,
+    "compound_literal_expression": ExpressionParser.compound_literal,
+    "call_expression": ExpressionParser.call,
+    "condition_clause": ExpressionParser.parenthesized,
+}
