@@ -164,6 +164,8 @@ def _compile(source: SourceFile, mode: Mode, folder: Path, sandbox: Sandbox) -> 
     checks = [] if cplusplus else ["-Werror=implicit-function-declaration"]
     flags = [*language_flags(source), *include_flags(source), "-Dmain=musl_user_main", *checks, "-pipe", *FLOAT_FLAGS]
     extra, objects = _mode_flags(mode)
+    if mode == "coverage" and cplusplus and not re.search(r"\b(try|throw)\b", source.text):
+        extra.append("-fno-exceptions")  # else every call counts as a branch
     link = [word for word in extra if word.startswith("-fsanitize") or word == "--coverage"] if mode != "trace" else []
     steps = [
         [compiler, *flags, *extra, "-c", unit, "-o", "unit.o"],
@@ -183,7 +185,7 @@ def _mode_flags(mode: Mode) -> tuple[list[str], list[str]]:
     if mode == "coverage":
         return ["-O0", "--coverage"], [driver, "-Wl,-u,__gcov_dump"]
     wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
-    return ["-O0", "-fsanitize=thread", "-fno-builtin-strlen"], [driver, str(trace_object()), *wraps]
+    return ["-O0", "-fsanitize=thread", "-fno-builtin-strlen", *(["-ftrivial-auto-var-init=zero"] if modern else [])], [driver, str(trace_object()), *wraps]
 
 
 def run_steps(steps: Sequence[Sequence[str]], sandbox: Sandbox, readable: Sequence[Path]) -> Outcome:

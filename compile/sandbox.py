@@ -29,6 +29,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import IO
 
 from compile.outcome import Outcome, Status
 from compile.seccomp import build_filter
@@ -95,33 +96,32 @@ class Sandbox:
         where the machine cannot start processes.
 
         Status: OK for exit status 0, TIMEOUT, OUT_OF_MEMORY (killed by the kernel for it), FORBIDDEN (a system call that the
-        filter refuses), else RUNTIME_ERROR; too much output is a RUNTIME_ERROR whose stderr says so.
+        filter refuses), INFRASTRUCTURE where the sandbox itself could not be set up, else RUNTIME_ERROR; too much output is a
+        RUNTIME_ERROR whose stderr says so.
         """
         bounds = limits or self.limits
         command = [str(word) for word in argv]
         wrapped = ["/bin/sh", "-c", _ulimits(bounds) + 'exec "$@"', "sh", *command]
         variables = {**_environment(), **(environment or {})}
-        with contextlib.ExitStack() as stack:
-            passed = list(descriptors)
-            if not self.unsafe:
-                passed += stack.enter_context(_filter_descriptor(restricted))
-                wrapped = [
-                    *self._bubblewrap(bounds, readable, writable, passed[len(descriptors) :], cwd),
-                    "--",
-                    *wrapped,
-                ]
-            return _run_bounded(wrapped, bounds, variables, passed, cwd or self.scratch)
+        if self.unsafe:
+            return _run_bounded(wrapped, bounds, variables, descriptors, self.scratch)
+        with tempfile.TemporaryFile() as status, _filter_file(restricted) as filters:
+            extra = {"--json-status-fd": status.fileno(), **({"--seccomp": filters.fileno()} if filters else {})}
+            words = self._bubblewrap(bounds, readable, writable, cwd or self.scratch)
+            words += [word for option, descriptor in extra.items() for word in (option, str(descriptor))]
+            passed = [*descriptors, *extra.values()]
+            outcome = _run_bounded([*words, "--", *wrapped], bounds, variables, passed, self.scratch)
+            started = b'"exit-code"' in os.pread(status.fileno(), 4096, 0)
+        if outcome.exit_code is not None and not started and outcome.status is not Status.OUT_OF_MEMORY:
+            return replace(outcome, status=Status.INFRASTRUCTURE)  # bubblewrap could not set it up; its words are in stderr
+        return outcome
 
-    def _bubblewrap(
-        self, limits: Limits, readable: Sequence[Path], writable: bool, filters: Sequence[int], cwd: Path | None
-    ) -> list[str]:
+    def _bubblewrap(self, limits: Limits, readable: Sequence[Path], writable: bool, cwd: Path) -> list[str]:
         words = [str(find_bubblewrap()), *_namespace_words(limits.tmp_bytes)]
         for folder in dict.fromkeys([*_toolchain_roots(), *readable]):
             words += ["--ro-bind-try", str(folder), str(folder)]
         words += ["--bind" if writable else "--ro-bind", str(self.scratch), str(self.scratch)]
-        for descriptor in filters:
-            words += ["--seccomp", str(descriptor)]
-        return [*words, "--chdir", str(cwd or self.scratch)]
+        return [*words, "--chdir", str(cwd)]
 
     def within(self, scratch: Path) -> Sandbox:
         """The same sandbox over another scratch folder."""
@@ -196,15 +196,15 @@ def _ulimits(limits: Limits) -> str:
 
 
 @contextlib.contextmanager
-def _filter_descriptor(restricted: bool) -> Iterator[list[int]]:
+def _filter_file(restricted: bool) -> Iterator[IO[bytes] | None]:
     program = build_filter(trap=False, allow_exec=True) if restricted else b""
     if not program:
-        yield []
+        yield None
         return
     with tempfile.TemporaryFile() as file:
         file.write(program)
         file.seek(0)
-        yield [file.fileno()]
+        yield file
 
 
 def _run_bounded(
