@@ -15,9 +15,10 @@ from compile.sandbox import Sandbox
 from data.function import Function
 from data.source_file import SourceFile
 from musl.co_verify import co_verify
-from musl.verdict import VerdictStatus
+from musl.verdict import Verdict, VerdictStatus
 from musl.work import Checked
 from musl.workers import Stage
+from tester.fuzz import BrokenMachineError
 from tester.protocol import Tester
 from translator.analytic.adapt_cxx import to_cxx
 from translator.protocol import Translation, TranslationOptions, Translator
@@ -29,7 +30,7 @@ MakeTester = Callable[[SourceFile, Sandbox], Tester]
 class Bench:
     """One file on its way to CUDA. `source` is as it can be compiled, `output` where the CUDA text will stand.
 
-    `sandbox` is None where the machine has none: then nothing runs, and nothing is verified.
+    `sandbox` is None where the machine has none, for the reason in `obstacle`: then nothing runs, and nothing is verified.
     """
 
     source: SourceFile
@@ -43,6 +44,7 @@ class Bench:
     arch: str | None
     scratch: Path
     sandbox: Sandbox | None
+    obstacle: str = ""
 
     def cuda_text(self, chosen: Mapping[str, Translation], source: SourceFile | None = None) -> str:
         """The output file: the functions named in `chosen` are replaced, everything else stands as it was."""
@@ -81,7 +83,11 @@ def check_translations(bench: Bench, function: Function, translations: Sequence[
     """Task: `Checked` of the first translation that is equivalent, else of the best sample."""
     sandbox = bench.own_sandbox(function.name)
     yield Stage("making tests")
-    suite = bench.make_tester(bench.source, sandbox).make_tests(function, bench.tests, bench.seed)
+    try:
+        suite = bench.make_tester(bench.source, sandbox).make_tests(function, bench.tests, bench.seed)
+    except BrokenMachineError as error:
+        yield Checked(translations[0], Verdict(VerdictStatus.INFRASTRUCTURE, 0, 0, (), str(error)))
+        return
     first: Checked | None = None
     for translation in translations:
         yield Stage(f"running {len(suite.tests)} tests")

@@ -77,10 +77,12 @@ class Pipeline:
             return
         assert isinstance(result, Sequence)
         work.translations = tuple(result)
-        if self.bench.sandbox is not None:
-            task = functools.partial(check_translations, self.bench, work.function, work.translations)
-            pool.submit(work.name, task, self.timeout)
-            self._stage(work, "waiting for its turn")
+        if self.bench.sandbox is None:
+            work.obstacle = self.bench.obstacle
+            return
+        task = functools.partial(check_translations, self.bench, work.function, work.translations)
+        pool.submit(work.name, task, self.timeout)
+        self._stage(work, "waiting for its turn")
 
     def _on_check(self, work: FunctionWork, message: object) -> None:
         if isinstance(message, Stage):

@@ -1,4 +1,4 @@
-"""`translate_file`: one C or C++ file into CUDA, with proof by execution for every function. The command's Python face."""
+"""`translate_file`: one C or C++ file into CUDA, with proof by execution for every function."""
 
 from __future__ import annotations
 
@@ -7,28 +7,19 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 
-from compile.gpu import find_gpu
-from compile.sandbox import Sandbox, SandboxUnavailable
-from compile.toolchain import ToolchainMissing, find_gcc, find_gxx, find_nvcc
-from data.find_functions import FunctionTable, find_functions
-from data.read_source import read_source
-from data.source_file import SourceFile
+from data.find_functions import FunctionTable, UnsupportedFunction, find_functions
 from musl.bench import Bench
-from musl.compile_commands import BuildFlags, read_build_flags
-from musl.errors import MachineError, UsageError
-from musl.output import Destination, choose_destination
+from musl.output import choose_destination
 from musl.pipeline import Pipeline
-from musl.report.records import FunctionRecord, TranslationReport
+from musl.prepare import check_compilers, check_parts, choose_device, make_sandbox, parse_extents, read_file
+from musl.report.records import FunctionRecord, RemarkRecord, TranslationReport
 from musl.selection import find_helpers, select
-from musl.whole_file import settle
+from musl.whole_file import WholeFile, settle
 from musl.work import FunctionWork
 from tester.fuzz import FuzzTester
 from translator.analytic.translator import AnalyticTranslator
 from translator.protocol import TranslationOptions
-
-DEVICES = ("auto", "emulator", "gpu")
 
 
 def translate_file(
@@ -68,46 +59,97 @@ def translate_file(
     """
     started = time.monotonic()
     path = Path(path)
-    _check_words(translator, tester, device)
-    source = _read(path, include_dirs, defines, build)
-    _check_machine()
+    check_parts(translator, tester)
+    source = read_file(path, include_dirs, defines, build)
+    check_compilers()
     destination = choose_destination(path, output, out_root=out_root, in_place=in_place)
+    options = TranslationOptions(strict_fp=strict_fp, extents=parse_extents(extents), seed=seed)
+    chosen_device = choose_device(device)
     table = find_functions(source)
     selected = select(_names(table), functions, path)
-    with tempfile.TemporaryDirectory(prefix="musl-") as scratch:
+    works = {function.name: FunctionWork(function) for function in table.functions if function.name in selected}
+    with tempfile.TemporaryDirectory(prefix="musl-") as folder:
+        scratch = Path(folder)
+        sandbox, obstacle = make_sandbox(scratch, unsafe=unsafe_no_sandbox)
         bench = Bench(
             source=source,
             output=destination.path,
             translator=AnalyticTranslator(),
             make_tester=FuzzTester,
-            options=TranslationOptions(strict_fp=strict_fp, extents=_parse_extents(extents), seed=seed),
-            device=_choose_device(device),
+            options=options,
+            device=chosen_device,
             tests=tests,
             seed=seed,
             arch=arch,
-            scratch=Path(scratch),
-            sandbox=_make_sandbox(Path(scratch), unsafe=unsafe_no_sandbox),
+            scratch=scratch,
+            sandbox=sandbox,
+            obstacle=obstacle,
         )
-        works = {f.name: FunctionWork(f) for f in table.functions if f.name in selected}
         pipeline = Pipeline(bench, works, jobs or os.cpu_count() or 1, timeout, on_progress)
         pipeline.run()
         whole = settle(bench, works, pipeline.compiled)
-    helpers = find_helpers(works) if not functions else []
+    report = _report(bench, table, works, selected, whole, explicit=bool(functions))
+    if whole.text is None or dry_run:
+        return report.model_copy(update={"seconds": _since(started)})
+    destination.write(whole.text)
+    written = {"output": str(destination.path), "backup": str(destination.backup) if destination.backup else None}
+    return report.model_copy(update={"seconds": _since(started), **written})
+
+
+def _names(table: FunctionTable) -> list[str]:
+    """Every function that the file defines, in the order of the file."""
+    places = {function.name: function.span.line for function in table.functions}
+    places |= {function.name: function.span.line for function in table.unsupported}
+    return sorted(places, key=lambda name: places[name])
+
+
+def _report(
+    bench: Bench,
+    table: FunctionTable,
+    works: dict[str, FunctionWork],
+    selected: Sequence[str],
+    whole: WholeFile,
+    *,
+    explicit: bool,
+) -> TranslationReport:
+    """The report of a file of which nothing has been written yet. Functions asked for by name are no helpers."""
+    helpers = [] if explicit else find_helpers(works)
     helping = {helper.name for helper in helpers}
-    written = whole.text is not None and not dry_run
-    if whole.text is not None and not dry_run:
-        destination.write(whole.text)
+    records = {name: work.record() for name, work in works.items()}
+    records |= {function.name: _unsupported(bench, function) for function in table.unsupported}
     return TranslationReport(
-        file=str(path),
-        translator=translator,
-        tester=tester,
+        file=str(bench.source.path),
+        translator=bench.translator.name,
+        tester="fuzz",
         device=bench.device,
-        seconds=round(time.monotonic() - started, 3),
-        functions=[record for record in _records(table, works, selected) if record.name not in helping],
-        output=str(destination.path) if written else None,
-        backup=str(destination.backup) if written and destination.backup else None,
+        seconds=0.0,
+        functions=[records[name] for name in selected if name not in helping],
+        output=None,
         helpers=helpers,
         program=whole.program,
         warnings=list(whole.warnings),
-        notes=list(whole.notes),
+        notes=[*(str(error) for error in table.syntax_errors), *whole.notes],
     )
+
+
+def _unsupported(bench: Bench, function: UnsupportedFunction) -> FunctionRecord:
+    """The record of a function whose signature already rules it out."""
+    remark = RemarkRecord(
+        code=function.code,
+        message=function.message,
+        file=str(bench.source.path),
+        line=function.span.line,
+        column=function.span.column,
+    )
+    return FunctionRecord(
+        name=function.name,
+        line=function.span.line,
+        status="not_translated",
+        code=function.code,
+        reason=function.message,
+        remarks=[remark],
+    )
+
+
+def _since(started: float) -> float:
+    return round(time.monotonic() - started, 3)

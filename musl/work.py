@@ -46,7 +46,8 @@ class Checked:
 
 @dataclass
 class FunctionWork:
-    """One selected function. `objection` is what the compiler or the whole program has against its translation."""
+    """One selected function. `obstacle` is why its translation cannot be tested, `objection` what the compiler or the whole
+    program has against it."""
 
     function: Function
     stage: str = ""
@@ -54,6 +55,7 @@ class FunctionWork:
     translations: tuple[Translation, ...] = ()
     checked: Checked | None = None
     died: Died | None = None
+    obstacle: str = ""
     objection: str = ""
 
     @property
@@ -81,7 +83,7 @@ class FunctionWork:
         if self.objection:
             return "failed", WRONG_RESULT, self.objection
         if self.checked is None:
-            return "unverified", NOT_VERIFIED, "was not tested"
+            return "unverified", NOT_VERIFIED, self.obstacle or "was not tested"
         return _conclude(self.checked.verdict)
 
     def _why_it_died(self, died: Died) -> tuple[FunctionStatus, str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("torch", "transformers", "ray", "pycuda", "numpy", "islpy", "tree_sitter", "pydantic")
+HEAVY = ("torch", "transformers", "ray", "pycuda", "numpy", "islpy", "tree_sitter")
 
 
 def test_rooms_import_in_one_direction(repository: Path) -> None:
