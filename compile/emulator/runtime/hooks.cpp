@@ -1,0 +1,33 @@
+// Where the test driver meets the emulator (compile/driver/musl_driver.h).
+#include "internal.h"
+#include "musl_driver.h"
+
+using namespace musl;
+
+extern "C" {
+
+void musl_hook_begin(const struct musl_call_info *info) {
+    const void *data[256];
+    uint64_t bytes[256];
+    uint32_t parameters[256], count = info->array_count < 256 ? info->array_count : 256;
+    for (uint32_t i = 0; i < count; i++) {
+        data[i] = info->arrays[i].data;
+        bytes[i] = info->arrays[i].bytes;
+        parameters[i] = info->arrays[i].parameter;
+    }
+    set_schedule(info->schedule, info->seed);
+    end_call();  // forgets the heap blocks of the driver
+    begin_call(data, bytes, parameters, count);
+    launch_count = 0;
+}
+
+int musl_hook_end(uint64_t *launches) {
+    *launches = launch_count;
+    end_call();
+    if (last_error == cudaSuccess) return 0;
+    dprintf(2, "CUDA error left at the end of the call: %s (%s)\n", cudaGetErrorName(last_error),
+            cudaGetErrorString(last_error));
+    return 1;
+}
+
+}  // extern "C"

@@ -1,0 +1,452 @@
+// The two memories. Device memory comes from an arena of its own. While host code runs, all of it is poisoned; while a kernel
+// runs, the host's heap blocks and the arguments of the call are. What lies between device allocations is always poisoned.
+#include <stdint.h>
+#include <sys/mman.h>
+
+#include <map>
+
+#include "internal.h"
+
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void *, size_t),
+                                                         void (*)(const volatile void *)) __attribute__((weak));
+
+namespace musl {
+
+cudaError_t last_error = cudaSuccess;
+char last_error_place[160];
+
+namespace {
+
+constexpr size_t granule = 256;           // cudaMalloc aligns to this; a redzone of as much follows every block
+constexpr size_t device_bytes = 4ull << 30;
+constexpr size_t quarantine_bytes = 64 << 20;  // freed memory that is not used again yet, so that a late use is caught
+constexpr size_t most_heap_blocks = 4096;      // that are watched
+
+struct Block {
+    size_t bytes;
+    size_t carved;
+    bool managed;
+    bool freed;
+};
+struct Array {
+    uintptr_t address;
+    size_t bytes;
+    uint32_t parameter;
+};
+
+// Never destroyed: the program may use the API, and free memory, until its very end.
+auto &blocks = *new std::map<uintptr_t, Block>;
+auto &symbols = *new std::map<uintptr_t, size_t>;      // __device__ variables whose address the program asked for
+auto &heap_blocks = *new std::map<uintptr_t, size_t>;  // of the host
+auto &reusable = *new std::multimap<size_t, uintptr_t>;
+auto &quarantine = *new std::map<uint64_t, uintptr_t>;  // by age
+uint64_t age;
+size_t quarantined, in_use;
+uintptr_t arena, arena_end, arena_top, arena_open;
+Array arrays[256];
+uint32_t array_count;
+bool tracking, on_device;
+
+bool open_arena() {
+    if (arena) return true;
+    for (size_t bytes = 64ull << 30; bytes >= 1ull << 30; bytes /= 2) {
+        void *memory = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (memory == MAP_FAILED) continue;
+        arena = arena_top = arena_open = reinterpret_cast<uintptr_t>(memory);
+        arena_end = arena + bytes;
+        return true;
+    }
+    return false;
+}
+
+// Takes `carved` bytes of the arena: an old block of that size, or new ones at its top.
+uintptr_t carve(size_t carved) {
+    if (auto old = reusable.find(carved); old != reusable.end()) {
+        uintptr_t address = old->second;
+        reusable.erase(old);
+        return address;
+    }
+    if (carved > arena_end - arena_top) return 0;
+    uintptr_t top = arena_top + carved;
+    if (top > arena_open) {
+        size_t grow = round_up(top - arena_open, 1 << 20);
+        if (grow > arena_end - arena_open) grow = arena_end - arena_open;
+        if (mprotect(reinterpret_cast<void *>(arena_open), grow, PROT_READ | PROT_WRITE) != 0) return 0;
+        poison(reinterpret_cast<void *>(arena_open), grow);
+        arena_open += grow;
+    }
+    uintptr_t address = arena_top;
+    arena_top = top;
+    return address;
+}
+
+cudaError_t allocate(void **pointer, size_t bytes, bool managed) {
+    if (in_kernel) die("allocates device memory through the runtime API in a kernel");
+    if (!pointer) return fail(cudaErrorInvalidValue);
+    *pointer = nullptr;
+    if (bytes == 0) return cudaSuccess;
+    snprintf(last_error_place, sizeof last_error_place, "allocation of %zu bytes", bytes);
+    if (bytes > device_bytes || in_use + bytes > device_bytes || !open_arena()) return fail(cudaErrorMemoryAllocation);
+    size_t carved = round_up(bytes, granule) + 2 * granule;
+    uintptr_t start = carve(carved);
+    if (!start) return fail(cudaErrorMemoryAllocation);
+    uintptr_t address = start + granule;
+    blocks[address] = Block{bytes, carved, managed, false};
+    in_use += bytes;
+    *pointer = reinterpret_cast<void *>(address);
+    fill_bytes(*pointer, schedule.pattern, bytes);
+    if (managed) unpoison(*pointer, bytes);
+    return cudaSuccess;
+}
+
+void release(uintptr_t address, Block &block) {
+    block.freed = true;
+    in_use -= block.bytes;
+    poison(reinterpret_cast<void *>(address), block.bytes);
+    quarantined += block.carved;
+    quarantine[age++] = address;
+    while (quarantined > quarantine_bytes && !quarantine.empty()) {
+        uintptr_t oldest = quarantine.begin()->second;
+        quarantine.erase(quarantine.begin());
+        auto found = blocks.find(oldest);
+        quarantined -= found->second.carved;
+        reusable.emplace(found->second.carved, oldest - granule);
+        blocks.erase(found);
+    }
+}
+
+// The block that [address, address + bytes) begins in, live or freed, or null.
+std::pair<const uintptr_t, Block> *block_of(uintptr_t address) {
+    auto next = blocks.upper_bound(address);
+    if (next == blocks.begin()) return nullptr;
+    --next;
+    return address < next->first + next->second.bytes ? &*next : nullptr;
+}
+
+bool in_symbol(uintptr_t address, size_t bytes) {
+    auto next = symbols.upper_bound(address);
+    if (next == symbols.begin()) return false;
+    --next;
+    return address + bytes <= next->first + next->second;
+}
+
+enum class Side { host, device, both };
+Side side_of(uintptr_t address) {
+    if (address >= arena && address < arena_end) {
+        auto *block = block_of(address);
+        return block && block->second.managed ? Side::both : Side::device;
+    }
+    return in_symbol(address, 1) ? Side::device : Side::host;
+}
+
+// Whether the device may touch [pointer, pointer + bytes): it lies in one live allocation.
+bool device_range(const void *pointer, size_t bytes) {
+    uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
+    if (in_symbol(address, bytes)) return true;
+    auto *block = block_of(address);
+    return block && !block->second.freed && bytes <= block->first + block->second.bytes - address;
+}
+
+// Whether [pointer, pointer + bytes) can be one end of a copy that wants it on `device` (or on the host).
+bool good_end(const char *call, const void *pointer, size_t bytes, bool device, bool write, const void *caller) {
+    uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
+    const char *verb = write ? "write" : "read";
+    Side side = side_of(address);
+    if (device && side == Side::host) {
+        snprintf(last_error_place, sizeof last_error_place, "%s is to %s device memory, but is given a host pointer", call,
+                 verb);
+        return false;
+    }
+    if (!device && side == Side::device) {
+        snprintf(last_error_place, sizeof last_error_place, "%s is to %s host memory, but is given a device pointer", call,
+                 verb);
+        return false;
+    }
+    if (side != Side::host) {
+        if (device_range(pointer, bytes)) return true;
+        char what[96];
+        if (!describe(address + bytes - 1, what, sizeof what)) snprintf(what, sizeof what, "outside every device array");
+        snprintf(last_error_place, sizeof last_error_place, "%s is to %s %zu bytes, of which the last lies %s", call, verb,
+                 bytes, what);
+        return false;
+    }
+    if (const void *bad = first_poisoned(pointer, bytes))
+        report_access(reinterpret_cast<uintptr_t>(caller), reinterpret_cast<uintptr_t>(bad), bytes, write, call);
+    return true;
+}
+
+struct Ends {
+    bool to_device, from_device;
+};
+bool directions(enum cudaMemcpyKind kind, const void *to, const void *from, Ends *ends) {
+    switch (kind) {
+        case cudaMemcpyHostToHost: *ends = {false, false}; return true;
+        case cudaMemcpyHostToDevice: *ends = {true, false}; return true;
+        case cudaMemcpyDeviceToHost: *ends = {false, true}; return true;
+        case cudaMemcpyDeviceToDevice: *ends = {true, true}; return true;
+        case cudaMemcpyDefault:
+            *ends = {side_of(reinterpret_cast<uintptr_t>(to)) == Side::device,
+                     side_of(reinterpret_cast<uintptr_t>(from)) == Side::device};
+            return true;
+    }
+    return false;
+}
+
+void watch_malloc(const volatile void *pointer, size_t bytes) {
+    if (!tracking || in_kernel || heap_blocks.size() >= most_heap_blocks) return;
+    tracking = false;  // the map allocates too
+    heap_blocks[reinterpret_cast<uintptr_t>(pointer)] = bytes;
+    tracking = true;
+}
+
+void watch_free(const volatile void *pointer) {
+    if (!tracking) return;
+    tracking = false;
+    heap_blocks.erase(reinterpret_cast<uintptr_t>(pointer));
+    tracking = true;
+}
+
+// "<offset> past", "<offset> before" or "inside", as a phrase before the name of what lies there.
+void say_distance(uintptr_t address, uintptr_t begin, size_t bytes, const char *name, char *text, size_t size) {
+    if (address < begin)
+        snprintf(text, size, "%zu bytes before %s of %zu bytes", size_t(begin - address), name, bytes);
+    else if (address == begin + bytes)
+        snprintf(text, size, "just past %s of %zu bytes", name, bytes);
+    else if (address > begin + bytes)
+        snprintf(text, size, "%zu bytes past %s of %zu bytes", size_t(address - begin - bytes), name, bytes);
+    else
+        snprintf(text, size, "at offset %zu of %s of %zu bytes", size_t(address - begin), name, bytes);
+}
+
+bool describe_device(uintptr_t address, char *text, size_t size) {
+    if (address < arena || address >= arena_end || blocks.empty()) return false;
+    auto next = blocks.upper_bound(address), best = next;
+    if (next != blocks.begin()) {
+        --best;
+        uintptr_t end = best->first + best->second.bytes;
+        if (next != blocks.end() && address >= end && address - end > next->first - address) best = next;
+    }
+    const char *name = best->second.freed ? "a freed device array" : best->second.managed ? "managed array" : "device array";
+    say_distance(address, best->first, best->second.bytes, name, text, size);
+    return true;
+}
+
+bool describe_host(uintptr_t address, char *text, size_t size) {
+    constexpr size_t near = 1024;
+    char name[64];
+    for (uint32_t i = 0; i < array_count; i++) {
+        if (address + near < arrays[i].address || address >= arrays[i].address + arrays[i].bytes + near) continue;
+        snprintf(name, sizeof name, "host array (parameter %u)", arrays[i].parameter + 1);
+        say_distance(address, arrays[i].address, arrays[i].bytes, name, text, size);
+        return true;
+    }
+    auto next = heap_blocks.upper_bound(address);
+    if (next == heap_blocks.begin()) return false;
+    --next;
+    if (address >= next->first + next->second + near) return false;
+    say_distance(address, next->first, next->second, "host memory", text, size);
+    return true;
+}
+
+}  // namespace
+
+void copy_bytes(void *to, const void *from, size_t bytes) {
+#if defined(__x86_64__)
+    asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+#else
+    auto *t = static_cast<volatile unsigned char *>(to);
+    auto *f = static_cast<const volatile unsigned char *>(from);
+    while (bytes--) *t++ = *f++;
+#endif
+}
+
+void fill_bytes(void *to, int value, size_t bytes) {
+#if defined(__x86_64__)
+    asm volatile("rep stosb" : "+D"(to), "+c"(bytes) : "a"(value) : "memory");
+#else
+    auto *t = static_cast<volatile unsigned char *>(to);
+    while (bytes--) *t++ = static_cast<unsigned char>(value);
+#endif
+}
+
+bool describe(uintptr_t address, char *text, size_t size) {
+    return describe_device(address, text, size) || describe_host(address, text, size);
+}
+
+cudaError_t fail(cudaError_t error) {
+    last_error = error;
+    if (last_error_place[0])
+        dprintf(2, "CUDA error %s (%s): %s\n", cudaGetErrorName(error), cudaGetErrorString(error), last_error_place);
+    last_error_place[0] = 0;
+    return error;
+}
+
+void begin_call(const void *const *data, const uint64_t *bytes, const uint32_t *parameters, uint32_t count) {
+    array_count = count < 256 ? count : 256;
+    for (uint32_t i = 0; i < array_count; i++)
+        arrays[i] = Array{reinterpret_cast<uintptr_t>(data[i]), bytes[i], parameters[i]};
+    last_error = cudaSuccess;
+    if (__sanitizer_install_malloc_and_free_hooks) __sanitizer_install_malloc_and_free_hooks(watch_malloc, watch_free);
+    tracking = true;
+}
+
+void end_call() {
+    tracking = false;
+    heap_blocks.clear();
+}
+
+void enter_device() {
+    on_device = true;
+    for (auto &[address, block] : blocks)
+        if (!block.freed) unpoison(reinterpret_cast<void *>(address), block.bytes);
+    for (uint32_t i = 0; i < array_count; i++) poison(reinterpret_cast<void *>(arrays[i].address), arrays[i].bytes);
+    for (auto &[address, bytes] : heap_blocks) poison(reinterpret_cast<void *>(address), bytes);
+}
+
+void leave_device() {
+    on_device = false;
+    for (auto &[address, block] : blocks)
+        if (!block.managed) poison(reinterpret_cast<void *>(address), block.bytes);
+    for (uint32_t i = 0; i < array_count; i++) unpoison(reinterpret_cast<void *>(arrays[i].address), arrays[i].bytes);
+    for (auto &[address, bytes] : heap_blocks) unpoison(reinterpret_cast<void *>(address), bytes);
+}
+
+cudaError_t malloc_managed(void **pointer, size_t bytes) { return allocate(pointer, bytes, true); }
+
+cudaError_t register_symbol(void *symbol, size_t size) {
+    symbols[reinterpret_cast<uintptr_t>(symbol)] = size;
+    return cudaSuccess;
+}
+
+cudaError_t copy_symbol(void *symbol, size_t size, size_t offset, void *other, size_t bytes, bool to_symbol,
+                        enum cudaMemcpyKind kind) {
+    register_symbol(symbol, size);
+    char *inside = static_cast<char *>(symbol) + offset;
+    return to_symbol ? cudaMemcpy(inside, other, bytes, kind) : cudaMemcpy(other, inside, bytes, kind);
+}
+
+// A whole program has no driver: it takes its schedule from the environment, and begins once the maps above exist.
+const bool program_begun = (read_schedule_from_environment(), begin_call(nullptr, nullptr, nullptr, 0), true);
+
+}  // namespace musl
+
+using namespace musl;
+
+extern "C" {
+
+cudaError_t cudaMalloc(void **pointer, size_t bytes) { return allocate(pointer, bytes, false); }
+
+cudaError_t cudaMallocPitch(void **pointer, size_t *pitch, size_t width, size_t height) {
+    *pitch = round_up(width, 512);
+    return allocate(pointer, *pitch * height, false);
+}
+
+// Pinned host memory is mapped on the device (unified addressing), so both sides may touch it.
+cudaError_t cudaMallocHost(void **pointer, size_t bytes) { return allocate(pointer, bytes, true); }
+cudaError_t cudaHostAlloc(void **pointer, size_t bytes, unsigned) { return allocate(pointer, bytes, true); }
+cudaError_t cudaFreeHost(void *pointer) { return cudaFree(pointer); }
+
+cudaError_t cudaHostRegister(void *, size_t, unsigned) { return cudaSuccess; }
+cudaError_t cudaHostUnregister(void *) { return cudaSuccess; }
+
+cudaError_t cudaHostGetDevicePointer(void **device, void *host, unsigned) {
+    if (side_of(reinterpret_cast<uintptr_t>(host)) != Side::both) return fail(cudaErrorInvalidValue);
+    *device = host;
+    return cudaSuccess;
+}
+
+cudaError_t cudaFree(void *pointer) {
+    if (!pointer) return cudaSuccess;
+    auto found = blocks.find(reinterpret_cast<uintptr_t>(pointer));
+    if (found == blocks.end() || found->second.freed) {
+        snprintf(last_error_place, sizeof last_error_place, "cudaFree of %s",
+                 found == blocks.end() ? "a pointer that cudaMalloc did not return" : "memory that is already freed");
+        return fail(cudaErrorInvalidValue);
+    }
+    release(found->first, found->second);
+    return cudaSuccess;
+}
+cudaError_t cudaFreeAsync(void *pointer, cudaStream_t) { return cudaFree(pointer); }
+
+cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind) {
+    if (bytes == 0) return cudaSuccess;
+    const void *caller = __builtin_return_address(0);
+    Ends ends;
+    if (!directions(kind, to, from, &ends)) return fail(cudaErrorInvalidMemcpyDirection);
+    if (!good_end("cudaMemcpy", from, bytes, ends.from_device, false, caller) ||
+        !good_end("cudaMemcpy", to, bytes, ends.to_device, true, caller))
+        return fail(cudaErrorInvalidValue);
+    copy_bytes(to, from, bytes);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemcpy2D(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height,
+                         enum cudaMemcpyKind kind) {
+    if (width == 0 || height == 0) return cudaSuccess;
+    if (to_pitch < width || from_pitch < width) return fail(cudaErrorInvalidPitchValue);
+    const void *caller = __builtin_return_address(0);
+    Ends ends;
+    if (!directions(kind, to, from, &ends)) return fail(cudaErrorInvalidMemcpyDirection);
+    for (size_t row = 0; row < height; row++) {
+        char *t = static_cast<char *>(to) + row * to_pitch;
+        const char *f = static_cast<const char *>(from) + row * from_pitch;
+        if (!good_end("cudaMemcpy2D", f, width, ends.from_device, false, caller) ||
+            !good_end("cudaMemcpy2D", t, width, ends.to_device, true, caller))
+            return fail(cudaErrorInvalidValue);
+        copy_bytes(t, f, width);
+    }
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemset(void *pointer, int value, size_t bytes) {
+    if (bytes == 0) return cudaSuccess;
+    if (!good_end("cudaMemset", pointer, bytes, true, true, __builtin_return_address(0)))
+        return fail(cudaErrorInvalidValue);
+    fill_bytes(pointer, value & 0xff, bytes);
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemset2D(void *pointer, size_t pitch, int value, size_t width, size_t height) {
+    if (pitch < width) return fail(cudaErrorInvalidPitchValue);
+    for (size_t row = 0; row < height; row++)
+        if (cudaError_t error = cudaMemset(static_cast<char *>(pointer) + row * pitch, value, width)) return error;
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemGetInfo(size_t *free, size_t *total) {
+    *free = device_bytes - in_use;
+    *total = device_bytes;
+    return cudaSuccess;
+}
+
+cudaError_t cudaPointerGetAttributes(struct cudaPointerAttributes *attributes, const void *pointer) {
+    Side side = side_of(reinterpret_cast<uintptr_t>(pointer));
+    void *address = const_cast<void *>(pointer);
+    *attributes = {};
+    attributes->type = side == Side::host     ? cudaMemoryTypeUnregistered
+                       : side == Side::device ? cudaMemoryTypeDevice
+                                              : cudaMemoryTypeManaged;
+    attributes->devicePointer = side == Side::host ? nullptr : address;
+    attributes->hostPointer = side == Side::device ? nullptr : address;
+    return cudaSuccess;
+}
+
+cudaError_t cudaMemPrefetchAsync(const void *pointer, size_t, int, cudaStream_t) {
+    return side_of(reinterpret_cast<uintptr_t>(pointer)) == Side::both ? cudaSuccess : fail(cudaErrorInvalidValue);
+}
+cudaError_t cudaMemAdvise(const void *pointer, size_t bytes, enum cudaMemoryAdvise, int device) {
+    return cudaMemPrefetchAsync(pointer, bytes, device, nullptr);
+}
+
+cudaError_t cudaDeviceReset(void) {
+    for (auto &[address, block] : blocks)
+        if (!block.freed) {
+            block.freed = true;
+            in_use -= block.bytes;
+            poison(reinterpret_cast<void *>(address), block.bytes);
+        }
+    last_error = cudaSuccess;
+    return cudaSuccess;
+}
+
+}  // extern "C"
