@@ -79,7 +79,7 @@ class _InexpressibleError(Exception):
 
 
 def find_functions(source: SourceFile, preprocessed: Preprocessed | None = None) -> FunctionTable:
-    """The function definitions of `source` itself (not of its headers); SourceError where the preprocessor refuses the file."""
+    """The functions that `source` itself (not its headers) defines; SourceError where the preprocessor refuses it."""
     syntax = parse_syntax(preprocessed or preprocess(source))
     types = TypeTable(syntax)
     functions: list[Function] = []
@@ -111,9 +111,9 @@ def _definitions(syntax: Syntax) -> Iterator[Node]:
             inner = candidate
             if candidate.type == "template_declaration":
                 inner = next((c for c in candidate.children if c.type == "function_definition"), candidate)
-            if inner.type == "function_definition" and field(inner, "body") is not None:
-                if syntax.preprocessed.file_at(candidate.start_byte) == main:
-                    yield candidate
+            is_definition = inner.type == "function_definition" and field(inner, "body") is not None
+            if is_definition and syntax.preprocessed.file_at(candidate.start_byte) == main:
+                yield candidate
 
 
 def definition_span(syntax: Syntax, node: Node) -> Span:
@@ -207,7 +207,7 @@ def parameter_nodes(function: Node) -> list[Node]:
 
 
 def declared_parameters(types: TypeTable, definition: Node, function: Node) -> Iterator[tuple[Node, Declared | None]]:
-    """Each parameter's node with its name and type. A K&R parameter's node is that of its declaration; None has no declaration."""
+    """Each parameter's node (of its declaration, in a K&R definition) with name and type; None for one without type."""
     old_style: dict[str, tuple[Node, Declared]] = {}
     for child in definition.children:
         if child.type == "declaration":

@@ -1,7 +1,7 @@
 """Runs the C preprocessor and keeps, for every position of its output, the place in the user's own file.
 
-`gcc -E` keeps the line of every token but not its column (blanks collapse, macros expand), so the tokens of an output line
-are aligned with the tokens of the line they came from. A token that a macro made stands where the macro is used.
+`gcc -E` keeps the line of every token but not its column (blanks collapse, macros expand), so the tokens of an output
+line are aligned with the tokens of the line they came from. A token that a macro made stands where the macro is used.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _DROPPED_WITH_VALUE = frozenset({"-o", "-MF", "-MT", "-MQ"})
 
 @dataclass(frozen=True)
 class Place:
-    """A place in a file of the user: line and column (in bytes) count from 1; `offset` is in bytes from the file's start.
+    """A place in a file of the user: line and column (in bytes) count from 1, `offset` (in bytes) from 0.
     `exact` is false for a token that a macro made: then the place is where the macro is used."""
 
     file: str
@@ -62,9 +62,9 @@ class _Line:
 class Preprocessed:
     """The output of the preprocessor.
 
-    `text` holds the lines of the user's file and of the user's own headers, without markers; `system_text` those of the C system
-    headers (for their typedefs; the C++ library is left out). `own_files` are the files of the user, the main one first.
-    `system_includes` are the system headers that the user's files include, in order, as `<name>` paths.
+    `text` holds the lines of the user's file and of the user's own headers, without markers; `system_text` those of the
+    C system headers (for their typedefs; the C++ library is left out). `own_files` are the files of the user, the main
+    one first. `system_headers` are the paths of the system headers that the user's files include, in order.
     """
 
     source: SourceFile
@@ -131,7 +131,7 @@ class Preprocessed:
         return Place(line.file, line.line, 1, self._original(line.file).start(line.line), exact=False)
 
     def _group(self, row: int) -> tuple[int, int, int]:
-        """The output lines that came from the same line as `row` ([first, last]), and the first line that has output after it."""
+        """The output lines (first, last) of `row`'s source line, and the next source line that has output."""
         line = self._lines[row]
         first = last = row
         while first > 0 and self._lines[first - 1] == line:
@@ -203,7 +203,7 @@ def tokenize(content: bytes, base: int = 0) -> list[_Token]:
 
 
 def _without_directives(content: bytes) -> bytes:
-    """`content` with preprocessor directives (a macro's arguments may not hold any, but a span of lines may) blanked out."""
+    """`content` with its preprocessor directives blanked out (a span of lines may hold some)."""
     return re.sub(rb"(?m)^[ \t]*#(?:[^\n\\]|\\.|\\\r?\n)*", lambda m: b" " * len(m.group()), content)
 
 
@@ -219,7 +219,7 @@ def run_preprocessor(command: Sequence[str], text: bytes) -> Ran:
 
 
 def preprocess(source: SourceFile, run: Runner = run_preprocessor) -> Preprocessed:
-    """Expands the macros and includes of `source`; SourceError ("file:line:col: message") where the preprocessor refuses."""
+    """Expands the macros and includes of `source`; SourceError ("file:line:col: message") where it is refused."""
     compiler = ["gcc", "-x", "c"] if source.language == "c" else ["g++", "-x", "c++"]
     command = [*compiler, "-E", *preprocessor_flags(source), "-"]
     name = str(source.path).replace("\\", "\\\\").replace('"', '\\"')

@@ -32,7 +32,7 @@ def read_source(
     defines: Sequence[str] = (),
     flags: Sequence[str] = (),
 ) -> SourceFile:
-    """The file at `path` as a `SourceFile`; SourceError where it is missing, a folder, unreadable, empty or not UTF-8 text."""
+    """The file at `path`; SourceError where it is missing, a folder, unreadable, empty or not UTF-8 text."""
     if path.is_dir():
         raise SourceError(f"{path}: is a directory; give a .c or .cpp file")
     try:

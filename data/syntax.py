@@ -1,4 +1,4 @@
-"""The syntax tree of a source file: tree-sitter on the preprocessed text, with every node's place in the user's file."""
+"""The syntax tree of a source file: tree-sitter on its preprocessed text."""
 
 from __future__ import annotations
 

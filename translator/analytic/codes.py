@@ -44,7 +44,7 @@ CODES: dict[str, str] = {
     VARIADIC: "variable argument list",
     FUNCTION_POINTER: "function pointer",
     RECURSION: "recursive call, direct or through other functions",
-    UNSUPPORTED_TYPE: "a type that cannot be passed to a kernel (pointer to pointer, void *, FILE *, incomplete struct)",
+    UNSUPPORTED_TYPE: "a type that a kernel cannot take (pointer to pointer, void *, FILE *, incomplete struct)",
     SIDE_EFFECT: "a side effect inside an expression whose order cannot be made plain",
     UNKNOWN_NAME: "a name that is not declared, or a function without a definition in the file",
     CXX_FEATURE: "C++ outside the C-like subset (templates, exceptions, lambdas, methods, new and delete)",

@@ -1,4 +1,4 @@
-"""Functions of the C library that a kernel may call, with the types of their arguments and results (C11 7.12, 7.20, 7.24)."""
+"""Functions of the C library that a kernel may call, with their types (C11 7.12, 7.22, 7.24)."""
 
 from __future__ import annotations
 
@@ -18,16 +18,22 @@ _TEXT = Pointer(Scalar("char"), const=True)
 
 @dataclass(frozen=True)
 class Signature:
-    """`params` are the types that C converts the arguments to. `overloaded` says that C++ has one function per argument type:
-    then a float argument gives a float result and an integer one a double."""
+    """`params` are the types that C converts the arguments to. `overloaded` says that C++ has one function per argument
+    type: then a float argument gives a float result and an integer one a double."""
 
     params: tuple[Type, ...]
     returns: Type
     overloaded: bool = False
 
 
-_UNARY_MATH = ["acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "ceil", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "fabs", "floor", "lgamma", "log", "log10", "log1p", "log2", "logb", "nearbyint", "rint", "round", "sin", "sinh", "sqrt", "tan", "tanh", "tgamma", "trunc"]
-_BINARY_MATH = ["atan2", "copysign", "fdim", "fmax", "fmin", "fmod", "hypot", "nextafter", "pow", "remainder"]
+_UNARY_MATH = """
+    acos acosh asin asinh atan atanh cbrt ceil cos cosh erf erfc exp exp2 expm1 fabs floor lgamma log log10 log1p
+    log2 logb nearbyint rint round sin sinh sqrt tan tanh tgamma trunc
+"""
+_BINARY_MATH = "atan2 copysign fdim fmax fmin fmod hypot nextafter pow remainder"
+_CHARACTER_CLASSES = """
+    isalpha isdigit isalnum isspace isupper islower ispunct isxdigit isprint iscntrl isgraph isblank
+"""
 _TO_INTEGER = {
     "lround": LONG,
     "lrint": LONG,
@@ -41,7 +47,7 @@ _CUDA_MATH = {"rsqrt": 1, "exp10": 1, "sinpi": 1, "cospi": 1, "normcdf": 1, "rcb
 
 def _signatures() -> dict[str, Signature]:
     table: dict[str, Signature] = {}
-    arities = dict.fromkeys(_UNARY_MATH, 1) | dict.fromkeys(_BINARY_MATH, 2) | {"fma": 3} | _CUDA_MATH
+    arities = dict.fromkeys(_UNARY_MATH.split(), 1) | dict.fromkeys(_BINARY_MATH.split(), 2) | {"fma": 3} | _CUDA_MATH
     for suffix, scalar in (("", DOUBLE), ("f", FLOAT), ("l", Scalar("long double"))):
         plain = suffix == ""
         for name, arity in arities.items():
@@ -63,9 +69,7 @@ def _signatures() -> dict[str, Signature]:
         "strcmp": Signature((_TEXT, _TEXT), INT),
         "strncmp": Signature((_TEXT, _TEXT, _SIZE), INT),
     }
-    for (
-        name
-    ) in ["isalpha", "isdigit", "isalnum", "isspace", "isupper", "islower", "ispunct", "isxdigit", "isprint", "iscntrl", "isgraph", "isblank"]:
+    for name in _CHARACTER_CLASSES.split():
         table[name] = Signature((INT,), INT)
     table |= {"toupper": Signature((INT,), INT), "tolower": Signature((INT,), INT)}
     return table
@@ -77,14 +81,25 @@ SIGNATURES = _signatures()
 COMMON_TYPE = frozenset({"min", "max", "clamp"})
 
 _REFUSED_NAMES = {
-    codes.INPUT_OUTPUT: "printf fprintf sprintf snprintf vprintf vfprintf puts putchar fputs fputc putc scanf fscanf sscanf gets fgets"
-    " getchar getc fgetc fopen fclose fread fwrite fflush fseek ftell perror open close read write __printf_chk",
-    codes.ALLOCATION: "malloc calloc realloc free alloca __builtin_alloca aligned_alloc posix_memalign setjmp _setjmp longjmp"
-    " cudaMalloc cudaFree strdup",
-    codes.PROGRAM_END: "exit abort _exit _Exit quick_exit __assert_fail __builtin_trap __builtin_unreachable",
-    codes.HIDDEN_STATE: "rand srand random srandom drand48 srand48 rand_r time clock gettimeofday clock_gettime getenv system strtok"
-    " usleep sleep omp_get_wtime",
-    codes.VARIADIC: "__builtin_va_start __builtin_va_end __builtin_va_arg __builtin_va_copy va_start va_end va_arg",
+    codes.INPUT_OUTPUT: """
+        printf fprintf sprintf snprintf vprintf vfprintf puts putchar fputs fputc putc scanf fscanf sscanf
+        gets fgets getchar getc fgetc fopen fclose fread fwrite fflush fseek ftell perror open close read
+        write __printf_chk
+    """,
+    codes.ALLOCATION: """
+        malloc calloc realloc free alloca __builtin_alloca aligned_alloc posix_memalign setjmp _setjmp
+        longjmp cudaMalloc cudaFree strdup
+    """,
+    codes.PROGRAM_END: """
+        exit abort _exit _Exit quick_exit __assert_fail __builtin_trap __builtin_unreachable
+    """,
+    codes.HIDDEN_STATE: """
+        rand srand random srandom drand48 srand48 rand_r time clock gettimeofday clock_gettime getenv system
+        strtok usleep sleep omp_get_wtime
+    """,
+    codes.VARIADIC: """
+        __builtin_va_start __builtin_va_end __builtin_va_arg __builtin_va_copy va_start va_end va_arg
+    """,
 }
 REFUSED = {name: code for code, names in _REFUSED_NAMES.items() for name in names.split()}
 

@@ -30,7 +30,7 @@ from translator.analytic.ir import (
 from translator.analytic.parse_expressions import ExpressionParser
 from translator.analytic.parse_initializers import completed
 from translator.analytic.parse_statements import StatementParser
-from translator.analytic.parse_types import ParseRefusal, lower_type
+from translator.analytic.parse_types import RefusedError, lower_type
 from translator.analytic.parse_unit import Scopes, Signature, Unit, identifiers
 from translator.analytic.visit import root, walk
 
@@ -38,7 +38,7 @@ from translator.analytic.visit import root, walk
 def parse_program(source: SourceFile, preprocessed: Preprocessed | None = None) -> Program:
     """The functions of `source` and of its own headers as IR; SourceError where the preprocessor refuses the file.
 
-    What the IR does not hold is in `Function.unsupported`; syntax errors outside functions are in `Program.unsupported`.
+    What the IR does not hold is in `Function.unsupported`, syntax errors outside functions in `Program.unsupported`.
     """
     syntax = parse_syntax(preprocessed or preprocess(source))
     unit = Unit(syntax, TypeTable(syntax), overloads=_has_overloads(syntax))
@@ -53,8 +53,8 @@ def parse_program(source: SourceFile, preprocessed: Preprocessed | None = None) 
 
 
 def _has_overloads(syntax: Syntax) -> bool:
-    """Whether an unqualified `sqrt(float)` is the float function: in C++, unless only <cmath> declares it (which leaves the global
-    name to C's double function)."""
+    """Whether an unqualified `sqrt(float)` is the float function: in C++, unless only <cmath> declares it (which leaves
+    the global name to C's double function)."""
     if syntax.is_c:
         return False
     preprocessed = syntax.preprocessed
@@ -96,7 +96,7 @@ def _read_signatures(unit: Unit, definitions: list[tuple[SyntaxNode, Declared]])
             continue
         try:
             returns = lower_type(declared.type.returns, unit.at(declared.name))
-        except ParseRefusal:
+        except RefusedError:
             returns = Void()
         unit.signatures[name] = Signature((), returns, defined)
 
@@ -116,7 +116,7 @@ def _read_globals(unit: Unit) -> None:
                 continue
             try:
                 _read_global(unit, declarator, declared)
-            except ParseRefusal:
+            except RefusedError:
                 continue  # a use of the name is refused where it stands
 
 
@@ -142,7 +142,7 @@ def _global_value(unit: Unit, declarator: SyntaxNode, kind: Type) -> Expr | None
         if node.type == "initializer_list":
             return parser.init_list(node, kind)
         return parser.pure(node)
-    except ParseRefusal:
+    except RefusedError:
         return None
 
 
@@ -151,7 +151,7 @@ def _structs(unit: Unit) -> Iterator[Struct]:
     for ctype in (*unit.types.structs.values(), *unit.types.typedefs.values()):
         try:
             struct = lower_type(ctype, unit.at(unit.syntax.root))
-        except ParseRefusal:
+        except RefusedError:
             continue
         if isinstance(struct, Struct) and struct.name not in seen:
             seen.add(struct.name)
@@ -175,7 +175,7 @@ def parse_function(unit: Unit, node: SyntaxNode, declared: Declared) -> Function
     try:
         params = _parameters(unit, node, declared, scopes, statements)
         returns = lower_type(declared.type.returns, at)
-    except ParseRefusal as refusal:
+    except RefusedError as refusal:
         statements.unsupported.append(refusal.unsupported)
     else:
         if body_node is not None:
@@ -192,14 +192,14 @@ def _parameters(
 ) -> list[Symbol]:
     assert declared.function is not None and isinstance(declared.type, CFunction)
     if declared.type.variadic:
-        raise ParseRefusal(codes.VARIADIC, "variable argument list", unit.at(declared.function))
+        raise RefusedError(codes.VARIADIC, "variable argument list", unit.at(declared.function))
     old_style = _old_style(unit, node)
     symbols: list[Symbol] = []
     for parameter in parameter_nodes(declared.function):
         if parameter.type == "identifier":  # K&R: the type stands in a declaration after the list
             found = old_style.get(text_of(parameter))
             if found is None:
-                raise ParseRefusal(
+                raise RefusedError(
                     codes.SYNTAX_ERROR, f"parameter `{text_of(parameter)}` has no type", unit.at(parameter)
                 )
         else:
@@ -249,9 +249,9 @@ def _check_parameter(kind: Type, unit: Unit, node: SyntaxNode) -> None:
     element = kind.of if isinstance(kind, Array) else kind.to if isinstance(kind, Pointer) else kind
     if isinstance(element, Pointer) or (isinstance(kind, Pointer) and isinstance(element, Void)):
         text = " ".join(text_of(node).split())
-        raise ParseRefusal(codes.UNSUPPORTED_TYPE, f"parameter `{text}`", unit.at(node))
+        raise RefusedError(codes.UNSUPPORTED_TYPE, f"parameter `{text}`", unit.at(node))
     if isinstance(element, Struct) and element.is_union:
-        raise ParseRefusal(codes.UNION, f"parameter `{' '.join(text_of(node).split())}`", unit.at(node))
+        raise RefusedError(codes.UNION, f"parameter `{' '.join(text_of(node).split())}`", unit.at(node))
 
 
 def _global_writes(body: Block) -> Iterator[Unsupported]:

@@ -26,7 +26,7 @@ _CASTS = {"static_cast", "reinterpret_cast", "const_cast"}
 
 
 def lower_call(parser: ExpressionParser, node: SyntaxNode) -> Expr:
-    """The call as an expression: a Call, a Cast (`float(x)`, `static_cast<float>(x)`), or a Const (`__builtin_inff()`)."""
+    """The call as a Call, a Cast (`float(x)`, `static_cast<float>(x)`) or a Const (`__builtin_inff()`)."""
     function = parser.child(node, "function")
     arguments = named(parser.child(node, "arguments"))
     if function.type in ("primitive_type", "sized_type_specifier"):
@@ -106,8 +106,8 @@ def _call(parser: ExpressionParser, name: str, args: list[Expr], is_std: bool, n
 
 
 def convert(arg: Expr, kind: Type) -> Expr:
-    """The argument in the type that C converts it to. CUDA's math functions are overloaded (`sin(float)` is single precision), so a
-    C call keeps its double only with the conversion written out."""
+    """The argument in the type that C converts it to. CUDA's math functions are overloaded (`sin(float)` is single
+    precision), so a C call keeps its double only with the conversion written out."""
     if not isinstance(arg.type, Scalar) or not isinstance(kind, Scalar) or arg.type.name == kind.name:
         return arg
     if isinstance(arg, Const) and arg.type.is_integer and kind.is_integer:

@@ -1,7 +1,7 @@
 """From expressions of the syntax tree to IR expressions without side effects.
 
-Side effects are hoisted: `++k` and nested assignments run before the full expression, `k++` after it. C leaves most other
-orders undefined; what could be read in two ways is refused (MUSL008).
+Side effects are hoisted: `++k` and nested assignments run before the full expression, `k++` after it. C leaves most
+other orders undefined; what could be read in two ways is refused (MUSL008).
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from tree_sitter import Node as SyntaxNode
 
-from data.c_types import CAuto, COpaque, CType, canonical_scalar, char_literal, integer_literal
+from data.c_types import CAuto, COpaque, CScalar, CType
+from data.literals import canonical_scalar, char_literal, integer_literal
 from data.syntax import field, named, text_of
 from translator.analytic import codes
 from translator.analytic.ir import (
@@ -37,7 +38,7 @@ from translator.analytic.ir import (
 )
 from translator.analytic.known_functions import MACRO_CONSTANTS
 from translator.analytic.parse_calls import lower_call
-from translator.analytic.parse_types import INT, ParseRefusal, common_type, decay, element_type, lower_type, promote
+from translator.analytic.parse_types import INT, RefusedError, common_type, decay, element_type, lower_type, promote
 from translator.analytic.parse_unit import Effects, Scopes, Unit
 from translator.analytic.visit import walk
 
@@ -66,7 +67,7 @@ class ExpressionParser:
     # ------------------------------------------------------------ doors
 
     def full(self, *nodes: SyntaxNode) -> tuple[list[Expr], Effects]:
-        """The nodes of one full expression, and its effects; ParseRefusal where their order is not plain."""
+        """The nodes of one full expression, and its effects; RefusedError where their order is not plain."""
         outer, self.effects = self.effects, Effects()
         try:
             exprs = [self.lower(node) for node in nodes]
@@ -76,7 +77,7 @@ class ExpressionParser:
             self.effects = outer
 
     def pure(self, node: SyntaxNode) -> Expr:
-        """The node as an expression; ParseRefusal if it has side effects."""
+        """The node as an expression; RefusedError if it has side effects."""
         (expr,), effects = self.full(node)
         if not effects.none:
             raise self.refusal(codes.SIDE_EFFECT, f"side effect in `{_short(node)}`", node)
@@ -92,11 +93,11 @@ class ExpressionParser:
             raise self.refusal(codes.UNSUPPORTED_SYNTAX, f"`{_short(node)}` ({node.type.replace('_', ' ')})", node)
         return handler(self, node)
 
-    def refusal(self, code: str, message: str, node: SyntaxNode) -> ParseRefusal:
-        return ParseRefusal(code, message, self.unit.at(node))
+    def refusal(self, code: str, message: str, node: SyntaxNode) -> RefusedError:
+        return RefusedError(code, message, self.unit.at(node))
 
     def child(self, node: SyntaxNode, name: str) -> SyntaxNode:
-        """The child in a field that the grammar always fills; ParseRefusal (syntax error) where it is missing."""
+        """The child in a field that the grammar always fills; RefusedError (syntax error) where it is missing."""
         found = field(node, name)
         if found is None or found.is_missing:
             raise self.refusal(codes.SYNTAX_ERROR, f"syntax error in `{_short(node)}`", node)
@@ -112,7 +113,7 @@ class ExpressionParser:
                 uses = sum(isinstance(n, Var) and n.symbol is target.symbol for n in walk(*exprs, *self.effects.before))
                 if uses != 1:
                     message = f"`{target.symbol.name}` changes and is used in the same expression"
-                    raise ParseRefusal(codes.SIDE_EFFECT, message, target.at)
+                    raise RefusedError(codes.SIDE_EFFECT, message, target.at)
 
     # ------------------------------------------------------------ leaves
 
@@ -197,7 +198,7 @@ class ExpressionParser:
         return self.combine(operator, left, self.value(self.child(node, "right")), node)
 
     def sequence_point(self, left: Expr, node: SyntaxNode) -> None:
-        """What `left` changes is done before what follows is evaluated: changes that wait must not wait past this point."""
+        """What `left` changes must be done before what follows is evaluated; changes after the expression come late."""
         if self.effects.after:
             raise self.refusal(codes.SIDE_EFFECT, f"side effect in `{_short(node)}`", node)
 
@@ -302,9 +303,10 @@ class ExpressionParser:
         argument = self.lower(self.child(node, "argument"))
         if _operator(node) == "*":
             return self.element(argument, Const("0", 0, INT, at=self.unit.at(node)), node)
-        if isinstance(argument, Index) and not _is_reference(argument.base) and argument.subscripts == (_ZERO,):
-            if isinstance(argument.base.type, Pointer):
-                return argument.base
+        if isinstance(argument, Index) and argument.subscripts == (_ZERO,):
+            pointer = argument.base
+            if isinstance(pointer.type, Pointer) and not pointer.type.reference:
+                return pointer
         return AddressOf(argument, Pointer(argument.type), at=self.unit.at(node))
 
     def subscript(self, node: SyntaxNode) -> Expr:
@@ -432,8 +434,6 @@ class ExpressionParser:
         """The type that a (functional cast's) name stands for; None where it names none."""
         scalar = canonical_scalar(text.split())
         if scalar is not None:
-            from data.c_types import CScalar
-
             return CScalar(scalar)
         found = self.unit.types.lookup(text.removeprefix("std::"))
         return None if isinstance(found, COpaque | CAuto) else found
@@ -465,7 +465,7 @@ def number_constant(text: str, at: Location) -> Const:
         return Const(text, float.fromhex(digits) if hexadecimal else float(digits), Scalar(suffix), at=at)
     value = integer_literal(text)
     if value is None:
-        raise ParseRefusal(codes.UNSUPPORTED_SYNTAX, f"number literal {text}", at)
+        raise RefusedError(codes.UNSUPPORTED_SYNTAX, f"number literal {text}", at)
     return Const(text, value, Scalar(_integer_type(lowered, value)), at=at)
 
 
@@ -491,13 +491,9 @@ def _is_zero(expr: Expr) -> bool:
     return isinstance(expr, Const) and expr.value == 0
 
 
-def _is_reference(expr: Expr) -> bool:
-    return isinstance(expr.type, Pointer) and expr.type.reference
-
-
 def _scalar(expr: Expr) -> Scalar:
     if not isinstance(expr.type, Scalar):
-        raise ParseRefusal(codes.UNSUPPORTED_TYPE, "an offset that is not a number", expr.at)
+        raise RefusedError(codes.UNSUPPORTED_TYPE, "an offset that is not a number", expr.at)
     return expr.type
 
 

@@ -42,7 +42,7 @@ def lower_init_list(parser: ExpressionParser, node: SyntaxNode, target: Type) ->
 
 
 def _is_flat(parser: ExpressionParser, node: SyntaxNode) -> bool:
-    """Whether an element without braces stands for a scalar inside a nested aggregate (`int a[2][2] = {1, 2, 3, 4}`)."""
+    """Whether an element without braces is a scalar inside a nested aggregate (`int a[2][2] = {1, 2, 3, 4}`)."""
     if node.type in ("string_literal", "compound_literal_expression"):
         return False
     return isinstance(parser.pure(node).type, Scalar)
@@ -72,7 +72,7 @@ def _fill(target: Type, values: list[Expr], at: Location) -> tuple[Expr, list[Ex
 
 
 def element_at(target: Type, position: int) -> Type | None:
-    """The type of the element or field at `position`; None past the end. A scalar in braces is its own first element."""
+    """The type of the element or field at `position`; None past the end. A scalar is its own first element."""
     if isinstance(target, Array):
         extent = target.extents[0]
         if isinstance(extent, Const) and isinstance(extent.value, int) and position >= extent.value:

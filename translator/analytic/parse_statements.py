@@ -1,4 +1,4 @@
-"""From statements of the syntax tree to IR statements. What an expression changes besides its value becomes statements of its own."""
+"""From statements of the syntax tree to IR statements; what an expression changes becomes statements of its own."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from translator.analytic.ir import (
 )
 from translator.analytic.parse_expressions import ExpressionParser
 from translator.analytic.parse_initializers import completed
-from translator.analytic.parse_types import INT, ParseRefusal, decay
+from translator.analytic.parse_types import INT, RefusedError, decay
 from translator.analytic.parse_unit import Effects, Scopes, Unit
 from translator.analytic.visit import escapes
 
@@ -80,8 +80,8 @@ class StatementParser:
     def at(self, node: SyntaxNode) -> Location:
         return self.unit.at(node)
 
-    def refusal(self, code: str, message: str, node: SyntaxNode) -> ParseRefusal:
-        return ParseRefusal(code, message, self.at(node))
+    def refusal(self, code: str, message: str, node: SyntaxNode) -> RefusedError:
+        return RefusedError(code, message, self.at(node))
 
     # ------------------------------------------------------------ sequences
 
@@ -100,7 +100,7 @@ class StatementParser:
         for node in nodes:
             try:
                 result.extend(self.statement(node))
-            except ParseRefusal as refusal:
+            except RefusedError as refusal:
                 self.unsupported.append(refusal.unsupported)
         return result
 
@@ -328,8 +328,8 @@ class StatementParser:
     ) -> list[Stmt]:
         """`for (init; cond; step) body` where cond may have side effects.
 
-        Changes before the test go to the end of init and of step. Changes after it go to the start of the body and behind the loop,
-        unless a break would skip the latter; then the loop tests inside.
+        Changes before the test go to the end of init and of step. Changes after it go to the start of the body and
+        behind the loop, unless a break would skip the latter; then the loop tests inside.
         """
         (cond,), effects = self.expressions.full(cond_node)
         before, after = effects.before, [stmt for _, stmt in effects.after]

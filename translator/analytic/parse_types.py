@@ -18,7 +18,7 @@ _RANKS = ["bool", "char", "short", "int", "long", "long long"]
 _FLOATS = ["float", "double", "long double"]
 
 
-class ParseRefusal(Exception):
+class RefusedError(Exception):
     """The parser met what the IR does not hold; caught at the statement, where it becomes an `Unsupported`."""
 
     def __init__(self, code: str, message: str, at: Location) -> None:
@@ -27,7 +27,7 @@ class ParseRefusal(Exception):
 
 
 def lower_type(ctype: CType, at: Location, lower_extent: LowerExtent | None = None) -> Type:
-    """The IR type of `ctype`; ParseRefusal for what a kernel cannot hold. `lower_extent` gives a variable array size."""
+    """The IR type; RefusedError for what a kernel cannot hold. `lower_extent` lowers the size of a variable array."""
     if isinstance(ctype, CScalar):
         return Scalar(ctype.name, ctype.spelling)
     if isinstance(ctype, CVoid):
@@ -40,14 +40,14 @@ def lower_type(ctype: CType, at: Location, lower_extent: LowerExtent | None = No
     if isinstance(ctype, CArray):
         return _lower_array(ctype, at, lower_extent)
     if isinstance(ctype, CFunction):
-        raise ParseRefusal(codes.FUNCTION_POINTER, "function type", at)
+        raise RefusedError(codes.FUNCTION_POINTER, "function type", at)
     name = getattr(ctype, "name", "auto")
-    raise ParseRefusal(codes.UNSUPPORTED_TYPE, f"type {name} is unknown or incomplete", at)
+    raise RefusedError(codes.UNSUPPORTED_TYPE, f"type {name} is unknown or incomplete", at)
 
 
 def _lower_pointer(ctype: CPointer, at: Location, lower_extent: LowerExtent | None) -> Type:
     if isinstance(ctype.to, CFunction):
-        raise ParseRefusal(codes.FUNCTION_POINTER, "function pointer", at)
+        raise RefusedError(codes.FUNCTION_POINTER, "function pointer", at)
     if isinstance(ctype.to, CArray) and not ctype.reference:
         row = _lower_array(ctype.to, at, lower_extent)
         return Array(row.of, (None, *row.extents), row.const)
@@ -74,7 +74,7 @@ def _lower_size(ctype: CArray, at: Location, lower_extent: LowerExtent | None) -
     if ctype.extent is None:
         return None
     if lower_extent is None:
-        raise ParseRefusal(codes.UNSUPPORTED_TYPE, "array size is not a constant", at)
+        raise RefusedError(codes.UNSUPPORTED_TYPE, "array size is not a constant", at)
     return lower_extent(ctype.extent)
 
 

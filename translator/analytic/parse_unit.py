@@ -1,4 +1,4 @@
-"""What the parsers of expressions and statements share: the file's types and names, scopes, and pending side effects."""
+"""What the parsers of expressions and statements share: types and names, scopes, and pending side effects."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def identifiers(node: SyntaxNode) -> set[str]:
 
 @dataclass(eq=False)
 class Effects:
-    """Side effects of one full expression: statements to run before it, and those to run after it, with their targets."""
+    """Side effects of one full expression: statements to run before it, and (with their targets) after it."""
 
     before: list[Stmt] = field(default_factory=list)
     after: list[tuple[Expr, Stmt]] = field(default_factory=list)

@@ -1,7 +1,7 @@
 """Prints the IR as C++/CUDA text: minimal parentheses, four spaces, the source's own names.
 
-`Printer` takes `replacements` (what to print for a variable), and a subclass may override any method, above all `index`, `variable`
-and `loop`, to print accesses and loops in another way.
+`Printer` takes `replacements` (what to print for a variable), and a subclass may override any method, above all
+`index`, `variable` and `loop`, to print accesses and loops in another way.
 """
 
 from __future__ import annotations
