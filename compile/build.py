@@ -11,11 +11,12 @@ from compile.sandbox import Sandbox
 
 @dataclass(frozen=True)
 class Build:
-    """`kind` is "plain", "sanitize", "trace" or "coverage" (the C side), "emulator" or "gpu" (the CUDA side), or "program".
+    """`kind` is "plain", "sanitize", "trace" or "coverage" (the C side), "emulator" or "gpu" (the CUDA side), or
+    "program".
 
-    `folder` holds the executable and what belongs to it. `warnings` is what the compiler said. `readable` and `environment` are
-    what a run needs beside it. `restricted` puts the seccomp filter on; `writable` gives the run its folder (coverage counters).
-    `bounded` limits the memory of the calls; a GPU driver maps far more than it uses.
+    `folder` holds the executable and what belongs to it. `warnings` is what the compiler said. `readable` and
+    `environment` are what a run needs beside it. `restricted` puts the seccomp filter on; `writable` gives the run
+    its folder (coverage counters). `bounded` limits the memory of the calls; a GPU driver maps far more than it uses.
     """
 
     executable: Path

@@ -1,4 +1,4 @@
-"""Compiled parts of MuSL itself (the driver, runtimes, precompiled headers), kept between runs by the hash of what made them."""
+"""Compiled parts of MuSL itself (the driver, runtimes, headers), kept between runs by the hash of what made them."""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def _rename_into_place(own: Path, folder: Path) -> None:
 
 
 def own_object(source: Path, flags: Sequence[str], headers: Sequence[Path] = ()) -> Path:
-    """The object file of one of MuSL's own C or C++ sources, compiled with `flags`. `headers` are those that it includes.
+    """The object file of one of MuSL's own C or C++ sources, compiled with `flags`. `headers` are those that it
+    includes.
 
     Raises OwnBuildFailedError, and ToolchainMissing where there is no compiler.
     """

@@ -1,4 +1,5 @@
-"""Line and branch coverage of one function, from a build in mode "coverage" after its tests have run (gcov, gcc's own counters).
+"""Line and branch coverage of one function, from a build in mode "coverage" after its tests have run (gcov, gcc's own
+counters).
 
 Counters add up over runs of the same build. A call that crashed or ran out of its time leaves no counts.
 """
@@ -22,8 +23,8 @@ _LIMITS = Limits(wall_seconds=30.0, output_bytes=128 * MIB)
 class MeasuredCoverage:
     """Percent (0 to 100) of the function's lines and branches executed; `branch` is None where it has no branch.
 
-    `executed` identifies what was executed: (line, -1) for a line, (line, k) for the k-th branch of a line. Lines are the
-    user's.
+    `executed` identifies what was executed: (line, -1) for a line, (line, k) for the k-th branch of a line. Lines are
+    the user's.
     """
 
     line: float
@@ -55,7 +56,7 @@ class _File(TypedDict):
 
 
 def measure_coverage(build: Build, function: Function) -> MeasuredCoverage | Outcome:
-    """Coverage of `function` by all tests run on `build` so far; an INFRASTRUCTURE outcome where gcov does not answer."""
+    """Coverage of `function` by all tests run on `build` so far; INFRASTRUCTURE where gcov does not answer."""
     gcov = str(find_gcov().path)
     argv = [gcov, "--json-format", "--stdout", "--branch-probabilities", "unit.o"]
     outcome = build.sandbox.run(argv, limits=_LIMITS, writable=True)
@@ -72,7 +73,7 @@ def reset_coverage(build: Build) -> None:
 
 
 def _lines_of(files: list[_File], function: Function) -> list[_Line]:
-    """The line records of the function: gcov names them by the linker's name, and overloads are told apart by their line."""
+    """The line records of the function: gcov gives them the linker's name; the line tells overloads apart."""
     name = "musl_user_main" if function.name == "main" else function.name
     candidates = [
         (abs(record["start_line"] - function.span.line), record["name"], file)

@@ -1,9 +1,11 @@
-"""Builds of the C side with gcc or g++, in a sandbox: `build_host` for one function, `build_program` for a file with `main`.
+"""Builds of the C side with gcc or g++, in a sandbox: `build_host` for one function, `build_program` for a file with
+`main`.
 
 Modes of `build_host`:
 - `plain`: as written, -O1; uninitialised local variables hold zeros.
-- `sanitize`: AddressSanitizer and UndefinedBehaviorSanitizer, the first error ends the call; uninitialised local variables hold a
-  pattern. A call whose results differ between `plain` and `sanitize` reads an uninitialised variable (runner.run_valid).
+- `sanitize`: AddressSanitizer and UndefinedBehaviorSanitizer, the first error ends the call; uninitialised local
+  variables hold a pattern. A call whose results differ between `plain` and `sanitize` reads an uninitialised variable
+  (runner.run_valid).
 - `trace`: every load and store is seen by compile/trace/runtime.c, which tells the elements that a call touches.
 - `coverage`: -O0 with gcov's counters (compile/coverage.py).
 
@@ -12,6 +14,7 @@ Floating point is the same in all of them and on the CUDA side: no contraction t
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import tempfile
@@ -36,8 +39,8 @@ DRIVER_HEADER = HERE / "driver" / "musl_driver.h"
 DRIVER_FLAGS = ("-std=c++17", "-O2", "-fno-exceptions", "-fno-rtti", "-fPIC", f"-I{HERE / 'driver'}")
 # Aliasing through pointers of other types is undefined, yet common in code that nvcc and gcc both compile as meant.
 FLOAT_FLAGS = ("-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing")
-# Out of -fsanitize=undefined: memcpy(p, NULL, 0), and left shifts of negative numbers and into the sign bit, which gcc and nvcc
-# define. Added: conversions of floats to integers that cannot hold them, on which CPU and GPU differ.
+# Out of -fsanitize=undefined: memcpy(p, NULL, 0), and left shifts of negative numbers and into the sign bit, which
+# gcc and nvcc define. Added: conversions of floats to integers that cannot hold them, on which CPU and GPU differ.
 SANITIZE_FLAGS = (
     "-fsanitize=address,undefined,float-cast-overflow",
     "-fno-sanitize=nonnull-attribute,returns-nonnull-attribute,shift-base,vptr",
@@ -59,6 +62,9 @@ WRAPPED = (
     "strncmp",
     "strchr",
 )
+# Flags of a file's own build that change what its text means.
+KEPT_PREFIXES = ("-std=", "-U", "-isystem", "-iquote", "-fwrapv", "-fpermissive", "-fms-extensions")
+KEPT_FLAGS = ("-ansi", "-fsigned-char", "-funsigned-char", "-fshort-enums", "-fgnu89-inline")
 COMPILE_LIMITS = Limits(wall_seconds=60.0, memory_bytes=4096 * MIB, file_bytes=512 * MIB, output_bytes=MIB)
 
 PRELUDE = """\
@@ -79,8 +85,8 @@ PRELUDE_CXX = PRELUDE + "#include <algorithm>\nusing std::max;\nusing std::min;\
 def build_host(source: SourceFile, function: Function, mode: Mode, scratch: Path, sandbox: Sandbox) -> Build | Outcome:
     """An executable that calls `function` of `source`, or the COMPILE_ERROR with the compiler's words.
 
-    `scratch` is a folder in which a new one is made for this build. A file that does not include the headers of well-known
-    functions (`sqrt`, `max`, `printf`) gets them in front; line numbers in messages stay the user's.
+    `scratch` is a folder in which a new one is made for this build. A file that does not include the headers of
+    well-known functions (`sqrt`, `max`, `printf`) gets them in front; line numbers in messages stay the user's.
     """
     folder = Path(tempfile.mkdtemp(prefix=f"{mode}-", dir=scratch)).resolve()
     stub = make_stub(function, cplusplus=source.language == "c++")
@@ -97,7 +103,7 @@ def build_host(source: SourceFile, function: Function, mode: Mode, scratch: Path
 
 
 def preludes(source: SourceFile) -> tuple[str, ...]:
-    """What to try in front of the user's text, in order: a file with no include directive is taken to rely on the prelude."""
+    """What to try in front of the user's text, in order: a file that includes nothing is taken to rely on it."""
     prelude = PRELUDE_CXX if source.language == "c++" else PRELUDE
     has_include = re.search(r"^\s*#\s*include\b", source.text, re.MULTILINE) is not None
     return ("", prelude) if has_include else (prelude, "")
@@ -122,15 +128,13 @@ def trace_object() -> Path:
 
 
 def language_flags(source: SourceFile) -> list[str]:
-    """The flags of the file's own build that change what its text means; what changes only speed or warnings is left out."""
+    """The flags of the file's own build that change what its text means, without those for speed and warnings."""
     kept: list[str] = []
     words = iter(source.flags)
     for word in words:
         if word in ("-include", "-isystem", "-iquote", "-idirafter", "-imacros", "-U"):
             kept += [word, next(words, "")]
-        elif word.startswith(("-std=", "-U", "-isystem", "-iquote", "-fwrapv", "-fpermissive", "-fms-extensions")):
-            kept.append(word)
-        elif word in ("-ansi", "-fsigned-char", "-funsigned-char", "-fshort-enums", "-fgnu89-inline"):
+        elif word.startswith(KEPT_PREFIXES) or word in KEPT_FLAGS:
             kept.append(word)
     if not any(word.startswith("-std=") or word == "-ansi" for word in kept):
         kept.append("-std=gnu++17" if source.language == "c++" else "-std=gnu17")
@@ -149,7 +153,7 @@ def include_folders(source: SourceFile) -> list[Path]:
         return []
     folders = [source.path.resolve().parent, *(folder.resolve() for folder in source.include_dirs)]
     words = list(source.flags)
-    for word, value in zip(words, words[1:], strict=False):
+    for word, value in itertools.pairwise(words):
         if word in ("-isystem", "-iquote", "-idirafter"):
             folders.append(Path(value).resolve())
         elif word in ("-include", "-imacros"):
@@ -185,7 +189,11 @@ def _mode_flags(mode: Mode) -> tuple[list[str], list[str]]:
     if mode == "coverage":
         return ["-O0", "--coverage"], [driver, "-Wl,-u,__gcov_dump"]
     wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
-    return ["-O0", "-fsanitize=thread", "-fno-builtin-strlen", *(["-ftrivial-auto-var-init=zero"] if modern else [])], [driver, str(trace_object()), *wraps]
+    return ["-O0", "-fsanitize=thread", "-fno-builtin-strlen", *(["-ftrivial-auto-var-init=zero"] if modern else [])], [
+        driver,
+        str(trace_object()),
+        *wraps,
+    ]
 
 
 def run_steps(steps: Sequence[Sequence[str]], sandbox: Sandbox, readable: Sequence[Path]) -> Outcome:

@@ -1,6 +1,7 @@
 """`Outcome`: everything that is expected to happen when code is compiled or run, as a value.
 
-Exceptions are for bugs of MuSL and for broken machines; a program that crashes, hangs or does not compile is an `Outcome`.
+Exceptions are for bugs of MuSL and for broken machines; a program that crashes, hangs or does not compile is an
+`Outcome`.
 """
 
 from __future__ import annotations

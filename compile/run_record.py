@@ -12,8 +12,8 @@ from data.testcase import Argument
 
 @dataclass(frozen=True)
 class Touched:
-    """Elements of one array argument that a traced call loaded or stored: the half-open range [low, high) of element indices
-    (low may be negative: the call went before the array). `low == high == 0` when none was touched."""
+    """Elements of one array argument that a traced call loaded or stored: the half-open range [low, high) of element
+    indices (low may be negative: the call went before the array). `low == high == 0` when none was touched."""
 
     low: int
     high: int

@@ -1,4 +1,5 @@
-"""Runs tests on a build: one sandboxed process for all tests, typed results through a private channel, joined by test index.
+"""Runs tests on a build: one sandboxed process for all tests, typed results through a private channel, joined by test
+index.
 
 The other end of the channel is compile/driver/driver.cpp; the format is described in compile/driver/musl_driver.h.
 """
@@ -17,6 +18,7 @@ from compile.build import Build
 from compile.outcome import Outcome, Status
 from compile.run_record import TestRun, Touched
 from compile.sandbox import MIB, Limits
+from compile.sanitizer_report import summarize_report
 from compile.seccomp import build_filter, refused_calls
 from data.function import Function, Parameter
 from data.testcase import Argument, TestCase
@@ -29,11 +31,12 @@ _TOUCHED = struct.Struct("<qqII")
 _TRACE, _PERTURB = 1, 2
 _OK, _SIGNAL, _EXIT, _TIMEOUT, _MEMORY, _HOOK, _FORBIDDEN, _MACHINE = range(8)
 _POISON = 0xA5
+SPEAKING = ("trace", "emulator", "gpu")  # kinds of builds whose runtime reports errors in its own words
 
 
 @dataclass(frozen=True)
 class TestLimits:
-    """`seconds` of wall time and `memory_bytes` for each test, `total_seconds` for all of a run, `stderr_bytes` kept of each."""
+    """Of each test: wall `seconds`, `memory_bytes`, `stderr_bytes` kept; `total_seconds` of all tests of a run."""
 
     __test__ = False
 
@@ -54,8 +57,8 @@ def run_tests(
 ) -> list[TestRun]:
     """Call `function` once with each test's arguments, each in a process of its own; one `TestRun` per test, in order.
 
-    A test that crashes, exits, hangs or uses up its memory costs that test alone. ValueError where a test does not fit the
-    function's signature (a bug of the caller).
+    A test that crashes, exits, hangs or uses up its memory costs that test alone. ValueError where a test does not
+    fit the function's signature (a bug of the caller).
     """
     if not tests:
         return []
@@ -95,7 +98,8 @@ def _lost(outcome: Outcome) -> Outcome:
     return Outcome(status, b"", note + outcome.stderr[:4096], outcome.seconds, outcome.exit_code)
 
 
-# ------------------------------------------------------------------------------------------------------------- tests out
+# ------------------------------------------------------------------------------------------------------------- tests
+# out
 
 
 def _encode(
@@ -140,7 +144,8 @@ def _encode_argument(parameter: Parameter, argument: Argument) -> list[bytes]:
     return [struct.pack("<Q", array.size), array.tobytes()]
 
 
-# ------------------------------------------------------------------------------------------------------------ results in
+# ------------------------------------------------------------------------------------------------------------ results
+# in
 
 
 def _decode(results: bytes, build: Build, tests: Sequence[TestCase], function: Function) -> Iterator[TestRun]:
@@ -153,7 +158,7 @@ def _decode(results: bytes, build: Build, tests: Sequence[TestCase], function: F
         if reader.left < stderr_size:
             return
         stderr = reader.take(stderr_size)
-        outcome = _outcome(status, code, stderr, nanoseconds / 1e9)
+        outcome = _outcome(status, code, stderr, nanoseconds / 1e9, speaks=build.kind in SPEAKING)
         if status != _OK:
             yield TestRun(outcome, launches=launches)
             continue
@@ -222,7 +227,8 @@ def _touched(reader: _Reader, function: Function, test: TestCase) -> tuple[Touch
     return tuple(records)
 
 
-def _outcome(status: int, code: int, stderr: bytes, seconds: float) -> Outcome:
+def _outcome(status: int, code: int, stderr: bytes, seconds: float, *, speaks: bool) -> Outcome:
+    """`speaks` says that a runtime linked to the build writes what is wrong as the first line of stderr itself."""
     if status == _OK:
         return Outcome(Status.OK, b"", stderr, seconds, 0)
     if b"AddressSanitizer: out of memory" in stderr or b"AddressSanitizer: allocation-size-too-big" in stderr:
@@ -236,8 +242,12 @@ def _outcome(status: int, code: int, stderr: bytes, seconds: float) -> Outcome:
         _FORBIDDEN: (Status.FORBIDDEN, f"the system call `{refused_calls().get(code, code)}` is not allowed"),
         _MACHINE: (Status.INFRASTRUCTURE, f"the driver failed: {os.strerror(code)}"),
     }[status]
-    # A report of the sanitizers says more than the way in which they end the process.
-    text = stderr if stderr.strip() and status in (_SIGNAL, _EXIT, _HOOK) else (note + "\n").encode() + stderr
+    if status not in (_SIGNAL, _EXIT, _HOOK):
+        text = f"{note}\n".encode() + stderr
+    elif speaks and stderr.strip():
+        text = stderr
+    else:  # the first line is the fault that a sanitizer reports, else the way in which the process ended
+        text = f"{summarize_report(stderr) or note}\n".encode() + stderr
     return Outcome(word, b"", text, seconds, code if status == _EXIT else None)
 
 

@@ -2,17 +2,19 @@
 
 What it guarantees (bubblewrap, Linux namespaces, rlimits):
 - no network: the process has a network namespace of its own without interfaces;
-- files: /usr, the libraries, the compilers' own folders and what `readable` names are visible, read-only; `scratch` is visible,
-  and writable only where a run asks for it; /tmp is the process's own and vanishes with it; nothing of $HOME is visible
-  unless a `readable` folder lies in it; the environment is empty except PATH, LC_ALL, HOME, TMPDIR and what a run adds;
+- files: /usr, the libraries, the compilers' own folders and what `readable` names are visible, read-only; `scratch`
+  is visible, and writable only where a run asks for it; /tmp is the process's own and vanishes with it; nothing of
+  $HOME is visible unless a `readable` folder lies in it; the environment is empty except PATH, LC_ALL, HOME, TMPDIR
+  and what a run adds;
 - processes: a process-id namespace of its own, so that everything dies with the run, also what ignores SIGTERM or has
   detached itself; no privileges, no terminal, stdin is empty;
 - resources: wall time, CPU time, address space, size of files, and bytes of output are bounded while the process runs;
-- with `restricted`, a seccomp filter (compile/seccomp.py) refuses new processes and threads, sockets, signals and tracing.
+- with `restricted`, a seccomp filter (compile/seccomp.py) refuses new processes and threads, sockets, signals and
+  tracing.
 
-What it does not: it does not defend against bugs of the kernel, it does not bound the number of processes of a run that is
-not `restricted` (a compiler), and it does not hide the machine's CPU model, kernel version or load. With `unsafe=True` nothing
-of the above holds but the rlimits, the wall time and the bounded output.
+What it does not: it does not defend against bugs of the kernel, it does not bound the number of processes of a run
+that is not `restricted` (a compiler), and it does not hide the machine's CPU model, kernel version or load. With
+`unsafe=True` nothing of the above holds but the rlimits, the wall time and the bounded output.
 """
 
 from __future__ import annotations
@@ -66,8 +68,8 @@ class Limits:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """`scratch` is the folder that runs may be given to write to; it is seen under its own path. Raises SandboxUnavailable at
-    construction where bubblewrap is missing or does not work, unless `unsafe`."""
+    """`scratch` is the folder that runs may be given to write to; it is seen under its own path. Raises
+    SandboxUnavailable at construction where bubblewrap is missing or does not work, unless `unsafe`."""
 
     scratch: Path
     limits: Limits = field(default_factory=Limits)
@@ -92,12 +94,12 @@ class Sandbox:
         cwd: Path | None = None,
     ) -> Outcome:
         """Run `argv` to its end. `readable` are more folders and files to show, `writable` makes `scratch` writable,
-        `descriptors` stay open in the process under their own numbers. Never raises for what the program does; OSError only
-        where the machine cannot start processes.
+        `descriptors` stay open in the process under their own numbers. Never raises for what the program does;
+        OSError only where the machine cannot start processes.
 
-        Status: OK for exit status 0, TIMEOUT, OUT_OF_MEMORY (killed by the kernel for it), FORBIDDEN (a system call that the
-        filter refuses), INFRASTRUCTURE where the sandbox itself could not be set up, else RUNTIME_ERROR; too much output is a
-        RUNTIME_ERROR whose stderr says so.
+        Status: OK for exit status 0, TIMEOUT, OUT_OF_MEMORY (killed by the kernel for it), FORBIDDEN (a system call
+        that the filter refuses), INFRASTRUCTURE where the sandbox itself could not be set up, else RUNTIME_ERROR; too
+        much output is a RUNTIME_ERROR whose stderr says so.
         """
         bounds = limits or self.limits
         command = [str(word) for word in argv]
@@ -113,7 +115,8 @@ class Sandbox:
             outcome = _run_bounded([*words, "--", *wrapped], bounds, variables, passed, self.scratch)
             started = b'"exit-code"' in os.pread(status.fileno(), 4096, 0)
         if outcome.exit_code is not None and not started and outcome.status is not Status.OUT_OF_MEMORY:
-            return replace(outcome, status=Status.INFRASTRUCTURE)  # bubblewrap could not set it up; its words are in stderr
+            # bubblewrap could not set it up; its words are in stderr
+            return replace(outcome, status=Status.INFRASTRUCTURE)
         return outcome
 
     def _bubblewrap(self, limits: Limits, readable: Sequence[Path], writable: bool, cwd: Path) -> list[str]:
@@ -148,8 +151,8 @@ def why_unavailable() -> str:
         return ""
     return (
         f"the sandbox does not work here: {program}: {done.stderr.strip() or f'exit status {done.returncode}'} "
-        "(unprivileged user namespaces may be switched off: `sysctl kernel.unprivileged_userns_clone=1`, or in a container "
-        "run it with `--security-opt seccomp=unconfined --security-opt systempaths=unconfined`)"
+        "(unprivileged user namespaces may be switched off: `sysctl kernel.unprivileged_userns_clone=1`; "
+        "a container must be run with `--security-opt seccomp=unconfined --security-opt systempaths=unconfined`)"
     )
 
 

@@ -1,9 +1,10 @@
 """A seccomp filter for code under test: the system calls that a numerical function has no use for are refused.
 
-What it refuses: making processes and threads, running programs, signals to other processes, tracing, sockets, namespaces,
-mounts, io_uring and kernel keys. What it allows: memory, reading and writing files that the sandbox shows, time, exit. It is a
-second wall behind the sandbox's namespaces, and the only one against a fork bomb when MuSL runs as root (the kernel exempts root
-from RLIMIT_NPROC). On processors other than x86-64 and AArch64 there is no filter.
+What it refuses: making processes and threads, running programs, signals to other processes, tracing, sockets,
+namespaces, mounts, io_uring and kernel keys. What it allows: memory, reading and writing files that the sandbox
+shows, time, exit. It is a second wall behind the sandbox's namespaces, and the only one against a fork bomb when MuSL
+runs as root (the kernel exempts root from RLIMIT_NPROC). On processors other than x86-64 and AArch64 there is no
+filter.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import struct
 
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # AUDIT_ARCH_*, linux/audit.h
 
-# name -> number on (x86-64, AArch64); None where the call does not exist. linux/arch/x86/entry/syscalls/syscall_64.tbl and
-# include/uapi/asm-generic/unistd.h.
+# name -> number on (x86-64, AArch64); None where the call does not exist.
+# linux/arch/x86/entry/syscalls/syscall_64.tbl and include/uapi/asm-generic/unistd.h.
 _REFUSED: dict[str, tuple[int | None, int | None]] = {
     "fork": (57, None),
     "vfork": (58, None),
@@ -76,9 +77,10 @@ def refused_calls() -> dict[int, str]:
 def build_filter(*, trap: bool, allow_exec: bool = False) -> bytes:
     """The filter as an array of `struct sock_filter`, empty on other processors.
 
-    `trap` raises SIGSYS (which the driver's handler reports), else the process is killed. `allow_exec` is for a filter that is
-    put on before the program under test is started. tgkill is allowed, because abort() needs it and its target cannot be
-    compared in a filter made before the process has its id; the driver adds that comparison itself.
+    `trap` raises SIGSYS (which the driver's handler reports), else the process is killed. `allow_exec` is for a
+    filter that is put on before the program under test is started. tgkill is allowed, because abort() needs it and
+    its target cannot be compared in a filter made before the process has its id; the driver adds that comparison
+    itself.
     """
     refused = refused_calls()
     if not refused:

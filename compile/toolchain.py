@@ -1,7 +1,7 @@
 """`Toolchain`: the compilers of this machine, found once per process.
 
-gcc, g++ and gcov come from PATH. nvcc comes from PATH, else from NVIDIA's wheels in site-packages (`nvidia/cu13/bin/nvcc`
-since CUDA 13, `nvidia/cuda_nvcc/bin/nvcc` before).
+gcc, g++ and gcov come from PATH. nvcc comes from PATH, else from NVIDIA's wheels in site-packages
+(`nvidia/cu13/bin/nvcc` since CUDA 13, `nvidia/cuda_nvcc/bin/nvcc` before).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class ToolchainMissing(RuntimeError):  # noqa: N818  (a state of the machine)
 
 @dataclass(frozen=True)
 class Tool:
-    """A program: where it is, the version that it reports ("12.2.0"), and the folders that it needs to see when it runs."""
+    """A program: its place, the version that it reports ("12.2.0"), and the folders that it must see when it runs."""
 
     path: Path
     version: str
@@ -99,7 +99,7 @@ def _nvcc_version(path: Path) -> str:
 
 
 def _unwrap(path: Path) -> Path:
-    """nvcc finds its headers from the place of its own binary, and some systems put a one-line script on PATH instead."""
+    """nvcc finds its headers from its own place, and some systems put a one-line script on PATH instead of it."""
     real = path.resolve()
     with real.open("rb") as file:
         head = file.read(512)

@@ -1,6 +1,8 @@
-"""The call stub: a few lines appended to the user's translation unit, which call the function with arguments by address.
+"""The call stub: a few lines appended to the user's translation unit, which call the function with arguments by
+address.
 
-Being in the same translation unit, it reaches static functions, and every struct, typedef and array type resolves where it is.
+Being in the same translation unit, it reaches static functions, and every struct, typedef and array type resolves
+where it is.
 """
 
 from __future__ import annotations
@@ -40,7 +42,7 @@ def make_stub(function: Function, *, cplusplus: bool) -> str:
     else:
         lines += [
             f"    {'auto' if cplusplus else '__auto_type'} musl_result = {call};",
-            f'    {_assertion(cplusplus)}(sizeof musl_result == {function.returns.itemsize}, "size of the returned value");',
+            f"    {_size_assertion(cplusplus, 'musl_result', function.returns.itemsize, 'the returned value')}",
             "    __builtin_memcpy(returned, (const void *)&musl_result, sizeof musl_result);",
         ]
     return "\n".join([*lines, "}", ""])
@@ -56,10 +58,10 @@ def _argument(parameter: Parameter, index: int, cplusplus: bool) -> str:
 
 
 def _size_check(parameter: Parameter, cplusplus: bool) -> str:
+    return _size_assertion(cplusplus, parameter.c_type, parameter.dtype.itemsize, f"an element of {parameter.name}")
+
+
+def _size_assertion(cplusplus: bool, what: str, size: int, name: str) -> str:
     """A dtype that does not have the size of the C type would shift every element: better not to compile."""
-    message = f"size of an element of {parameter.name}"
-    return f'{_assertion(cplusplus)}(sizeof({parameter.c_type}) == {parameter.dtype.itemsize}, "{message}");'
-
-
-def _assertion(cplusplus: bool) -> str:
-    return "static_assert" if cplusplus else "_Static_assert"
+    keyword = "static_assert" if cplusplus else "_Static_assert"
+    return f'{keyword}(sizeof({what}) == {size}, "size of {name}");'
