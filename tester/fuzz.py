@@ -24,6 +24,7 @@ from compile.outcome import Outcome, Status
 from compile.run_record import TestRun
 from compile.runner import TestLimits, run_tests
 from compile.sandbox import Sandbox
+from compile.valid import run_valid
 from data.function import Function
 from data.source_file import SourceFile
 from data.testcase import TestCase
@@ -134,12 +135,11 @@ class _Session:
             elif test.id not in self.seen:
                 self.seen.add(test.id)
                 sized.append(test)
-        checked, plain = self._run("sanitize", sized), self._run("plain", sized)
-        for test, run, other in zip(sized, checked, plain, strict=True):
+        limits = TestLimits(seconds=self.options.seconds)
+        checked = run_valid(self._built("plain"), self._built("sanitize"), sized, self.function, limits=limits)
+        for test, run in zip(sized, _usable(checked), strict=True):
             if not run.outcome.ok:
                 self._drop(summarize(run.outcome.message))
-            elif not _same_bits(run, other):
-                self._drop("reads an uninitialised variable")
             elif self._is_worth_keeping(test, run):
                 yield test
 
@@ -177,22 +177,20 @@ class _Session:
 
     # ------------------------------------------------------------ builds
 
-    def _run(self, mode: Mode, tests: Sequence[TestCase]) -> list[TestRun]:
+    def _built(self, mode: Mode) -> Build:
         build = self.builds[mode].result()
         if isinstance(build, Outcome):
             raise BrokenMachineError(f"the C side compiles in one mode and not in another ({mode}): {build.message}")
-        runs = run_tests(build, tests, self.function, limits=TestLimits(seconds=self.options.seconds))
-        for run in runs:
-            if run.outcome.status is Status.INFRASTRUCTURE:
-                raise BrokenMachineError(run.outcome.message)
-        return runs
+        return build
+
+    def _run(self, mode: Mode, tests: Sequence[TestCase]) -> list[TestRun]:
+        limits = TestLimits(seconds=self.options.seconds)
+        return _usable(run_tests(self._built(mode), tests, self.function, limits=limits))
 
     def _measure(self, tests: Sequence[TestCase]) -> Coverage:
         """Coverage of these tests and of all that were measured before."""
         self._run("coverage", tests)
-        build = self.builds["coverage"].result()
-        assert isinstance(build, Build)
-        measured = measure_coverage(build, self.function)
+        measured = measure_coverage(self._built("coverage"), self.function)
         if isinstance(measured, Outcome):
             raise BrokenMachineError(measured.message)
         return Coverage(measured.line, measured.branch)
@@ -204,16 +202,15 @@ def _build_failure(outcome: Outcome) -> str:
     return outcome.message or outcome.status.value
 
 
+def _usable(runs: list[TestRun]) -> list[TestRun]:
+    for run in runs:
+        if run.outcome.status is Status.INFRASTRUCTURE:
+            raise BrokenMachineError(run.outcome.message)
+    return runs
+
+
 def _can_grow(coverage: Coverage | None) -> bool:
     return coverage is None or coverage.line < 100 or (coverage.branch is not None and coverage.branch < 100)
-
-
-def _same_bits(left: TestRun, right: TestRun) -> bool:
-    """Whether two runs of one call gave the same results; a call that fails in one of them did not."""
-    if not (left.outcome.ok and right.outcome.ok):
-        return False
-    pairs = [*zip(left.arguments, right.arguments, strict=True), (left.returned, right.returned)]
-    return all(_same_value(a, b) for a, b in pairs)
 
 
 def _same_value(left: object, right: object) -> bool:

@@ -1,0 +1,114 @@
+"""How far rounding can move the results of a C function, by running it again (see musl/compare.py for the sources).
+
+Only asked where a candidate's floating-point result is off by more than the base tolerance: most pairs never pay for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from compile.build import Build
+from compile.host import build_host
+from compile.outcome import Outcome
+from compile.run_record import TestRun
+from compile.runner import run_tests
+from compile.sandbox import Sandbox
+from data.function import Function
+from data.source_file import SourceFile
+from data.testcase import Argument, TestCase
+from musl.compare import Slack, has_floats, leaves, rounding_slack
+from tester.fuzz_roles import read_roles
+
+# The driver calls the hooks around each call; the schedule's name says how to round.
+_HOOKS = """
+#include <fenv.h>
+#ifdef __cplusplus
+extern "C" {
+#endif
+void musl_hook_begin(const void *info) {
+    const char *schedule = *(const char *const *)info;
+    fesetround(schedule[6] == 'u' ? FE_UPWARD : schedule[6] == 'd' ? FE_DOWNWARD : FE_TONEAREST);
+}
+int musl_hook_end(unsigned long *launches) {
+    *launches = 0;
+    fesetround(FE_TONEAREST);
+    return 0;
+}
+#ifdef __cplusplus
+}
+#endif
+"""
+_DIRECTIONS = ("round up", "round down")
+_MAGNITUDE = "round nearest"
+
+
+def measure_slack(
+    source: SourceFile,
+    function: Function,
+    tests: Sequence[TestCase],
+    expected: Sequence[TestRun],
+    sandbox: Sandbox,
+    scratch: Path,
+) -> list[Mapping[str, Slack]]:
+    """For each test: the slack of each value (`return` or a parameter's name) that rounding can move.
+
+    Empty where the C side cannot be run so (its file has hooks of the same names, say): then the base tolerance stands.
+    """
+    hooked = replace(source, text=source.text + _HOOKS)
+    build = build_host(hooked, function, "plain", scratch, sandbox)
+    if isinstance(build, Outcome):
+        return [{} for _ in tests]
+    redirected = [run_tests(build, tests, function, schedule=direction) for direction in _DIRECTIONS]
+    reordered = read_roles(function).accumulates
+    magnitudes = _run_on_magnitudes(build, tests, function) if reordered else [TestRun(run.outcome) for run in expected]
+    slacks: list[Mapping[str, Slack]] = []
+    for i, test in enumerate(tests):
+        operations = _terms(test) if reordered else 0
+        others = [_values(function, runs[i]) for runs in redirected if runs[i].outcome.ok]
+        sizes = _values(function, magnitudes[i])
+        slacks.append(
+            {
+                name: rounding_slack(value, [other[name] for other in others], sizes.get(name), operations)
+                for name, value in _values(function, expected[i]).items()
+                if has_floats(value)
+            }
+        )
+    return slacks
+
+
+def _run_on_magnitudes(build: Build, tests: Sequence[TestCase], function: Function) -> list[TestRun]:
+    absolute = [TestCase(tuple(_magnitude(argument) for argument in test.arguments), test.origin) for test in tests]
+    return run_tests(build, absolute, function, schedule=_MAGNITUDE)
+
+
+def _magnitude(argument: Argument) -> Argument:
+    """The absolute values of floating-point numbers; everything else as it is."""
+    if argument is None or not has_floats(argument):
+        return argument
+    values = np.array(argument)
+    for _, leaf in leaves(values):
+        if leaf.dtype.kind == "f":
+            np.abs(leaf, out=leaf)
+    if isinstance(argument, np.ndarray):
+        return values
+    scalar: np.generic = values[()]
+    return scalar
+
+
+def _terms(test: TestCase) -> int:
+    """An upper bound of the number of terms in a sum: the size of the largest array, or what the sizes say."""
+    arrays = [argument.size for argument in test.arguments if isinstance(argument, np.ndarray)]
+    scalars = [abs(int(a)) for a in test.arguments if isinstance(a, np.integer)]
+    return min(1 << 20, max([*arrays, *scalars, 1]))
+
+
+def _values(function: Function, run: TestRun) -> Mapping[str, Argument]:
+    """The results of a call by name; empty where it did not finish."""
+    if not run.arguments:
+        return {} if run.returned is None else {"return": run.returned}
+    values: dict[str, Argument] = {p.name: value for p, value in zip(function.parameters, run.arguments, strict=True)}
+    return values if run.returned is None else {"return": run.returned, **values}
