@@ -1,0 +1,142 @@
+"""Builds of .cu text for the emulator: `build_emulated` for one function, `build_emulated_program` for a file with `main`.
+
+The text is rewritten (compile/emulator/rewrite.py), compiled by g++ with AddressSanitizer against the headers in include/, and
+linked with the runtime of runtime/ and, for one function, with the test driver. What such a build finds beside wrong results:
+accesses outside any device, shared or local array; host memory used in a kernel and device memory used by host code; divergent
+barriers and deadlocks; wrong launch configurations and other errors of the CUDA API that are left at the end of the call. Device
+and shared memory that was never written holds a pattern that differs between schedules.
+
+What it does not find: races whose result is the same in every schedule that is tried, host code that reads a result before it
+has waited for it, and what only nvcc refuses to compile (compile/nvcc.py).
+"""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from compile.build import Build
+from compile.cache import OwnBuildFailedError, cached, own_object
+from compile.driver.stub import make_stub
+from compile.emulator.rewrite import RewriteError, rewrite
+from compile.host import driver_object, include_flags, include_folders, run_steps
+from compile.outcome import Outcome, Status
+from compile.sandbox import Sandbox
+from compile.toolchain import find_gxx
+from data.function import Function
+from data.source_file import SourceFile
+
+HERE = Path(__file__).resolve().parent
+INCLUDE = HERE / "include"
+RUNTIME = HERE / "runtime"
+# No contraction, as on the C side; local variables that are never written hold a pattern; nvcc does not assume strict aliasing.
+FLAGS = (
+    *("-std=gnu++17", "-O1", "-g1", "-pipe", "-fsanitize=address", "-fno-omit-frame-pointer"),
+    *("-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing", "-D_Bool=bool", f"-I{INCLUDE}"),
+)
+RUNTIME_FLAGS = (
+    *("-std=c++17", "-O2", "-g1", "-fPIC", "-fno-exceptions", "-fno-tree-loop-distribute-patterns"),
+    *(f"-I{INCLUDE}", f"-I{HERE.parent / 'driver'}"),
+)
+
+
+def build_emulated(
+    cuda_text: str,
+    function: Function,
+    scratch: Path,
+    sandbox: Sandbox,
+    source: SourceFile | None = None,
+) -> Build | Outcome:
+    """An executable that calls `function` of the .cu text `cuda_text` on the CPU, or the COMPILE_ERROR with the compiler's words.
+
+    `scratch` is a folder in which a new one is made for this build. `source` is the file that the text was made from: its
+    include folders and macros hold for the text too, and messages name it with the suffix .cu. The result runs with
+    `runner.run_tests`, under the schedules "forward", "reverse" and "shuffle" (with a seed).
+    """
+    stub = make_stub(function, cplusplus=True)
+    folder = Path(tempfile.mkdtemp(prefix="emulator-", dir=scratch)).resolve()
+    own = sandbox.within(folder)
+    name = _file_name(source, function.path)
+    outcome = _compile(cuda_text, name, stub, ["-Dmain=musl_user_main"], [driver_object()], source, own)
+    return Build(folder / "run", "emulator", own, warnings=outcome.message) if outcome.ok else outcome
+
+
+def build_emulated_program(
+    cuda_text: str,
+    scratch: Path,
+    sandbox: Sandbox,
+    source: SourceFile | None = None,
+    *,
+    schedule: str = "forward",
+    seed: int = 0,
+) -> Build | Outcome:
+    """An executable of a whole program (the text defines `main`) that runs its kernels on the CPU in the given schedule."""
+    folder = Path(tempfile.mkdtemp(prefix="emulator-", dir=scratch)).resolve()
+    own = sandbox.within(folder)
+    outcome = _compile(cuda_text, _file_name(source, Path("program.cu")), "", [], [], source, own)
+    if not outcome.ok:
+        return outcome
+    environment = {"MUSL_SCHEDULE": schedule, "MUSL_SEED": str(seed)}
+    return Build(folder / "run", "program", own, warnings=outcome.message, environment=environment)
+
+
+def runtime_objects() -> list[Path]:
+    """The object files of the emulator's runtime, compiled once per machine. Raises OwnBuildFailedError."""
+    sources = sorted(RUNTIME.glob("*.cpp"))
+    headers = [*_headers(), *sorted(RUNTIME.glob("*.h")), HERE.parent / "driver" / "musl_driver.h"]
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda path: own_object(path, RUNTIME_FLAGS, headers), sources))
+
+
+def precompiled_header() -> Path:
+    """A header that includes cuda_runtime.h, with its compiled form beside it. Raises OwnBuildFailedError."""
+    compiler = find_gxx()
+    texts = [path.read_bytes() for path in _headers()]
+
+    def make(path: Path) -> None:
+        path.write_text("#include <cuda_runtime.h>\n", encoding="utf-8")
+        argv = [str(compiler.path), *FLAGS, "-x", "c++-header", path.name, "-o", f"{path.name}.gch"]
+        done = subprocess.run(argv, cwd=path.parent, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode != 0:
+            raise OwnBuildFailedError(f"{' '.join(argv)}:\n{done.stderr}")
+
+    return cached("musl_prefix.h", [str(compiler.path), compiler.version, *FLAGS, *texts], make)
+
+
+def _headers() -> list[Path]:
+    return sorted(INCLUDE.rglob("*.h"))
+
+
+def _file_name(source: SourceFile | None, path: Path) -> str:
+    return str((source.path if source is not None else path).with_suffix(".cu"))
+
+
+def _compile(
+    cuda_text: str,
+    name: str,
+    stub: str,
+    extra: Sequence[str],
+    objects: Sequence[Path],
+    source: SourceFile | None,
+    sandbox: Sandbox,
+) -> Outcome:
+    """Write, compile and link one translation unit into `run` in the sandbox's folder."""
+    try:
+        text = rewrite(cuda_text).text
+    except RewriteError as error:
+        return Outcome(Status.COMPILE_ERROR, stderr=f"{name}:{error}\n".encode())
+    quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    (sandbox.scratch / "unit.cpp").write_text(f'#line 1 "{quoted}"\n{text}\n{stub}', encoding="utf-8")
+    header = precompiled_header()
+    linked = [str(path) for path in (*objects, *runtime_objects())]
+    compiler = str(find_gxx().path)
+    includes = include_flags(source) if source is not None else []
+    steps = [
+        [compiler, *FLAGS, *extra, *includes, "-include", str(header), "-c", "unit.cpp", "-o", "unit.o"],
+        [compiler, "-fsanitize=address", "unit.o", *linked, "-o", "run", "-lm"],
+    ]
+    folders = include_folders(source) if source is not None else []
+    return run_steps(steps, sandbox, [INCLUDE, header.parent, *folders, *(Path(path) for path in linked)])
