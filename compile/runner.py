@@ -245,7 +245,7 @@ def _outcome(status: int, code: int, stderr: bytes, seconds: float, *, speaks: b
     if status not in (_SIGNAL, _EXIT, _HOOK):
         text = f"{note}\n".encode() + stderr
     elif speaks and stderr.strip():
-        text = stderr
+        text = stderr.lstrip(b"=\n")  # AddressSanitizer draws a line before the runtime has its say
     else:  # the first line is the fault that a sanitizer reports, else the way in which the process ended
         text = f"{summarize_report(stderr) or note}\n".encode() + stderr
     return Outcome(word, b"", text, seconds, code if status == _EXIT else None)
