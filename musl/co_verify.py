@@ -21,8 +21,8 @@ from typing import Literal
 import numpy as np
 
 from compile.build import Build
+from compile.cache import OwnBuildFailedError
 from compile.emulator.build import build_emulated
-from compile.gpu import build_gpu
 from compile.host import Mode, build_host
 from compile.outcome import Outcome, Status
 from compile.run_record import TestRun
@@ -71,7 +71,10 @@ def co_verify(
     """
     started = time.monotonic()
     case = _Case(source, function, sandbox, scratch, tuple(schedules), seed)
-    verdict = case.judge(cuda_text, tests, device)
+    try:
+        verdict = case.judge(cuda_text, tests, device)
+    except (OwnBuildFailedError, OSError) as error:
+        verdict = _no_verdict(VerdictStatus.INFRASTRUCTURE, _first_line(str(error)))
     return replace(verdict, schedules=tuple(schedules), seconds=time.monotonic() - started)
 
 
@@ -107,9 +110,11 @@ class _Case:
         return build_host(self.source, self.function, mode, self.scratch, self.sandbox)
 
     def _build_candidate(self, cuda_text: str, device: str) -> Build | Outcome:
-        is_c = self.source.language == "c"
-        build = build_gpu if device == "gpu" else build_emulated
-        return build(cuda_text, is_c, self.function, self.scratch, self.sandbox)
+        if device == "gpu":
+            from compile.gpu import build_gpu  # only where there is one
+
+            return build_gpu(cuda_text, self.function, self.scratch, self.sandbox, self.source)
+        return build_emulated(cuda_text, self.function, self.scratch, self.sandbox, self.source)
 
     def _run(self, reference: Sequence[Build], candidate: Build, tests: Sequence[TestCase]) -> Verdict:
         sanitized, *plain = reference

@@ -1,6 +1,6 @@
 """How far rounding can move the results of a C function, by running it again (see musl/compare.py for the sources).
 
-Only asked where a candidate's floating-point result is off by more than the base tolerance: most pairs never pay for it.
+Only asked where a candidate's floating-point result is off by more than the base tolerance: most pairs never pay.
 """
 
 from __future__ import annotations
@@ -89,14 +89,13 @@ def _magnitude(argument: Argument) -> Argument:
     """The absolute values of floating-point numbers; everything else as it is."""
     if argument is None or not has_floats(argument):
         return argument
-    values = np.array(argument)
+    values: np.ndarray = np.array(argument)
     for _, leaf in leaves(values):
         if leaf.dtype.kind == "f":
             np.abs(leaf, out=leaf)
     if isinstance(argument, np.ndarray):
         return values
-    scalar: np.generic = values[()]
-    return scalar
+    return np.asarray(values)[()]
 
 
 def _terms(test: TestCase) -> int:
