@@ -30,7 +30,7 @@ MakeTester = Callable[[SourceFile, Sandbox], Tester]
 class Bench:
     """One file on its way to CUDA. `source` is as it can be compiled, `output` where the CUDA text will stand.
 
-    `sandbox` is None where the machine has none, for the reason in `obstacle`: then nothing runs, and nothing is verified.
+    `sandbox` is None where the machine has none, for the reason in `obstacle`: then nothing runs or is verified.
     """
 
     source: SourceFile

@@ -8,16 +8,19 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from data.find_functions import FunctionTable, UnsupportedFunction, find_functions
+from data.find_functions import SyntaxErrorAt
+from data.function import Span
 from musl.bench import Bench
 from musl.output import choose_destination
 from musl.pipeline import Pipeline
 from musl.prepare import check_compilers, check_parts, choose_device, make_sandbox, parse_extents, read_file
 from musl.report.records import FunctionRecord, RemarkRecord, TranslationReport
+from musl.salvage import Salvage, salvage
 from musl.selection import find_helpers, select
 from musl.whole_file import WholeFile, settle
 from musl.work import FunctionWork
 from tester.fuzz import FuzzTester
+from translator.analytic.codes import SYNTAX_ERROR
 from translator.analytic.translator import AnalyticTranslator
 from translator.protocol import TranslationOptions
 
@@ -65,14 +68,14 @@ def translate_file(
     destination = choose_destination(path, output, out_root=out_root, in_place=in_place)
     options = TranslationOptions(strict_fp=strict_fp, extents=parse_extents(extents), seed=seed)
     chosen_device = choose_device(device)
-    table = find_functions(source)
-    selected = select(_names(table), functions, path)
-    works = {function.name: FunctionWork(function) for function in table.functions if function.name in selected}
+    salvaged = salvage(source)
+    selected = select(_names(salvaged), functions, path)
+    works = {f.name: FunctionWork(f) for f in salvaged.functions if f.name in selected}
     with tempfile.TemporaryDirectory(prefix="musl-") as folder:
         scratch = Path(folder)
         sandbox, obstacle = make_sandbox(scratch, unsafe=unsafe_no_sandbox)
         bench = Bench(
-            source=source,
+            source=salvaged.source,
             output=destination.path,
             translator=AnalyticTranslator(),
             make_tester=FuzzTester,
@@ -88,24 +91,25 @@ def translate_file(
         pipeline = Pipeline(bench, works, jobs or os.cpu_count() or 1, timeout, on_progress)
         pipeline.run()
         whole = settle(bench, works, pipeline.compiled)
-    report = _report(bench, table, works, selected, whole, explicit=bool(functions))
+    report = _report(bench, salvaged, works, selected, whole, explicit=bool(functions))
     if whole.text is None or dry_run:
         return report.model_copy(update={"seconds": _since(started)})
-    destination.write(whole.text)
+    destination.write(salvaged.restore(whole.text))
     written = {"output": str(destination.path), "backup": str(destination.backup) if destination.backup else None}
     return report.model_copy(update={"seconds": _since(started), **written})
 
 
-def _names(table: FunctionTable) -> list[str]:
+def _names(salvaged: Salvage) -> list[str]:
     """Every function that the file defines, in the order of the file."""
-    places = {function.name: function.span.line for function in table.functions}
-    places |= {function.name: function.span.line for function in table.unsupported}
+    places = {function.name: function.span.line for function in salvaged.functions}
+    places |= {function.name: function.span.line for function in salvaged.table.unsupported}
+    places |= {broken.name: broken.line for broken in salvaged.broken if broken.name}
     return sorted(places, key=lambda name: places[name])
 
 
 def _report(
     bench: Bench,
-    table: FunctionTable,
+    salvaged: Salvage,
     works: dict[str, FunctionWork],
     selected: Sequence[str],
     whole: WholeFile,
@@ -116,7 +120,12 @@ def _report(
     helpers = [] if explicit else find_helpers(works)
     helping = {helper.name for helper in helpers}
     records = {name: work.record() for name, work in works.items()}
-    records |= {function.name: _unsupported(bench, function) for function in table.unsupported}
+    for function in salvaged.table.unsupported:
+        remark = _remark(function.code, function.message, str(bench.source.path), function.span)
+        records[function.name] = _refused(function.name, function.span.line, remark)
+    for broken in salvaged.broken:
+        remark = _remark(SYNTAX_ERROR, broken.error.message, broken.error.file, broken.error)
+        records[broken.name] = _refused(broken.name, broken.line, remark)
     return TranslationReport(
         file=str(bench.source.path),
         translator=bench.translator.name,
@@ -128,26 +137,18 @@ def _report(
         helpers=helpers,
         program=whole.program,
         warnings=list(whole.warnings),
-        notes=[*(str(error) for error in table.syntax_errors), *whole.notes],
+        notes=[*(str(error) for error in salvaged.unplaced_errors), *whole.notes],
     )
 
 
-def _unsupported(bench: Bench, function: UnsupportedFunction) -> FunctionRecord:
-    """The record of a function whose signature already rules it out."""
-    remark = RemarkRecord(
-        code=function.code,
-        message=function.message,
-        file=str(bench.source.path),
-        line=function.span.line,
-        column=function.span.column,
-    )
+def _remark(code: str, message: str, file: str, at: Span | SyntaxErrorAt) -> RemarkRecord:
+    return RemarkRecord(code=code, message=message, file=file, line=at.line, column=at.column)
+
+
+def _refused(name: str, line: int, why: RemarkRecord) -> FunctionRecord:
+    """The record of a function that never reached a Translator."""
     return FunctionRecord(
-        name=function.name,
-        line=function.span.line,
-        status="not_translated",
-        code=function.code,
-        reason=function.message,
-        remarks=[remark],
+        name=name, line=line, status="not_translated", code=why.code, reason=why.message, remarks=[why]
     )
 
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from data.function import Function
+from musl.report.codes import INTERNAL_ERROR, NOT_VERIFIED, TOOK_TOO_LONG, WRONG_RESULT
 from musl.report.records import (
-    INTERNAL_ERROR,
-    NOT_VERIFIED,
-    TOOK_TOO_LONG,
-    WRONG_RESULT,
     CounterexampleRecord,
     CoverageRecord,
     FunctionRecord,
@@ -46,8 +43,10 @@ class Checked:
 
 @dataclass
 class FunctionWork:
-    """One selected function. `obstacle` is why its translation cannot be tested, `objection` what the compiler or the whole
-    program has against it."""
+    """One selected function.
+
+    `obstacle` is why its translation cannot be tested, `objection` what the compiler or the whole program says.
+    """
 
     function: Function
     stage: str = ""

@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from musl.report.codes import INTERNAL_ERROR
+
 FunctionStatus = Literal["verified", "unverified", "not_translated", "failed"]
 
 
@@ -126,9 +128,3 @@ class TranslationReport(Record):
         if any(function.code == INTERNAL_ERROR for function in self.functions):
             return 1
         return 0 if self.ok else 3
-
-
-INTERNAL_ERROR = "MUSL900"  # MuSL failed on this function: a bug to report
-TOOK_TOO_LONG = "MUSL901"  # the function's --timeout was reached
-NOT_VERIFIED = "MUSL902"  # translated, but nothing could show that it is right
-WRONG_RESULT = "MUSL903"  # the translation computed something else, raced, crashed, or did not compile

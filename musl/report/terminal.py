@@ -35,7 +35,9 @@ def print_report(report: TranslationReport, console: Console) -> None:
         print_function(function, console)
     console.print()
     for helper in report.helpers:
-        _line(console, "helper", f"{helper.name} (line {helper.line}) runs in the kernels of {', '.join(helper.inside)}")
+        _line(
+            console, "helper", f"{helper.name} (line {helper.line}) runs in the kernels of {', '.join(helper.inside)}"
+        )
     for warning in report.warnings:
         _line(console, "nvcc", warning)
     _print_program(report, console)
