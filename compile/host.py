@@ -2,14 +2,16 @@
 `main`.
 
 Modes of `build_host`:
-- `plain`: as written, -O1; uninitialised local variables hold zeros.
+- `plain`: as written; uninitialised local variables hold zeros.
 - `sanitize`: AddressSanitizer and UndefinedBehaviorSanitizer, the first error ends the call; uninitialised local
   variables hold a pattern. A call whose results differ between `plain` and `sanitize` reads an uninitialised variable
-  (runner.run_valid).
+  (compile/valid.py).
 - `trace`: every load and store is seen by compile/trace/runtime.c, which tells the elements that a call touches.
 - `coverage`: -O0 with gcov's counters (compile/coverage.py).
 
-Floating point is the same in all of them and on the CUDA side: no contraction to fused multiply-add, no fast-math.
+All are built with -O0: from -O1 on, gcc 12 takes an uninitialised variable for whatever suits it, pattern or not, and
+compiling is the greater part of a small function's time. Floating point is the same in all of them and on the CUDA side: no
+contraction to fused multiply-add, no fast-math.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from compile.build import Build
 from compile.cache import own_object
@@ -33,6 +35,7 @@ from data.function import Function
 from data.source_file import SourceFile
 
 Mode = Literal["plain", "sanitize", "trace", "coverage"]
+MODES: tuple[Mode, ...] = get_args(Mode)
 
 HERE = Path(__file__).resolve().parent
 DRIVER_HEADER = HERE / "driver" / "musl_driver.h"
@@ -181,19 +184,16 @@ def _compile(source: SourceFile, mode: Mode, folder: Path, sandbox: Sandbox) -> 
 def _mode_flags(mode: Mode) -> tuple[list[str], list[str]]:
     """Flags of the compilation; objects and flags of the link."""
     driver = str(driver_object())
-    modern = int(find_gcc().version.split(".")[0]) >= 12  # -ftrivial-auto-var-init
+    modern = int(find_gcc().version.split(".")[0]) >= 12
+    filled = ["-ftrivial-auto-var-init=zero"] if modern else []
     if mode == "plain":
-        return ["-O1", *(["-ftrivial-auto-var-init=zero"] if modern else [])], [driver]
+        return ["-O0", *filled], [driver]
     if mode == "sanitize":
-        return ["-O1", *SANITIZE_FLAGS, *(["-ftrivial-auto-var-init=pattern"] if modern else [])], [driver]
+        return ["-O0", *SANITIZE_FLAGS, *(["-ftrivial-auto-var-init=pattern"] if modern else [])], [driver]
     if mode == "coverage":
-        return ["-O0", "--coverage"], [driver, "-Wl,-u,__gcov_dump"]
+        return ["-O0", *filled, "--coverage"], [driver, "-Wl,-u,__gcov_dump"]
     wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
-    return ["-O0", "-fsanitize=thread", "-fno-builtin-strlen", *(["-ftrivial-auto-var-init=zero"] if modern else [])], [
-        driver,
-        str(trace_object()),
-        *wraps,
-    ]
+    return ["-O0", *filled, "-fsanitize=thread", "-fno-builtin-strlen"], [driver, str(trace_object()), *wraps]
 
 
 def run_steps(steps: Sequence[Sequence[str]], sandbox: Sandbox, readable: Sequence[Path]) -> Outcome:

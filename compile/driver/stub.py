@@ -51,14 +51,21 @@ def make_stub(function: Function, *, cplusplus: bool) -> str:
 def _argument(parameter: Parameter, index: int, cplusplus: bool) -> str:
     at = f"arguments[{index}]"
     if not parameter.is_array:
-        return f"*({parameter.c_type} *){at}"
+        return f"*({_spelling(parameter, cplusplus)} *){at}"
     if not cplusplus:
         return at  # void * converts to every pointer to data, also to one to rows of variable length
-    return f"({parameter.c_type} *){at}" if parameter.rank == 1 else f"musl_any{{{at}}}"
+    return f"({_spelling(parameter, cplusplus)} *){at}" if parameter.rank == 1 else f"musl_any{{{at}}}"
 
 
 def _size_check(parameter: Parameter, cplusplus: bool) -> str:
-    return _size_assertion(cplusplus, parameter.c_type, parameter.dtype.itemsize, f"an element of {parameter.name}")
+    return _size_assertion(
+        cplusplus, _spelling(parameter, cplusplus), parameter.dtype.itemsize, f"an element of {parameter.name}"
+    )
+
+
+def _spelling(parameter: Parameter, cplusplus: bool) -> str:
+    """C has `bool` only where the file includes stdbool.h, and `_Bool` always."""
+    return "_Bool" if parameter.c_type == "bool" and not cplusplus else parameter.c_type
 
 
 def _size_assertion(cplusplus: bool, what: str, size: int, name: str) -> str:
