@@ -122,7 +122,8 @@ class Sandbox:
     def _bubblewrap(self, limits: Limits, readable: Sequence[Path], writable: bool, cwd: Path) -> list[str]:
         words = [str(find_bubblewrap()), *_namespace_words(limits.tmp_bytes)]
         for folder in dict.fromkeys([*_toolchain_roots(), *readable]):
-            words += ["--ro-bind-try", str(folder), str(folder)]
+            device = folder.is_relative_to("/dev")  # of a GPU; a plain bind would make it unusable
+            words += ["--dev-bind-try" if device else "--ro-bind-try", str(folder), str(folder)]
         words += ["--bind" if writable else "--ro-bind", str(self.scratch), str(self.scratch)]
         return [*words, "--chdir", str(cwd)]
 

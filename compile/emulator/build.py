@@ -1,13 +1,15 @@
-"""Builds of .cu text for the emulator: `build_emulated` for one function, `build_emulated_program` for a file with `main`.
+"""Builds of .cu text for the emulator: `build_emulated` for one function, `build_emulated_program` for a file with
+`main`.
 
-The text is rewritten (compile/emulator/rewrite.py), compiled by g++ with AddressSanitizer against the headers in include/, and
-linked with the runtime of runtime/ and, for one function, with the test driver. What such a build finds beside wrong results:
-accesses outside any device, shared or local array; host memory used in a kernel and device memory used by host code; divergent
-barriers and deadlocks; wrong launch configurations and other errors of the CUDA API that are left at the end of the call. Device
-and shared memory that was never written holds a pattern that differs between schedules.
+The text is rewritten (compile/emulator/rewrite.py), compiled by g++ with AddressSanitizer against the headers in
+include/, and linked with the runtime of runtime/ and, for one function, with the test driver. What such a build finds
+beside wrong results: accesses outside any device, shared or local array; host memory used in a kernel and device
+memory used by host code; divergent barriers and deadlocks; wrong launch configurations and other errors of the CUDA
+API that are left at the end of the call. Device and shared memory that was never written holds a pattern that differs
+between schedules.
 
-What it does not find: races whose result is the same in every schedule that is tried, host code that reads a result before it
-has waited for it, and what only nvcc refuses to compile (compile/nvcc.py).
+What it does not find: races whose result is the same in every schedule that is tried, host code that reads a result
+before it has waited for it, and what only nvcc refuses to compile (compile/nvcc.py).
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ from data.source_file import SourceFile
 HERE = Path(__file__).resolve().parent
 INCLUDE = HERE / "include"
 RUNTIME = HERE / "runtime"
-# No contraction, as on the C side; local variables that are never written hold a pattern; nvcc does not assume strict aliasing.
+# No contraction, as on the C side; local variables that are never written hold a pattern; nvcc does not assume strict
+# aliasing.
 FLAGS = (
     *("-std=gnu++17", "-O1", "-g1", "-pipe", "-fsanitize=address", "-fno-omit-frame-pointer"),
     *("-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing", "-D_Bool=bool", f"-I{INCLUDE}"),
@@ -50,10 +53,11 @@ def build_emulated(
     sandbox: Sandbox,
     source: SourceFile | None = None,
 ) -> Build | Outcome:
-    """An executable that calls `function` of the .cu text `cuda_text` on the CPU, or the COMPILE_ERROR with the compiler's words.
+    """An executable that calls `function` of the .cu text `cuda_text` on the CPU, or the COMPILE_ERROR with the
+    compiler's words.
 
-    `scratch` is a folder in which a new one is made for this build. `source` is the file that the text was made from: its
-    include folders and macros hold for the text too, and messages name it with the suffix .cu. The result runs with
+    `scratch` is a folder in which a new one is made for this build. `source` is the file that the text was made from:
+    its include folders and macros hold for the text too, and messages name it with the suffix .cu. The result runs with
     `runner.run_tests`, under the schedules "forward", "reverse" and "shuffle" (with a seed).
     """
     stub = make_stub(function, cplusplus=True)
@@ -73,7 +77,8 @@ def build_emulated_program(
     schedule: str = "forward",
     seed: int = 0,
 ) -> Build | Outcome:
-    """An executable of a whole program (the text defines `main`) that runs its kernels on the CPU in the given schedule."""
+    """An executable of a whole program (the text defines `main`) that runs its kernels on the CPU in the given
+    schedule."""
     folder = Path(tempfile.mkdtemp(prefix="emulator-", dir=scratch)).resolve()
     own = sandbox.within(folder)
     outcome = _compile(cuda_text, _file_name(source, Path("program.cu")), "", [], [], source, own)

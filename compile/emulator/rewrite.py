@@ -23,7 +23,8 @@ Kind = Literal["word", "number", "string", "punctuation"]
 _TOKEN = re.compile(
     r"""
       (?P<skip>\s+ | \\\r?\n | //(?:[^\n\\]|\\.|\\\n)* | /\*.*?\*/
-        | ^[ \t]*\#[ \t]*(?:include|pragma|error|warning|line|if|ifdef|ifndef|elif|else|endif|undef)\b(?:\\\r?\n|[^\n])*)
+        | ^[ \t]*\#[ \t]*(?:include|pragma|error|warning|line|if|ifdef|ifndef|elif|else|endif|undef)\b
+          (?:\\\r?\n|[^\n])*)
     | (?P<string>(?:u8|[uUL])?R"(?P<raw>[^()\s\\]{0,16})\(.*?\)(?P=raw)" | (?:u8|[uUL])?"(?:\\.|[^"\\\n])*"
         | (?:u8|[uUL])?'(?:\\.|[^'\\\n])+')
     | (?P<word>[A-Za-z_$][\w$]*)
@@ -33,7 +34,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL | re.MULTILINE,
 )
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
-_SPECIFIERS = frozenset({"static", "extern", "inline", "constexpr", "virtual", "friend", "template", "typename"})
+_NO_SCOPE = frozenset({"return", "else", "do"})  # words before a global `::name`
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Kernel:
-    """What the launches of one kernel name need to know: a name that stands for several functions is called by a lambda."""
+    """What the launches of a kernel name need to know: a name for several functions (`generic`) is called by a lambda."""
 
     name: str
     definitions: int
@@ -272,7 +273,6 @@ class _Rewriter:
         close = self._launch_end(i)
         if close is None:
             raise self._error(opening, "a launch `<<<` without `>>>(`")
-        expression = self.text[self.tokens[start].start : self.tokens[i - 1].end]
         names = [token.text for token in self.tokens[start:i] if token.kind == "word"]
         name = next((word for word in reversed(names) if word in self.kernels), names[0] if names else "kernel")
         kernel = self.kernels.get(name)
@@ -285,10 +285,9 @@ class _Rewriter:
             called = f', "{name}", ::musl::Config('
         self._replace(opening, opening, called)
         self._replace(self.tokens[close], self.tokens[close + 2], "))")
-        del expression
 
     def _kernel_expression(self, last: int) -> int:
-        """Index of the first token of the kernel that is named up to token `last`: `ns::k<float, 4>`, `(*pointer)`, `k`."""
+        """Index of the first token of the kernel named up to token `last`: `ns::k<float, 4>`, `(*pointer)`, `k`."""
         i = last
         if self.tokens[i].text == ")":
             opening = next((a for a, b in self.partner.items() if b == i), None)
@@ -303,7 +302,7 @@ class _Rewriter:
             i -= 1
             if i > 0 and self.tokens[i - 1].text == ">":
                 i = self._template_start(i - 1)
-            elif i > 0 and self.tokens[i - 1].kind == "word" and self.tokens[i - 1].text not in ("return", "else", "do"):
+            elif i > 0 and self.tokens[i - 1].kind == "word" and self.tokens[i - 1].text not in _NO_SCOPE:
                 i -= 1
         return i
 
@@ -345,7 +344,6 @@ def _match_brackets(tokens: list[Token]) -> dict[int, int]:
             continue
         if token.text in _CLOSING:
             stack.append(i)
-        elif token.text in _CLOSING.values():
-            if stack and _CLOSING[tokens[stack[-1]].text] == token.text:
-                partner[stack.pop()] = i
+        elif stack and _CLOSING[tokens[stack[-1]].text] == token.text:
+            partner[stack.pop()] = i
     return partner
