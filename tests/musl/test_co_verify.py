@@ -1,0 +1,263 @@
+"""Verdicts on right and wrong hand-written CUDA: each with the verdict that it must get."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from compile.sandbox import Sandbox
+from data.find_functions import find_functions
+from data.function import Function
+from data.source_file import SourceFile
+from data.testcase import TestCase
+from musl.co_verify import co_verify, describe_argument
+from musl.verdict import Verdict, VerdictStatus
+from tester.fuzz import FuzzTester
+from tester.protocol import TestSuite
+
+SAXPY = "void saxpy(int n, float a, const float *x, float *y) { for (int i = 0; i < n; i++) y[i] = a * x[i] + y[i]; }\n"
+SAXPY_CUDA = """
+__global__ void kernel(int n, float a, const float *x, float *y)
+{
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) y[i] = a * x[i] + y[i];
+}
+void saxpy(int n, float a, const float *x, float *y)
+{
+    if (n <= 0) return;
+    float *dx, *dy;
+    size_t bytes = n * sizeof(float);
+    cudaMalloc(&dx, bytes);
+    cudaMalloc(&dy, bytes);
+    cudaMemcpy(dx, x, bytes, cudaMemcpyHostToDevice);
+    cudaMemcpy(dy, y, bytes, cudaMemcpyHostToDevice);
+    kernel<<<(n + 127) / 128, 128>>>(n, a, dx, dy);
+    cudaMemcpy(y, dy, bytes, cudaMemcpyDeviceToHost);
+    cudaFree(dx);
+    cudaFree(dy);
+}
+"""
+SUM = "float sum(int n, const float *x) { float s = 0; for (int i = 0; i < n; i++) s += x[i]; return s; }\n"
+SUM_CUDA = """
+__global__ void kernel(int n, const float *x, float *out)
+{
+    __shared__ float part[64];
+    float s = 0;
+    for (int i = threadIdx.x; i < n; i += blockDim.x) s += x[i];
+    part[threadIdx.x] = s;
+    for (int half = 32; half > 0; half /= 2) {
+        __syncthreads();
+        if (threadIdx.x < half) part[threadIdx.x] += part[threadIdx.x + half];
+    }
+    if (threadIdx.x == 0) *out = part[0];
+}
+float sum(int n, const float *x)
+{
+    if (n <= 0) return 0;
+    float *dx, *out, s;
+    cudaMalloc(&dx, n * sizeof(float));
+    cudaMalloc(&out, sizeof(float));
+    cudaMemcpy(dx, x, n * sizeof(float), cudaMemcpyHostToDevice);
+    kernel<<<1, 64>>>(n, dx, out);
+    cudaMemcpy(&s, out, sizeof(float), cudaMemcpyDeviceToHost);
+    cudaFree(dx);
+    cudaFree(out);
+    return s;
+}
+"""
+LAST = "void last(int n, const int *x, int *out) { for (int i = 0; i < n; i++) out[0] = x[i]; }\n"
+LAST_CUDA = """
+__global__ void kernel(int n, const int *x, int *out)
+{
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) out[0] = x[i];
+}
+void last(int n, const int *x, int *out)
+{
+    if (n <= 0) return;
+    int *dx, *d;
+    cudaMalloc(&dx, n * sizeof(int));
+    cudaMalloc(&d, sizeof(int));
+    cudaMemcpy(dx, x, n * sizeof(int), cudaMemcpyHostToDevice);
+    kernel<<<(n + 63) / 64, 64>>>(n, dx, d);
+    cudaMemcpy(out, d, sizeof(int), cudaMemcpyDeviceToHost);
+    cudaFree(dx);
+    cudaFree(d);
+}
+"""
+
+
+class Pair:
+    """A C function with its tests, ready to be compared with candidates."""
+
+    def __init__(self, c_text: str, scratch: Path, tests: TestSuite | None = None) -> None:
+        self.source = SourceFile(scratch / "pair.c", c_text, "c")
+        self.function: Function = find_functions(self.source).functions[0]
+        self.scratch, self.sandbox = scratch, Sandbox(scratch)
+        self.tests = tests or FuzzTester(self.source, self.sandbox).make_tests(self.function, 12, seed=1)
+
+    def verify(self, cuda_text: str) -> Verdict:
+        return co_verify(self.source, self.function, cuda_text, self.tests, sandbox=self.sandbox, scratch=self.scratch)
+
+
+@pytest.fixture(scope="module")
+def saxpy(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return Pair(SAXPY, tmp_path_factory.mktemp("saxpy"))
+
+
+@pytest.fixture(scope="module")
+def total(tmp_path_factory: pytest.TempPathFactory) -> Pair:
+    return Pair(SUM, tmp_path_factory.mktemp("sum"))
+
+
+def replaced(text: str, old: str, new: str) -> str:
+    assert old in text
+    return text.replace(old, new)
+
+
+def test_a_right_candidate_is_equivalent(saxpy: Pair) -> None:
+    verdict = saxpy.verify(SAXPY_CUDA)
+    assert verdict.status is VerdictStatus.EQUIVALENT, verdict.reason
+    assert verdict.tests_run == verdict.tests_passed >= 9
+    assert verdict.tests_run < len(saxpy.tests.tests)  # n <= 0 launches nothing
+    assert len(verdict.schedules) >= 3
+    assert verdict.counterexample is None
+
+
+@pytest.mark.parametrize(
+    ("fault", "old", "new", "status"),
+    [
+        ("missing guard", "if (i < n) ", "", VerdictStatus.OUT_OF_BOUNDS),
+        ("off by one", "i < n", "i < n - 1", VerdictStatus.DIFFERENT),
+        ("wrong constant", "a * x[i]", "1.00001f * a * x[i]", VerdictStatus.DIFFERENT),
+        ("result not copied back", "cudaMemcpy(y, dy", "cudaMemcpy(dy, dy", VerdictStatus.CANDIDATE_FAILED),
+        ("input not copied", "cudaMemcpy(dx, x, bytes, cudaMemcpyHostToDevice);", "", VerdictStatus.DIFFERENT),
+        ("copies more than the array", "size_t bytes = n", "size_t bytes = (n + 1)", VerdictStatus.OUT_OF_BOUNDS),
+        ("host pointer in the kernel", "(n, a, dx, dy)", "(n, a, x, dy)", VerdictStatus.CANDIDATE_FAILED),
+        ("too many threads", "<<<(n + 127) / 128, 128>>>", "<<<1, 2048>>>", VerdictStatus.CANDIDATE_FAILED),
+        ("too few blocks", "(n + 127) / 128", "n / 128 + (n < 128)", VerdictStatus.DIFFERENT),
+        ("crash", "if (n <= 0) return;", "if (n == 257) *(volatile int *)0 = 1;", VerdictStatus.OUT_OF_BOUNDS),
+        ("does not compile", "float *dx, *dy;", "float *dx, *dy", VerdictStatus.CANDIDATE_FAILED),
+    ],
+)
+def test_a_fault_gets_its_verdict(saxpy: Pair, fault: str, old: str, new: str, status: VerdictStatus) -> None:
+    verdict = saxpy.verify(replaced(SAXPY_CUDA, old, new))
+    assert verdict.status is status, f"{fault}: {verdict.reason}"
+    assert verdict.reason
+
+
+def test_a_difference_comes_with_its_inputs(saxpy: Pair) -> None:
+    verdict = saxpy.verify(replaced(SAXPY_CUDA, "i < n", "i < n - 1"))
+    example = verdict.counterexample
+    assert example is not None
+    assert set(example.inputs) == {"n", "a", "x", "y"}
+    assert (example.where, example.index) == ("y", int(example.inputs["n"]) - 1)
+    assert example.expected != example.got
+    assert example.inputs["y"].startswith(f"float32[{example.inputs['n']}] {{")
+
+
+def test_a_candidate_that_does_nothing_is_different(saxpy: Pair) -> None:
+    verdict = saxpy.verify("void saxpy(int n, float a, const float *x, float *y) {}\n")
+    assert verdict.status is VerdictStatus.DIFFERENT
+
+
+def test_computing_on_the_host_is_no_evidence(saxpy: Pair) -> None:
+    verdict = saxpy.verify(SAXPY)
+    assert verdict.status is VerdictStatus.NO_VALID_TEST
+    assert "launched" in verdict.reason
+    assert verdict.tests_run == 0
+
+
+def test_a_function_that_changes_nothing_shows_nothing(tmp_path: Path) -> None:
+    text = "void keep(int n, float *x) { for (int i = 0; i < n; i++) x[i] = x[i]; }\n"
+    cuda = "__global__ void kernel() {}\nvoid keep(int n, float *x) { kernel<<<1, 1>>>(); cudaDeviceSynchronize(); }\n"
+    verdict = Pair(text, tmp_path).verify(cuda)
+    assert verdict.status is VerdictStatus.NO_VALID_TEST
+    assert "equal the inputs" in verdict.reason
+
+
+def test_a_sum_in_another_order_is_equivalent(total: Pair) -> None:
+    verdict = total.verify(SUM_CUDA)
+    assert verdict.status is VerdictStatus.EQUIVALENT, verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("int i = threadIdx.x;", "int i = threadIdx.x + 1;"),
+        ("int half = 32", "int half = 16"),
+        ("return s;", "return s * 1.0001f;"),
+    ],
+)
+def test_a_wrong_sum_is_different(total: Pair, old: str, new: str) -> None:
+    assert total.verify(replaced(SUM_CUDA, old, new)).status is VerdictStatus.DIFFERENT
+
+
+def test_a_missing_barrier_is_not_equivalent(total: Pair) -> None:
+    verdict = total.verify(replaced(SUM_CUDA, "__syncthreads();", ""))
+    assert verdict.status in (VerdictStatus.RACY, VerdictStatus.DIFFERENT)
+
+
+def test_atomic_float_sums_are_not_called_racy(total: Pair) -> None:
+    cuda = SUM_CUDA.replace("if (threadIdx.x == 0) *out = part[0];", "")
+    cuda = replaced(cuda, "part[threadIdx.x] = s;", "atomicAdd(out, s); return;")
+    cuda = replaced(cuda, "kernel<<<1, 64>>>", "cudaMemset(out, 0, sizeof(float)); kernel<<<1, 64>>>")
+    verdict = total.verify(cuda)
+    assert verdict.status is VerdictStatus.EQUIVALENT, verdict.reason
+
+
+def test_the_last_writer_wins_only_in_order(tmp_path: Path) -> None:
+    verdict = Pair(LAST, tmp_path).verify(LAST_CUDA)
+    assert verdict.status is VerdictStatus.RACY
+    assert "order of threads" in verdict.reason
+
+
+def test_a_test_that_is_not_valid_for_the_c_side_is_no_test(tmp_path: Path) -> None:
+    too_short = TestCase((np.int32(9), np.float32(1), np.ones(3, np.float32), np.ones(9, np.float32)), "dataset")
+    verdict = Pair(SAXPY, tmp_path, TestSuite((too_short,), None, 0)).verify(SAXPY_CUDA)
+    assert verdict.status is VerdictStatus.NO_VALID_TEST
+    assert "heap-buffer-overflow" in verdict.reason
+
+
+def test_a_dataset_test_that_reads_an_uninitialised_variable_is_no_test(tmp_path: Path) -> None:
+    text = "void f(int n, int *x) { int s; for (int i = 0; i < n; i++) x[i] = s; }\n"
+    cuda = "__global__ void k() {}\nvoid f(int n, int *x) { k<<<1, 1>>>(); for (int i = 0; i < n; i++) x[i] = 0; }\n"
+    test = TestCase((np.int32(3), np.ones(3, np.int32)), "dataset")
+    verdict = Pair(text, tmp_path, TestSuite((test,), None, 0)).verify(cuda)
+    assert verdict.status is VerdictStatus.NO_VALID_TEST
+    assert "uninitialised" in verdict.reason
+
+
+def test_without_tests_there_is_no_verdict(tmp_path: Path) -> None:
+    verdict = Pair(SAXPY, tmp_path, TestSuite((), None, 7, "runtime error: shift")).verify(SAXPY_CUDA)
+    assert verdict.status is VerdictStatus.NO_VALID_TEST
+    assert "shift" in verdict.reason
+
+
+def test_a_c_side_that_does_not_compile_is_not_the_candidates_fault(tmp_path: Path) -> None:
+    pair = Pair(SAXPY, tmp_path, TestSuite((_saxpy_test(),), None, 0))
+    pair.source = SourceFile(pair.source.path, "#include <no_such_header.h>\n" + SAXPY, "c")
+    verdict = pair.verify(SAXPY_CUDA)
+    assert verdict.status is VerdictStatus.NO_VALID_TEST
+    assert "no_such_header.h" in verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("argument", "text"),
+    [
+        (None, "null"),
+        (np.int32(7), "7"),
+        (np.float32(0.1), "0.100000001"),
+        (np.arange(3, dtype=np.int32), "int32[3] {0, 1, 2}"),
+        (np.arange(99, dtype=np.int64), "int64[99] {0, 1, 2, 3, 4, 5, 6, 7, ...}"),
+        (np.zeros(0, np.float64), "float64[0] {}"),
+    ],
+)
+def test_inputs_are_shown_in_short(argument: np.generic | np.ndarray | None, text: str) -> None:
+    assert describe_argument(argument) == text
+
+
+def _saxpy_test() -> TestCase:
+    return TestCase((np.int32(2), np.float32(1), np.ones(2, np.float32), np.ones(2, np.float32)))
