@@ -96,8 +96,9 @@ def why_no_gpu() -> str:
 def build_gpu(
     cuda_text: str, function: Function, scratch: Path, sandbox: Sandbox, source: SourceFile | None = None
 ) -> Build | Outcome:
-    """An executable that calls `function` of the .cu text on the GPU, for `runner.run_tests`; the COMPILE_ERROR with nvcc's words;
-    or INFRASTRUCTURE where there is no GPU or no nvcc. Arguments as for `compile.emulator.build.build_emulated`."""
+    """An executable that calls `function` of the .cu text on the GPU, for `runner.run_tests`; the COMPILE_ERROR with
+    nvcc's words; or INFRASTRUCTURE where there is no GPU or no nvcc. Arguments as for `build_emulated`
+    (compile/emulator/build.py)."""
     from compile.nvcc import MISSING, nvcc_command, nvcc_folders
 
     gpu, tool = find_gpu(), find_nvcc()

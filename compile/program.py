@@ -35,7 +35,7 @@ def build_program(
     warnings, objects = [], []
     extra = ["-O1", *(SANITIZE_FLAGS if sanitize else ())]
     for index, source in enumerate(sources):
-        outcome = _compile(source, folder / str(index), own, extra)
+        outcome = compile_unit(source, folder / str(index), own, extra)
         if not outcome.ok:
             return outcome
         warnings.append(outcome.message)
@@ -87,7 +87,8 @@ def run_program(
     )
 
 
-def _compile(source: SourceFile, folder: Path, sandbox: Sandbox, extra: Sequence[str]) -> Outcome:
+def compile_unit(source: SourceFile, folder: Path, sandbox: Sandbox, extra: Sequence[str]) -> Outcome:
+    """Compile one file of a program to `folder`/unit.o; `folder` is made, in the sandbox's own."""
     folder.mkdir()
     compiler = find_gxx() if source.language == "c++" else find_gcc()
     checks = [] if source.language == "c++" else ["-Werror=implicit-function-declaration"]

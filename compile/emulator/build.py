@@ -26,6 +26,7 @@ from compile.driver.stub import make_stub
 from compile.emulator.rewrite import RewriteError, rewrite
 from compile.host import driver_object, include_flags, include_folders, run_steps
 from compile.outcome import Outcome, Status
+from compile.program import compile_unit, program_object
 from compile.sandbox import Sandbox
 from compile.toolchain import find_gxx
 from data.function import Function
@@ -74,14 +75,21 @@ def build_emulated_program(
     sandbox: Sandbox,
     source: SourceFile | None = None,
     *,
+    others: Sequence[SourceFile] = (),
     schedule: str = "forward",
     seed: int = 0,
 ) -> Build | Outcome:
-    """An executable of a whole program (the text defines `main`) that runs its kernels on the CPU in the given
-    schedule."""
+    """An executable of a whole program that runs its kernels on the CPU in the given schedule, for
+    `program.run_program`. `others` are the program's other files, in C or C++; one of the files defines `main`."""
     folder = Path(tempfile.mkdtemp(prefix="emulator-", dir=scratch)).resolve()
     own = sandbox.within(folder)
-    outcome = _compile(cuda_text, _file_name(source, Path("program.cu")), "", [], [], source, own)
+    objects = [program_object()]
+    for index, other in enumerate(others):
+        outcome = compile_unit(other, folder / str(index), own, ["-O1", "-fsanitize=address"])
+        if not outcome.ok:
+            return outcome
+        objects.append(folder / str(index) / "unit.o")
+    outcome = _compile(cuda_text, _file_name(source, Path("program.cu")), "", [], objects, source, own)
     if not outcome.ok:
         return outcome
     environment = {"MUSL_SCHEDULE": schedule, "MUSL_SEED": str(seed)}

@@ -52,7 +52,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Kernel:
-    """What the launches of a kernel name need to know: a name for several functions (`generic`) is called by a lambda."""
+    """What the launches of a kernel name need to know; one that stands for several functions is `generic`."""
 
     name: str
     definitions: int
