@@ -42,6 +42,8 @@ class RemarkRecord(Record):
 class TestsRecord(Record):
     """Tests on which the parallel path ran, those that passed, and inputs dropped because the C side rejects them."""
 
+    __test__ = False  # not a pytest class
+
     run: int = 0
     passed: int = 0
     dropped: int = 0

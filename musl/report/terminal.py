@@ -48,13 +48,14 @@ def print_function(function: FunctionRecord, console: Console) -> None:
     """One function: status, reason, loops, tests and the counterexample if there is one."""
     style = STYLE[function.status]
     console.print(Text.assemble((function.name, "bold"), f" (line {function.line})  ", (WORDS[function.status], style)))
-    if function.reason:
+    refused = function.status == "not_translated" and bool(function.remarks)
+    if function.reason and not refused:
         _line(console, "because", f"{function.code} {function.reason}".strip(), style)
     for loop in function.parallel:
         iterators = ", ".join(loop.iterators)
         _line(console, "parallel", f"line {loop.line}: {iterators} -> {loop.form}, {loop.kernel}", "green")
     for remark in function.remarks:
-        _line(console, "sequential", str(remark))
+        _line(console, "because" if refused else "sequential", str(remark), style if refused else "")
     if function.tests.run or function.schedules:
         _line(console, "tests", _tests(function))
     if function.counterexample is not None:
