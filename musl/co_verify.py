@@ -74,7 +74,7 @@ def co_verify(
     try:
         verdict = case.judge(cuda_text, tests, device)
     except (OwnBuildFailedError, OSError) as error:
-        verdict = _no_verdict(VerdictStatus.INFRASTRUCTURE, _first_line(str(error)))
+        verdict = _no_verdict(VerdictStatus.INFRASTRUCTURE, first_line(str(error)))
     return replace(verdict, schedules=tuple(schedules), seconds=time.monotonic() - started)
 
 
@@ -127,7 +127,7 @@ class _Case:
             return broken
         valid = [(test, run) for test, run in zip(tests, all_expected, strict=True) if run.outcome.ok]
         if not valid:
-            message = _first_line(all_expected[0].outcome.message)
+            message = first_line(all_expected[0].outcome.message)
             return _no_verdict(VerdictStatus.NO_VALID_TEST, f"no test is valid for the C side: {message}")
         kept, expected = [test for test, _ in valid], [run for _, run in valid]
         runs: dict[str, list[TestRun]] = {}
@@ -179,7 +179,7 @@ class _Case:
             message = got.outcome.message or got.outcome.status.value
             is_access = any(mark in message for mark in OUT_OF_BOUNDS_MARKS)
             status = VerdictStatus.OUT_OF_BOUNDS if is_access else VerdictStatus.CANDIDATE_FAILED
-            return _Finding(status, schedule, _first_line(message))
+            return _Finding(status, schedule, first_line(message))
         difference = compare_runs(self.function, expected, got, slack)
         if difference is None:
             return None
@@ -202,6 +202,13 @@ def compare_runs(
             if difference is not None:
                 return difference
     return None
+
+
+def first_line(message: str) -> str:
+    """The first line that says something; of a report of an invalid access, the one that names it."""
+    lines = [line.strip() for line in message.splitlines() if line.strip("= \t")]
+    marked = [line for line in lines if "ERROR: AddressSanitizer" in line or "runtime error:" in line]
+    return (lines[0] if lines and "out of bounds" in lines[0] else (marked or lines or [""])[0])[:500]
 
 
 def describe_argument(argument: Argument) -> str:
@@ -276,24 +283,17 @@ def _why_no_tests(suite: TestSuite) -> str:
 def _first_infrastructure(runs: Sequence[TestRun]) -> Verdict | None:
     for run in runs:
         if run.outcome.status is Status.INFRASTRUCTURE:
-            return _no_verdict(VerdictStatus.INFRASTRUCTURE, _first_line(run.outcome.message))
+            return _no_verdict(VerdictStatus.INFRASTRUCTURE, first_line(run.outcome.message))
     return None
 
 
 def _failed_build(outcome: Outcome, status: VerdictStatus, what: str) -> Verdict:
     if outcome.status is Status.INFRASTRUCTURE:
-        return _no_verdict(VerdictStatus.INFRASTRUCTURE, _first_line(outcome.message))
+        return _no_verdict(VerdictStatus.INFRASTRUCTURE, first_line(outcome.message))
     errors = [line for line in outcome.message.splitlines() if "error" in line]
-    message = errors[0].strip() if errors else _first_line(outcome.message) or outcome.status.value
+    message = errors[0].strip() if errors else first_line(outcome.message) or outcome.status.value
     return _no_verdict(status, f"{what}: {message}")
 
 
 def _no_verdict(status: VerdictStatus, reason: str) -> Verdict:
     return Verdict(status, 0, 0, (), reason)
-
-
-def _first_line(message: str) -> str:
-    """The first line that says something; of an AddressSanitizer report, the one that names the error."""
-    lines = [line.strip() for line in message.splitlines() if line.strip("= \t")]
-    marked = [line for line in lines if "ERROR: AddressSanitizer" in line or "runtime error:" in line]
-    return (lines[0] if lines and "out of bounds" in lines[0] else (marked or lines or [""])[0])[:500]

@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
 
 from compile.build import Build
 from compile.cache import OwnBuildFailedError
@@ -24,9 +23,9 @@ from compile.outcome import Outcome, Status
 from compile.program import build_program, run_program
 from compile.sandbox import Sandbox
 from data.source_file import SourceFile
+from musl.co_verify import OUT_OF_BOUNDS_MARKS, SCHEDULES, first_line
 from musl.verdict import Counterexample, Verdict, VerdictStatus
 
-SCHEDULES = ("forward", "reverse", "shuffle")
 RELATIVE = 1e-6
 SECONDS = 20.0
 _NUMBER = re.compile(
@@ -50,18 +49,19 @@ def compare_programs(
     *,
     sandbox: Sandbox,
     scratch: Path,
+    others: Sequence[SourceFile] = (),
     schedules: Sequence[str] = SCHEDULES,
-    device: Literal["emulator", "gpu"] = "emulator",
     seed: int = 0,
 ) -> Verdict:
-    """The verdict on a program whose `main` is in `source`; a test is a list of arguments.
+    """The verdict on a program that `source` belongs to; a test is a list of arguments. Kernels run on the emulator.
 
-    Arguments that name files are made absolute, and the files can be read. The C program runs under the sanitizers:
-    arguments on which they stop it are no test. Never raises for what either program does.
+    `others` are the program's other files, the same on both sides; one of all the files defines `main`. Arguments that
+    name files are made absolute, and the files can be read. The C program runs under the sanitizers: arguments on
+    which they stop it are no test. Never raises for what either program does.
     """
     started = time.monotonic()
     try:
-        verdict = _judge(source, cuda_text, run_args or ((),), sandbox, scratch, tuple(schedules), device, seed)
+        verdict = _judge(source, cuda_text, others, run_args or ((),), sandbox, scratch, tuple(schedules), seed)
     except (OwnBuildFailedError, OSError) as error:
         verdict = _empty(VerdictStatus.INFRASTRUCTURE, str(error).splitlines()[0])
     return replace(verdict, schedules=tuple(schedules), seconds=time.monotonic() - started)
@@ -144,16 +144,16 @@ def _last_place(number: str) -> float:
 def _judge(
     source: SourceFile,
     cuda_text: str,
+    others: Sequence[SourceFile],
     run_args: Sequence[Sequence[str]],
     sandbox: Sandbox,
     scratch: Path,
     schedules: tuple[str, ...],
-    device: str,
     seed: int,
 ) -> Verdict:
     with ThreadPoolExecutor(2) as pool:
-        candidate_build = pool.submit(_build_candidate, cuda_text, scratch, sandbox, source, device)
-        reference = build_program([source], scratch, sandbox, sanitize=True)
+        candidate_build = pool.submit(build_emulated_program, cuda_text, scratch, sandbox, source, others=others)
+        reference = build_program([source, *others], scratch, sandbox, sanitize=True)
         candidate = candidate_build.result()
     if isinstance(reference, Outcome):
         return _failed_build(reference, VerdictStatus.NO_VALID_TEST, "the C program does not build")
@@ -173,16 +173,6 @@ def _judge(
         notes += [checked] if checked else []
     status = VerdictStatus.EQUIVALENT if runs else VerdictStatus.NO_VALID_TEST
     return Verdict(status, runs, passed, (), "; ".join(dict.fromkeys(notes)))
-
-
-def _build_candidate(
-    cuda_text: str, scratch: Path, sandbox: Sandbox, source: SourceFile, device: str
-) -> Build | Outcome:
-    if device == "gpu":
-        from compile.gpu import build_gpu_program  # only where there is one
-
-        return build_gpu_program(cuda_text, scratch, sandbox, source)
-    return build_emulated_program(cuda_text, scratch, sandbox, source)
 
 
 def _check(
@@ -221,8 +211,7 @@ def _obstacle(expected: Outcome) -> Verdict | None:
         return _empty(VerdictStatus.INFRASTRUCTURE, expected.message)
     stopped = b"AddressSanitizer" in expected.stderr or b"runtime error:" in expected.stderr
     if stopped or expected.exit_code is None or expected.exit_code > 128:
-        lines = [line for line in expected.message.splitlines() if "Sanitizer" in line or "runtime error" in line]
-        reason = lines[0].strip() if lines else f"it ends with {expected.status}"
+        reason = first_line(expected.message) if stopped else f"it ends with {expected.status}"
         return _empty(VerdictStatus.NO_VALID_TEST, f"the C program has no defined result: {reason}")
     return None
 
@@ -232,9 +221,9 @@ def _failure(expected: Outcome, got: Outcome, arguments: Sequence[str], schedule
         return _empty(VerdictStatus.INFRASTRUCTURE, got.message)
     if got.exit_code == expected.exit_code:
         return None
-    message = (got.message.splitlines() or [got.status.value])[0]
+    message = first_line(got.message) or got.status.value
     if got.exit_code is None or got.exit_code >= 99 or got.status is not Status.RUNTIME_ERROR:
-        is_access = "out of bounds" in message or "AddressSanitizer" in got.message
+        is_access = any(mark in got.message for mark in OUT_OF_BOUNDS_MARKS)
         status = VerdictStatus.OUT_OF_BOUNDS if is_access else VerdictStatus.CANDIDATE_FAILED
     else:
         status = VerdictStatus.DIFFERENT
