@@ -118,4 +118,4 @@ def compile_chosen(bench: Bench, chosen: Mapping[str, Translation]) -> Iterator[
 def nvcc_outcome(bench: Bench, text: str) -> Outcome:
     """What nvcc says of a CUDA text."""
     sandbox = bench.own_sandbox("nvcc")
-    return compile_nvcc(text, sandbox.scratch, sandbox, arch=bench.arch)
+    return compile_nvcc(text, sandbox.scratch, sandbox, arch=bench.arch, source=bench.source)

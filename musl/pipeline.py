@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -39,15 +40,19 @@ class Pipeline:
         pool = WorkerPool(self.jobs)
         self._pending = list(self.works)
         self._start_analysis(pool)
-        for key, message in pool.messages():
-            if key == ANALYSIS:
-                self._on_analysis(pool, message)
-            elif key == COMPILER:
-                self._on_compiler(message)
-            elif key:
-                self._on_check(self.works[key], message)
-            else:
-                self.on_progress("", "")
+        with contextlib.closing(pool.messages()) as messages:  # an exception here ends the workers at once
+            for key, message in messages:
+                self._on_message(pool, key, message)
+
+    def _on_message(self, pool: WorkerPool, key: str, message: object) -> None:
+        if key == ANALYSIS:
+            self._on_analysis(pool, message)
+        elif key == COMPILER:
+            self._on_compiler(message)
+        elif key:
+            self._on_check(self.works[key], message)
+        else:
+            self.on_progress("", "")
 
     def _start_analysis(self, pool: WorkerPool) -> None:
         functions = [self.works[name].function for name in self._pending]

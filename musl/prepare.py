@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from compile.gpu import find_gpu
+from compile.gpu import find_gpu, why_no_gpu
 from compile.sandbox import Sandbox, SandboxUnavailable
 from compile.toolchain import ToolchainMissing, find_gcc, find_gxx, find_nvcc
 from data.read_source import read_source
@@ -69,7 +69,7 @@ def choose_device(device: str) -> Device:
 
 def _what_a_gpu_run_lacks() -> str:
     if find_gpu() is None:
-        return "no CUDA device was found on this machine"
+        return why_no_gpu()
     return "nvcc was not found" if find_nvcc() is None else ""
 
 

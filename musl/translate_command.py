@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json as json_format
-import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Protocol
 
 from rich.console import Console
@@ -20,7 +18,6 @@ from musl.report.records import TranslationReport
 from musl.report.terminal import print_report
 
 EXIT_OK, EXIT_FAILURE, EXIT_USAGE, EXIT_NOT_ALL = 0, 1, 2, 3
-EXIT_INTERRUPTED, EXIT_TERMINATED = 130, 143
 SEVERITY = (EXIT_OK, EXIT_NOT_ALL, EXIT_USAGE, EXIT_FAILURE)  # of several files, the worst decides
 
 
@@ -35,12 +32,8 @@ def run_translate(files: Sequence[Path], translate: TranslateOne, *, json: bool,
 
     One file that cannot be read does not stop the others. JSON is one object for one file, a list for several.
     """
-    signal.signal(signal.SIGTERM, _terminate)
     try:
         return _translate_all(files, translate, json=json, report=report)
-    except KeyboardInterrupt:
-        print("interrupted; no output was changed", file=sys.stderr)
-        return EXIT_INTERRUPTED
     except MachineError as error:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_FAILURE
@@ -80,7 +73,3 @@ def _hand_out(text: str, *, json: bool, report: Path | None) -> None:
             Destination(report).write(text)
         except OSError as error:
             raise UsageError(f"{report}: cannot be written ({error.strerror or error})") from None
-
-
-def _terminate(signum: int, frame: FrameType | None) -> None:
-    raise SystemExit(EXIT_TERMINATED)

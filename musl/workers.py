@@ -15,7 +15,7 @@ import time
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkProcess
@@ -73,7 +73,7 @@ class WorkerPool:
         """Queue a task under a key that no unfinished task has."""
         self._waiting.append((key, task, timeout))
 
-    def messages(self, tick: float = 0.1) -> Iterator[tuple[str, object]]:
+    def messages(self, tick: float = 0.1) -> Generator[tuple[str, object], None, None]:
         """(key, message) as they come, until every task has ended.
 
         ("", None) comes at least every `tick` seconds, for a clock. Tasks may be submitted while iterating. Leaving the

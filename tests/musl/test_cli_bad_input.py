@@ -216,7 +216,7 @@ def test_an_interrupt_leaves_the_old_output(good: Path) -> None:
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130, errors
-    assert errors.splitlines() == ["interrupted; no output was changed"]
+    assert errors.splitlines() == ["interrupted"]
     assert output.read_text() == "// an earlier output of MuSL\n"
     assert list(scratch.glob("musl-*")) == []
     assert sorted(path.name for path in good.parent.iterdir()) == ["good.c", "good.cu", "tmp"]
