@@ -2,10 +2,10 @@
 
 What changes, each on the line where it stands, so that messages keep the user's lines:
 
-    k<<<grid, block>>>(a, n);          -->  ::musl::kernel(k, "k", ::musl::Config(grid, block))(a, n);
+    k<<<grid, block>>>(a, n);          -->  ::musl::musl_kernel(k, "k", ::musl::MuslConfig(grid, block))(a, n);
     __shared__ float s[32], t;         -->  static float s[32], t; MUSL_ENTER(s); MUSL_ENTER(t);
-    extern __shared__ float d[];       -->  float *const d = (float *)(::musl::dynamic_shared);
-    __global__ void k(...) {           -->  __global__ void k(...) { ::musl::device_function("k");
+    extern __shared__ float d[];       -->  float *const d = (float *)(::musl::musl_dynamic_shared);
+    __global__ void k(...) {           -->  __global__ void k(...) { ::musl::musl_device_function("k");
 
 All else is left as written; the other qualifiers are macros of the emulator's headers (include/musl/qualifiers.h).
 """
@@ -184,7 +184,7 @@ class _Rewriter:
             return
         if self.tokens[i].text == "__device__" and "__global__" in specifiers:
             return  # marked by its __global__
-        self._insert(self.tokens[body].end, f' ::musl::device_function("{self.tokens[name].text}");')
+        self._insert(self.tokens[body].end, f' ::musl::musl_device_function("{self.tokens[name].text}");')
 
     def _specifiers_around(self, i: int, name: int) -> set[str]:
         first = i
@@ -241,7 +241,7 @@ class _Rewriter:
         return [name for name in [*names, candidate] if name]
 
     def _dynamic_shared(self, first: int, last: int) -> None:
-        """`extern __shared__ T name[][M];` --> `T (*const name)[M] = (T (*)[M])(::musl::dynamic_shared);`."""
+        """`extern __shared__ T name[][M];` --> `T (*const name)[M] = (T (*)[M])(::musl::musl_dynamic_shared);`."""
         bracket = first
         while bracket < last and self.tokens[bracket].text != "[":
             bracket = self.partner.get(bracket, bracket) + 1
@@ -260,7 +260,7 @@ class _Rewriter:
         element = " ".join(words)
         rest = self.text[self.tokens[self.partner[bracket]].end : self.tokens[last].start].strip()
         pointer, cast = (f"(*const {name}){rest}", f"(*){rest}") if rest else (f"*const {name}", "*")
-        text = f"[[maybe_unused]] static {element} {pointer} = ({element} {cast})(::musl::dynamic_shared)"
+        text = f"[[maybe_unused]] static {element} {pointer} = ({element} {cast})(::musl::musl_dynamic_shared)"
         self._replace(self.tokens[first], self.tokens[last - 1], text)
 
     # ---- launches
@@ -278,11 +278,11 @@ class _Rewriter:
         kernel = self.kernels.get(name)
         before = self.tokens[start].start
         if kernel is not None and kernel.generic:
-            self._insert(before, "::musl::generic([](auto... musl_arguments) { ")
-            called = f'(musl_arguments...); }}, "{name}", ::musl::Config('
+            self._insert(before, "::musl::musl_generic([](auto... musl_arguments) { ")
+            called = f'(musl_arguments...); }}, "{name}", ::musl::MuslConfig('
         else:
-            self._insert(before, "::musl::kernel(")
-            called = f', "{name}", ::musl::Config('
+            self._insert(before, "::musl::musl_kernel(")
+            called = f', "{name}", ::musl::MuslConfig('
         self._replace(opening, opening, called)
         self._replace(self.tokens[close], self.tokens[close + 2], "))")
 

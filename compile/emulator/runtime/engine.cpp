@@ -14,7 +14,7 @@ namespace musl {
 
 bool in_kernel = false;
 unsigned long long block_number = 0;
-alignas(1024) unsigned char dynamic_shared[max_dynamic_shared];
+alignas(1024) unsigned char musl_dynamic_shared[max_dynamic_shared];
 size_t dynamic_shared_bytes = 0;
 Shared *shared_variables = nullptr;
 uint64_t launch_count = 0;
@@ -39,7 +39,7 @@ struct Thread {
 };
 
 struct Launch {
-    const Config *config;
+    const MuslConfig *config;
     void (*body)(const void *);
     const void *closure;
     uint64_t blocks;
@@ -90,7 +90,7 @@ void begin_block(uint64_t position) {
     begun = waiting = 0;
     // Forward and reverse orders stay as they are from block to block.
     if (schedule.order == Order::shuffle || position == 0) order_threads(order, launch_now.threads, mix(block_number, 1));
-    if (launch_now.config->shared) fill_bytes(dynamic_shared, schedule.pattern, launch_now.config->shared);
+    if (launch_now.config->shared) fill_bytes(musl_dynamic_shared, schedule.pattern, launch_now.config->shared);
 }
 
 // The next thread to run on the present fiber, -1 when none is left to begin. While no thread of a block waits, the next
@@ -267,7 +267,7 @@ void run_blocks() {
     }
 }
 
-cudaError_t check_config(const Config &config) {
+cudaError_t check_config(const MuslConfig &config) {
     const dim3 &grid = config.grid, &block = config.block;
     uint64_t count = uint64_t(block.x) * block.y * block.z;
     if (grid.x == 0 || grid.y == 0 || grid.z == 0 || count == 0) return cudaErrorInvalidConfiguration;
@@ -282,12 +282,12 @@ size_t dynamic_shared_limit = 48 * 1024;
 
 cudaError_t allow_dynamic_shared(enum cudaFuncAttribute attribute, int value) {
     if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;
-    if (value < 0 || size_t(value) > sizeof dynamic_shared) return fail(cudaErrorInvalidValue);
+    if (value < 0 || size_t(value) > sizeof musl_dynamic_shared) return fail(cudaErrorInvalidValue);
     if (size_t(value) > dynamic_shared_limit) dynamic_shared_limit = size_t(value);
     return cudaSuccess;
 }
 
-void launch(const char *name, const Config &config, void (*body)(const void *), const void *closure, size_t bytes) {
+void launch(const char *name, const MuslConfig &config, void (*body)(const void *), const void *closure, size_t bytes) {
     if (in_kernel) die("launches kernel %s from a kernel, which the emulator cannot do", name);
     cudaError_t error = check_config(config);
     if (error == cudaSuccess && config.shared > dynamic_shared_limit) error = cudaErrorInvalidValue;
@@ -310,8 +310,8 @@ void launch(const char *name, const Config &config, void (*body)(const void *), 
     kernel_name = name;
     enter_device();
     dynamic_shared_bytes = config.shared;
-    poison(dynamic_shared, sizeof dynamic_shared);
-    unpoison(dynamic_shared, config.shared);
+    poison(musl_dynamic_shared, sizeof musl_dynamic_shared);
+    unpoison(musl_dynamic_shared, config.shared);
     in_kernel = true;
     run_blocks();
     in_kernel = false;
@@ -331,7 +331,7 @@ void enter_shared(Shared *variable) {
     variable->block = block_number;
     fill_bytes(variable->address, schedule.pattern, variable->bytes);
     static_shared_bytes += variable->bytes;
-    if (static_shared_bytes + launch_now.config->shared > sizeof dynamic_shared ||
+    if (static_shared_bytes + launch_now.config->shared > sizeof musl_dynamic_shared ||
         (static_shared_bytes > 48 * 1024))
         die("too much shared memory: the block declares %zu bytes, %d are allowed", static_shared_bytes, 48 * 1024);
 }

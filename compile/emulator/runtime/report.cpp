@@ -72,7 +72,7 @@ bool describe_global(uintptr_t address, char *text, size_t size) {
 }
 
 bool describe_dynamic_shared(uintptr_t address, char *text, size_t size) {
-    uintptr_t begin = reinterpret_cast<uintptr_t>(dynamic_shared);
+    uintptr_t begin = reinterpret_cast<uintptr_t>(musl_dynamic_shared);
     if (address < begin || address >= begin + max_dynamic_shared) return false;
     snprintf(text, size, "%zu bytes past dynamic shared memory of %zu bytes", size_t(address - begin) - dynamic_shared_bytes,
              dynamic_shared_bytes);

@@ -344,7 +344,7 @@ cudaError_t cudaLaunchKernel(void (*function)(P...), dim3 grid, dim3 block, void
     size_t i = sizeof...(P);
     // Braces evaluate left to right; the arguments are read from the last to the first by counting down in a right fold.
     auto read = [&](auto *type) { return *static_cast<decltype(type)>(arguments[sizeof...(P) - i--]); };
-    musl::Launcher<P...> launcher{function, "kernel", musl::Config(grid, block, shared, stream)};
+    musl::Launcher<P...> launcher{function, "kernel", musl::MuslConfig(grid, block, shared, stream)};
     struct Call {
         Call(musl::Launcher<P...> &launcher, P... p) { launcher(p...); }
     };

@@ -1,4 +1,4 @@
-// Kernel launches: `k<<<grid, block, shared, stream>>>(a, b)` is rewritten to `::musl::kernel(k, "k", Config(...))(a, b)`.
+// Kernel launches: `k<<<grid, block, shared, stream>>>(a, b)` is rewritten to `::musl::musl_kernel(k, "k", MuslConfig(...))(a, b)`.
 #pragma once
 
 struct CUstream_st;
@@ -18,21 +18,21 @@ static constexpr int warpSize = 32;
 
 namespace musl {
 
-struct Config {
+struct MuslConfig {
     dim3 grid, block;
     size_t shared;
     cudaStream_t stream;
-    Config(dim3 grid, dim3 block, size_t shared = 0, cudaStream_t stream = nullptr)
+    MuslConfig(dim3 grid, dim3 block, size_t shared = 0, cudaStream_t stream = nullptr)
         : grid(grid), block(block), shared(shared), stream(stream) {}
 };
 
 // Runs every thread of the launch to its end. `body` (with `bytes` bytes at `closure`, copied first) is one thread.
-void launch(const char *name, const Config &config, void (*body)(const void *), const void *closure, size_t bytes);
+void launch(const char *name, const MuslConfig &config, void (*body)(const void *), const void *closure, size_t bytes);
 
 // Called at the head of every kernel and device function: an error when host code calls it like a function.
 extern bool in_kernel;
 [[noreturn]] void called_from_host(const char *name);
-static inline void device_function(const char *name) {
+static inline void musl_device_function(const char *name) {
     if (!in_kernel) called_from_host(name);
 }
 
@@ -49,10 +49,10 @@ void enter_shared(Shared *variable);
 static inline void shared(Shared *variable) {
     if (variable->block != block_number) enter_shared(variable);
 }
-extern unsigned char dynamic_shared[];
+extern unsigned char musl_dynamic_shared[];
 
 template <class Body>
-void launch_body(const char *name, const Config &config, const Body &body) {
+void launch_body(const char *name, const MuslConfig &config, const Body &body) {
     launch(name, config, [](const void *closure) { (*static_cast<const Body *>(closure))(); }, &body, sizeof(Body));
 }
 
@@ -60,7 +60,7 @@ template <class... P>
 struct Launcher {
     void (*function)(P...);
     const char *name;
-    Config config;
+    MuslConfig config;
     void operator()(P... p) const {
         // Plain pointers to the arguments would let one thread see another's copy: each call copies them.
         launch_body(name, config, [function = function, p...]() { function(p...); });
@@ -71,7 +71,7 @@ template <class F>
 struct GenericLauncher {
     F function;
     const char *name;
-    Config config;
+    MuslConfig config;
     template <class... P>
     void operator()(P... p) const {
         launch_body(name, config, [function = function, p...]() { function(p...); });
@@ -79,13 +79,13 @@ struct GenericLauncher {
 };
 
 template <class... P>
-Launcher<P...> kernel(void (*function)(P...), const char *name, const Config &config) {
+Launcher<P...> musl_kernel(void (*function)(P...), const char *name, const MuslConfig &config) {
     return {function, name, config};
 }
 
 // For templates, overloads and default arguments: `function` is a generic lambda that calls the kernel.
 template <class F>
-GenericLauncher<F> generic(F function, const char *name, const Config &config) {
+GenericLauncher<F> musl_generic(F function, const char *name, const MuslConfig &config) {
     return {function, name, config};
 }
 
