@@ -52,6 +52,7 @@ class Translation:
     function with the source's own signature; `sequential` is the source function kept under another name, which the host
     wrapper calls where the parallel path does not apply (empty when it is not needed). `kernel_names` are the
     `__global__` functions, `parallel` the loops that became parallel, `remarks` the loops that did not and why.
+    `prelude` is text that all translations of a file by one translator share; it stands once, above the first of them.
     """
 
     source_id: str
@@ -63,6 +64,7 @@ class Translation:
     parallel: tuple[ParallelLoop, ...]
     remarks: tuple[Diagnostic, ...]
     provenance: Provenance
+    prelude: str = ""
 
 
 @dataclass(frozen=True)

@@ -297,8 +297,8 @@ class Return(Node):
 
 @dataclass(frozen=True)
 class Loop(Node):
-    """for (iterator = lower; iterator < upper; iterator += step), or `>` with a negative step. `step` is a nonzero integer constant or an
-    expression that the loop does not change and that is known positive. `declares` says that the iterator's scope is the loop.
+    """for (iterator = lower; iterator < upper; iterator += step), or with `descending` > and -=. `step` is positive: a constant,
+    or an expression that the loop does not change. `declares` says that the iterator's scope is the loop.
     """
 
     iterator: Symbol

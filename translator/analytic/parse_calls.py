@@ -33,6 +33,11 @@ def lower_call(parser: ExpressionParser, node: SyntaxNode) -> Expr:
         return _functional_cast(parser, text_of(function), arguments, node)
     if function.type in ("identifier", "qualified_identifier", "template_function"):
         return _named_call(parser, function, arguments, node)
+    if function.type == "parenthesized_expression" and len(named(function)) == 1:
+        inner = named(function)[0]
+        # the grammar takes `(byte)(x)` for a call of `byte`; `(f)(x)` is a call indeed
+        if inner.type in ("identifier", "qualified_identifier"):
+            return _named_call(parser, inner, arguments, node)
     if function.type == "field_expression":
         raise parser.refusal(codes.CXX_FEATURE, f"method call `{text_of(function)}`", node)
     raise parser.refusal(codes.FUNCTION_POINTER, f"call through `{text_of(function)}`", node)

@@ -364,6 +364,8 @@ class StatementParser:
         at = self.at(node)
         body = self.block(self.expressions.child(node, "body"))
         (cond,), effects = self.expressions.full(self.expressions.child(node, "condition"))
+        if effects.none and isinstance(cond, Const) and cond.value == 0 and escapes(body, (Break, Continue)) is None:
+            return [body]  # do { } while (0) of a macro
         if effects.none:
             return [While(cond, body, test_last=True, at=at)]
         if escapes(body, (Continue,)) is not None:

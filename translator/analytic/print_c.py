@@ -75,6 +75,11 @@ _CLARIFIED = {"||": {"&&"}, "&": {"+", "-", "<<", ">>"}, "|": {"&", "^", "+", "-
 _CLARIFIED |= {"<<": {"+", "-"}, ">>": {"+", "-"}}
 
 
+def has_variable_rows(kind: Array) -> bool:
+    """Whether the rows of an array have a length that is not a constant (C's variable-length array parameters)."""
+    return any(not isinstance(extent, Const) for extent in kind.extents[1:])
+
+
 class Printer:
     """Prints expressions, declarations and statements. `replacements` maps variables to the text to print for them."""
 
@@ -154,7 +159,23 @@ class Printer:
             subscripts: Sequence[Expr] = expr.subscripts[1:]
         else:
             subscripts = expr.subscripts
+        if isinstance(base, Var) and isinstance(base.type, Array) and base.symbol.kind == "param":
+            kind = base.type
+            if has_variable_rows(kind):
+                return self.flat_index(base, kind, subscripts)
         return self.expression(base, _POSTFIX) + "".join(f"[{self.expression(s)}]" for s in subscripts)
+
+    def flat_index(self, base: Var, kind: Array, subscripts: Sequence[Expr]) -> str:
+        """`a[i * m + j]` for `a[i][j]` of a variable-length array parameter; a row is the address of its first element."""
+        position = self.expression(subscripts[0], _BINARY["*"])
+        for number, extent in enumerate(kind.extents[1:], start=1):
+            assert extent is not None
+            position = f"{position} * {self.expression(extent, _BINARY['*'] + 1)}"
+            if number < len(subscripts):
+                position += f" + {self.expression(subscripts[number], _BINARY['+'] + 1)}"
+                position = f"({position})" if number + 1 < len(kind.extents) else position
+        element = f"{self.expression(base, _POSTFIX)}[{position}]"
+        return element if len(subscripts) == len(kind.extents) else f"(&{element})"
 
     def member(self, expr: Member) -> str:
         base = expr.base
@@ -222,12 +243,14 @@ class Printer:
         return "".join(f"[{self.expression(e) if e is not None else ''}]" for e in extents)
 
     def parameter(self, symbol: Symbol) -> str:
-        """A parameter's declaration."""
+        """A parameter's declaration. C++ has no `double a[n][m]` with variable m: it becomes `double *a`."""
         name = self.replacements.get(symbol, symbol.name)
-        is_pointer = isinstance(symbol.type, Pointer) and not symbol.type.reference
-        if self.restrict and is_pointer:
+        kind = symbol.type
+        if isinstance(kind, Array) and has_variable_rows(kind):
+            kind = Pointer(kind.of, kind.const)
+        if self.restrict and isinstance(kind, Pointer) and not kind.reference:
             name = f"__restrict__ {name}"
-        return self.declaration(name, symbol.type, symbol.const)
+        return self.declaration(name, kind, symbol.const)
 
     def signature(self, function: Function, name: str = "") -> str:
         """`float f(const float *a, int n)`"""
@@ -294,7 +317,9 @@ class Printer:
 
     def assignment(self, stmt: Assign) -> str:
         target = self.expression(stmt.target)
-        if stmt.op in ("+=", "-=") and isinstance(stmt.value, Const) and stmt.value.text == "1":
+        kind = stmt.target.type
+        counts = isinstance(kind, Pointer) or (isinstance(kind, Scalar) and kind.is_integer and kind.name != "bool")
+        if stmt.op in ("+=", "-=") and isinstance(stmt.value, Const) and stmt.value.text == "1" and counts:
             return f"{target}{'++' if stmt.op == '+=' else '--'}"
         return f"{target} {stmt.op} {self.expression(stmt.value)}"
 
@@ -364,15 +389,10 @@ class Printer:
         return f"{INDENT * depth}for ({head}; {step}) {self.braced(stmt.body, depth)}\n"
 
     def loop_step(self, name: str, stmt: Loop) -> str:
-        value = stmt.step.value if isinstance(stmt.step, Const) else None
-        if isinstance(stmt.step, Unary) and stmt.step.op == "-" and isinstance(stmt.step.operand, Const):
-            operand = stmt.step.operand
-            return f"{name}--" if operand.value == 1 else f"{name} -= {operand.text}"
-        if value == 1:
-            return f"{name}++"
-        if isinstance(value, int) and value < 0:
-            return f"{name}--" if value == -1 else f"{name} -= {-value}"
-        return f"{name} += {self.expression(stmt.step)}"
+        sign = "-" if stmt.descending else "+"
+        if isinstance(stmt.step, Const) and stmt.step.value == 1:
+            return f"{name}{sign}{sign}"
+        return f"{name} {sign}= {self.expression(stmt.step)}"
 
     def function(self, function: Function, name: str = "") -> str:
         """A whole function definition."""

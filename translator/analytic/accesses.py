@@ -1,0 +1,493 @@
+"""Memory accesses of a function, each with the loops and conditions around it and its subscripts in terms of iterators.
+
+Scalars are substituted forward: in `int id = i + j * n; a[id] = 0`, the access of `a` has the subscript `i + j * n`. A value
+that is not one expression on all paths (a scalar assigned in a loop or in one branch) becomes an unknown: a fresh symbol
+that varies with the loops it was assigned in.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from translator.analytic.ir import (
+    AddressOf,
+    Array,
+    Assign,
+    Binary,
+    Block,
+    Call,
+    Cast,
+    Conditional,
+    Const,
+    Declare,
+    Evaluate,
+    Expr,
+    For,
+    Function,
+    If,
+    Index,
+    Location,
+    Loop,
+    Member,
+    Node,
+    Pointer,
+    Return,
+    Scalar,
+    Stmt,
+    Struct,
+    Switch,
+    Symbol,
+    Type,
+    Var,
+    While,
+)
+from translator.analytic.visit import assigned_scalars, children, rewrite, symbols, walk
+
+Sequential: TypeAlias = For | While  # a loop that does not count
+LARGEST_VALUE = 120  # nodes: a substituted scalar above this is an unknown
+
+
+class UnknownBase(Exception):
+    """A pointer whose array is not known (`p = cond ? a : b`). `at` is the place."""
+
+    def __init__(self, at: Location) -> None:
+        super().__init__("pointer to an unknown array")
+        self.at = at
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A condition on the way to an access: `expr` is true, or false where `holds` is not set."""
+
+    expr: Expr
+    holds: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Access:
+    """One place that reads or writes elements of `array`.
+
+    `subscripts` are in elements, outermost first, forward substituted; a pointer has one. With `byte_size` not None the single subscript
+    counts bytes, and the access is that many bytes wide. `op` is the operator of the assignment that writes it ("=", "+=", ...),
+    "" for a read. `loops` are the loops around it, outermost first; `node` the `Index` as in the source; `stmt` its statement.
+    `guarded` says that it may be skipped by a condition or an early exit that `conditions` do not hold.
+    """
+
+    array: Symbol
+    subscripts: tuple[Expr, ...]
+    op: str
+    loops: tuple[Loop | Sequential, ...]
+    conditions: tuple[Condition, ...]
+    node: Node
+    stmt: Stmt
+    order: int
+    byte_size: int | None = None
+
+    @property
+    def is_write(self) -> bool:
+        return self.op != ""
+
+    @property
+    def at(self) -> Location:
+        return self.node.at
+
+    @property
+    def iterators(self) -> tuple[Symbol, ...]:
+        return tuple(loop.iterator for loop in self.loops if isinstance(loop, Loop))
+
+
+@dataclass
+class AccessTable:
+    """All accesses of a function. `unknowns` maps each unknown to the loops it varies with; `values` gives, for the loops,
+    the bounds as substituted (key: the loop's identity)."""
+
+    accesses: list[Access] = field(default_factory=list)
+    unknowns: dict[Symbol, tuple[Loop | Sequential, ...]] = field(default_factory=dict)
+    bounds: dict[int, tuple[Expr, Expr, Expr]] = field(default_factory=dict)
+    loops_of: dict[int, tuple[Loop | Sequential, ...]] = field(default_factory=dict)
+    entry_values: dict[Symbol, Expr] = field(default_factory=dict)
+
+    def inside(self, node: Node) -> list[Access]:
+        """Accesses whose statement stands inside `node`."""
+        inner = {id(n) for n in walk(node)}
+        return [access for access in self.accesses if id(access.stmt) in inner]
+
+
+def collect(function: Function) -> AccessTable:
+    """The accesses of `function`. Raises UnknownBase."""
+    collector = _Collector(AccessTable())
+    collector.block(function.body)
+    collector.table.entry_values = collector.entry_values
+    return collector.table
+
+
+def element_size(kind: Type) -> int | None:
+    """Bytes of an element type; None for a struct (its layout is the compiler's)."""
+    sizes = {"bool": 1, "char": 1, "short": 2, "int": 4, "long": 8, "long long": 8, "float": 4, "double": 8}
+    if isinstance(kind, Pointer):
+        return 8
+    if not isinstance(kind, Scalar):
+        return None
+    return sizes.get(kind.name.removeprefix("unsigned ").removeprefix("signed "), 16)
+
+
+@dataclass
+class _Collector:
+    table: AccessTable
+    env: dict[Symbol, Expr] = field(default_factory=dict)
+    loops: tuple[Loop | Sequential, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    entry_values: dict[Symbol, Expr] = field(default_factory=dict)
+    order: int = 0
+
+    # ------------------------------------------------------------ statements
+
+    def block(self, block: Block) -> None:
+        for stmt in block.body:
+            self.statement(stmt)
+
+    def statement(self, stmt: Stmt) -> None:
+        if isinstance(stmt, Block):
+            self.block(stmt)
+        elif isinstance(stmt, Declare):
+            self.declare(stmt)
+        elif isinstance(stmt, Assign):
+            self.assign(stmt)
+        elif isinstance(stmt, Evaluate):
+            self.reads(stmt.call, stmt)
+        elif isinstance(stmt, If):
+            self.branch(stmt)
+        elif isinstance(stmt, Loop):
+            self.counted(stmt)
+        elif isinstance(stmt, For | While):
+            self.uncounted(stmt)
+        elif isinstance(stmt, Switch):
+            self.switch(stmt)
+        elif isinstance(stmt, Return) and stmt.value is not None:
+            self.reads(stmt.value, stmt)
+
+    def declare(self, stmt: Declare) -> None:
+        self.env.pop(stmt.symbol, None)
+        if isinstance(stmt.symbol.type, Array):
+            for extent in stmt.symbol.type.extents:
+                if extent is not None:
+                    self.reads(extent, stmt)
+        if stmt.init is None:
+            return
+        self.reads(stmt.init, stmt)
+        self.define(stmt.symbol, stmt.init)
+        if not self.loops and not self.conditions and stmt.symbol in self.env:
+            self.entry_values[stmt.symbol] = self.env[stmt.symbol]
+
+    def assign(self, stmt: Assign) -> None:
+        self.reads(stmt.value, stmt)
+        target = stmt.target
+        while isinstance(target, Member):
+            target = target.base
+        if isinstance(target, Var):
+            if isinstance(stmt.target, Var):
+                value = stmt.value
+                if stmt.op != "=":
+                    value = Binary(stmt.op[:-1], stmt.target, value, stmt.target.type, at=stmt.at)
+                self.define(target.symbol, value)
+            return
+        for subscript in target.subscripts if isinstance(target, Index) else ():
+            self.reads(subscript, stmt)
+        if isinstance(target, Index):
+            self.reads_of_base(target.base, stmt)
+            self.record(target, stmt, stmt.op)
+
+    def define(self, symbol: Symbol, value: Expr) -> None:
+        """Let `symbol` stand for `value` from here on."""
+        kind = symbol.type
+        tracked = isinstance(kind, Pointer | Scalar)
+        replaced = self.resolve(value) if tracked else value
+        if tracked and sum(1 for _ in walk(replaced)) <= LARGEST_VALUE:
+            self.env[symbol] = replaced
+        else:
+            self.env[symbol] = self.unknown(symbol)
+
+    def branch(self, stmt: If) -> None:
+        self.reads(stmt.cond, stmt)
+        cond = self.resolve(stmt.cond)
+        outer, before = self.conditions, dict(self.env)
+        self.conditions = (*outer, Condition(cond, True))
+        self.block(stmt.then)
+        then_env = self.env
+        self.env = dict(before)
+        self.conditions = (*outer, Condition(cond, False))
+        if stmt.orelse is not None:
+            self.block(stmt.orelse)
+        self.conditions = outer
+        self.merge(then_env, self.env, cond)
+        self.leave_early(stmt, cond)
+
+    def leave_early(self, stmt: If, cond: Expr) -> None:
+        """After `if (c) continue;` (or return, break) the rest of the block runs where c is false."""
+        from translator.analytic.ir import Break, Continue
+
+        jumps = (Continue, Break, Return)
+        last = stmt.then.body[-1] if stmt.then.body else None
+        if isinstance(last, jumps) and stmt.orelse is None:
+            self.conditions = (*self.conditions, Condition(cond, False))
+
+    def merge(self, left: dict[Symbol, Expr], right: dict[Symbol, Expr], cond: Expr) -> None:
+        merged: dict[Symbol, Expr] = {}
+        for symbol in {**left, **right}:
+            a = left.get(symbol, Var(symbol, at=symbol.at))
+            b = right.get(symbol, Var(symbol, at=symbol.at))
+            if a == b:
+                merged[symbol] = a
+                continue
+            choice = Conditional(cond, a, b, symbol.type, at=cond.at)
+            small = sum(1 for _ in walk(choice)) <= LARGEST_VALUE and isinstance(symbol.type, Scalar)
+            merged[symbol] = choice if small else self.unknown(symbol)
+        self.env = merged
+
+    def counted(self, loop: Loop) -> None:
+        for bound in (loop.lower, loop.upper, loop.step):
+            self.reads(bound, loop)
+        lower, upper, step = (self.resolve(b) for b in (loop.lower, loop.upper, loop.step))
+        self.table.bounds[id(loop)] = (lower, upper, step)
+        self.table.loops_of[id(loop)] = self.loops
+        self.repeat(loop, loop.body)
+        self.env.pop(loop.iterator, None)
+        self.env[loop.iterator] = self.unknown(loop.iterator)
+
+    def uncounted(self, loop: For | While) -> None:
+        if isinstance(loop, For):
+            for stmt in loop.init:
+                self.statement(stmt)
+        self.table.loops_of[id(loop)] = self.loops
+        self.repeat(loop, loop.body)
+
+    def repeat(self, loop: Loop | Sequential, body: Block) -> None:
+        outer_loops, outer_conditions = self.loops, self.conditions
+        changed = assigned_scalars(body)
+        if isinstance(loop, For):
+            changed |= assigned_scalars(*loop.step)
+        self.loops = (*outer_loops, loop)
+        local = {n.symbol for n in walk(body) if isinstance(n, Declare)}
+        inner = {n.iterator for n in walk(body) if isinstance(n, Loop)}
+        for symbol in sorted(changed - local - inner, key=lambda s: s.name):
+            self.env[symbol] = self.unknown(symbol)
+        if isinstance(loop, Loop):
+            self.env.pop(loop.iterator, None)
+        elif loop.cond is not None:
+            self.reads(loop.cond, loop)
+            self.conditions = (*self.conditions, Condition(self.resolve(loop.cond), True))
+        self.block(body)
+        if isinstance(loop, For):
+            for stmt in loop.step:
+                self.statement(stmt)
+        self.loops, self.conditions = outer_loops, outer_conditions
+        for symbol in sorted(changed, key=lambda s: s.name):
+            self.env[symbol] = self.unknown(symbol)
+
+    def switch(self, stmt: Switch) -> None:
+        self.reads(stmt.value, stmt)
+        outer, before = self.conditions, dict(self.env)
+        changed = assigned_scalars(*(s for case in stmt.cases for s in case.body))
+        opaque = Var(self.unknown(Symbol("case", Scalar("int"), "local", stmt.at)).symbol, at=stmt.at)
+        self.conditions = (*outer, Condition(opaque, True))
+        for case in stmt.cases:
+            self.env = dict(before)
+            for symbol in changed:
+                self.env[symbol] = self.unknown(symbol)
+            for inner in case.body:
+                self.statement(inner)
+        self.conditions, self.env = outer, dict(before)
+        for symbol in sorted(changed, key=lambda s: s.name):
+            self.env[symbol] = self.unknown(symbol)
+
+    # ------------------------------------------------------------ expressions
+
+    def unknown(self, symbol: Symbol) -> Var:
+        fresh = Symbol(symbol.name, symbol.type, "local", symbol.at)
+        self.table.unknowns[fresh] = self.loops
+        return Var(fresh, at=symbol.at)
+
+    def resolve(self, expr: Expr) -> Expr:
+        """`expr` with every scalar replaced by what it stands for."""
+        return rewrite(expr, lambda n: self.env.get(n.symbol) if isinstance(n, Var) else None)
+
+    def reads(self, expr: Expr, stmt: Stmt) -> None:
+        """Record every load in `expr`, with the condition that `?:`, `&&` and `||` put on it."""
+        if isinstance(expr, Conditional):
+            self.reads(expr.cond, stmt)
+            self.under(expr.cond, True, expr.then, stmt)
+            self.under(expr.cond, False, expr.orelse, stmt)
+        elif isinstance(expr, Binary) and expr.op in ("&&", "||"):
+            self.reads(expr.left, stmt)
+            self.under(expr.left, expr.op == "&&", expr.right, stmt)
+        elif isinstance(expr, AddressOf):
+            self.address(expr, stmt)
+        elif isinstance(expr, Index):
+            for subscript in expr.subscripts:
+                self.reads(subscript, stmt)
+            self.reads_of_base(expr.base, stmt)
+            if not isinstance(expr.type, Array):
+                self.record(expr, stmt, "")
+        elif isinstance(expr, Call) and expr.name == "sizeof":
+            return
+        else:
+            for child in children(expr):
+                self.reads(child, stmt)  # type: ignore[arg-type]
+
+    def under(self, cond: Expr, holds: bool, expr: Expr, stmt: Stmt) -> None:
+        outer = self.conditions
+        self.conditions = (*outer, Condition(self.resolve(cond), holds))
+        self.reads(expr, stmt)
+        self.conditions = outer
+
+    def address(self, expr: AddressOf, stmt: Stmt) -> None:
+        """`&a[i]` loads nothing, but its subscripts are evaluated."""
+        operand = expr.operand
+        if isinstance(operand, Index):
+            for subscript in operand.subscripts:
+                self.reads(subscript, stmt)
+            self.reads_of_base(operand.base, stmt)
+
+    def reads_of_base(self, base: Expr, stmt: Stmt) -> None:
+        """Loads that happen while the address `base` is computed (not `base` itself)."""
+        if isinstance(base, Binary):
+            self.reads_of_base(base.left, stmt)
+            self.reads(base.right, stmt)
+        elif isinstance(base, Cast):
+            self.reads_of_base(base.operand, stmt)
+        elif isinstance(base, Index | AddressOf):
+            self.reads(base, stmt)
+        elif isinstance(base, Member):
+            self.reads_of_base(base.base, stmt)
+
+    def record(self, index: Index, stmt: Stmt, op: str) -> None:
+        place = self.place(index)
+        if place is None:
+            return
+        array, subscripts, byte_size = place
+        self.order += 1
+        self.table.accesses.append(
+            Access(array, subscripts, op, self.loops, self.conditions, index, stmt, self.order, byte_size)
+        )
+
+    def place(self, index: Index) -> tuple[Symbol, tuple[Expr, ...], int | None] | None:
+        """(array, subscripts, bytes of a byte-wise access); None for members of scalars, which are no memory here."""
+        base = self.resolve(index.base)
+        subscripts = tuple(self.resolve(s) for s in index.subscripts)
+        size = element_size(index.type)
+        array, offset, in_bytes = self.base_of(base, index)
+        if array is None:
+            return None
+        if in_bytes:
+            if size is None or len(subscripts) != 1:
+                raise UnknownBase(index.at)
+            scaled = _times(subscripts[0], size)
+            return array, (scaled if offset is None else _plus(offset, scaled),), size
+        if offset is not None:
+            subscripts = (_plus(offset, subscripts[0]), *subscripts[1:])
+        return array, subscripts, None
+
+    def base_of(self, base: Expr, index: Index) -> tuple[Symbol | None, Expr | None, bool]:
+        """(array, offset, whether the offset is in bytes) of an address; array None for a struct's own array."""
+        if isinstance(base, Var):
+            if isinstance(base.type, Pointer | Array) and base.symbol not in self.table.unknowns:
+                return base.symbol, None, False
+            if isinstance(base.type, Pointer):
+                raise UnknownBase(index.at)
+            return None, None, False
+        if isinstance(base, Member):
+            inner = base.base
+            if isinstance(inner, Index) and isinstance(base.type, Array):
+                place = self.place(inner)
+                return (None, None, False) if place is None else (place[0], place[1][0], False)
+            return None, None, False
+        if isinstance(base, Binary) and base.op in "+-" and isinstance(base.left.type, Pointer | Array):
+            return self._moved(base, index)
+        if isinstance(base, Cast):
+            return self._cast(base, index)
+        if isinstance(base, AddressOf) and isinstance(base.operand, Index):
+            place = self.place(base.operand)
+            if place is not None and len(place[1]) == 1:
+                return place[0], place[1][0], place[2] is not None
+        if isinstance(base, AddressOf) and isinstance(base.operand, Var):
+            return None, None, False
+        raise UnknownBase(index.at)
+
+    def _moved(self, base: Binary, index: Index) -> tuple[Symbol | None, Expr | None, bool]:
+        array, offset, in_bytes = self.base_of(base.left, index)
+        amount = base.right
+        if in_bytes:
+            kind = base.left.type
+            size = element_size(kind.to) if isinstance(kind, Pointer) else None
+            if size is None:
+                raise UnknownBase(index.at)
+            amount = _times(amount, size)
+        if base.op == "-":
+            amount = Binary("*", amount, Const("-1", -1, Scalar("int"), at=base.at), amount.type, at=base.at)
+        return array, amount if offset is None else _plus(offset, amount), in_bytes
+
+    def _cast(self, base: Cast, index: Index) -> tuple[Symbol | None, Expr | None, bool]:
+        """A pointer cast: offsets stay in elements where the element keeps its size, and turn into bytes where not."""
+        array, offset, in_bytes = self.base_of(base.operand, index)
+        source, target = base.operand.type, base.type
+        if in_bytes or not (isinstance(source, Pointer) and isinstance(target, Pointer)):
+            return array, offset, in_bytes
+        if source.to == target.to:
+            return array, offset, False
+        size = element_size(source.to)
+        if size is None:
+            raise UnknownBase(index.at)
+        return array, _times(offset, size) if offset is not None else None, True
+
+
+def _times(expr: Expr, factor: int) -> Expr:
+    if factor == 1:
+        return expr
+    return Binary("*", expr, Const(str(factor), factor, Scalar("int"), at=expr.at), expr.type, at=expr.at)
+
+
+def _plus(left: Expr, right: Expr) -> Expr:
+    if isinstance(right, Const) and right.value == 0:
+        return left
+    return Binary("+", left, right, left.type if isinstance(left.type, Scalar) else right.type, at=left.at)
+
+
+def in_bytes(accesses: Iterable[Access], array_type: Type) -> list[Access]:
+    """The accesses of one array in one unit: all in bytes as soon as one is."""
+    found = list(accesses)
+    if all(access.byte_size is None for access in found):
+        return found
+    element = array_type.to if isinstance(array_type, Pointer) else None
+    size = element_size(element) if element is not None else None
+    result: list[Access] = []
+    for access in found:
+        if access.byte_size is None:
+            if size is None or len(access.subscripts) != 1:
+                raise UnknownBase(access.at)
+            scaled = (_times(access.subscripts[0], size),)
+            access = dataclasses.replace(access, subscripts=scaled, byte_size=size)
+        result.append(access)
+    return result
+
+
+def varies_with(expr: Expr, table: AccessTable, loop: Loop | Sequential) -> bool:
+    """Whether an unknown in `expr` may change from one iteration of `loop` to the next."""
+    return any(l is loop for symbol in symbols(expr) for l in table.unknowns.get(symbol, ()))
+
+
+Kind: TypeAlias = Literal["read", "write"]
+__all__ = [
+    "Access",
+    "AccessTable",
+    "Condition",
+    "Sequential",
+    "Struct",
+    "UnknownBase",
+    "collect",
+    "element_size",
+    "in_bytes",
+    "varies_with",
+]

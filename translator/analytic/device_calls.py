@@ -1,0 +1,79 @@
+"""`__device__` versions of the file's own functions that kernels call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from translator.analytic import codes
+from translator.analytic.dependence import Reason
+from translator.analytic.ir import Assign, Call, Const, Function, Index, Location, Node, Program, Symbol, Var
+from translator.analytic.kernel_text import DevicePrinter
+from translator.analytic.plan import Kernel
+from translator.analytic.visit import walk
+
+
+class UncallableOnDevice(Exception):
+    """A function that a kernel cannot call. `reason` says why."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.message)
+        self.reason = reason
+
+
+@dataclass
+class DeviceCode:
+    """`names` maps a source function to its device version; `definitions` are in an order that defines before use."""
+
+    names: dict[str, str] = field(default_factory=dict)
+    definitions: list[str] = field(default_factory=list)
+
+
+def device_code(program: Program, kernels: Sequence[Kernel]) -> DeviceCode:
+    """Device versions of all functions that the kernels call, directly or not. Raises UncallableOnDevice."""
+    code = DeviceCode()
+    for kernel in kernels:
+        for node in kernel.body:
+            _visit(program, node, code)
+    return code
+
+
+def _visit(program: Program, node: Node, code: DeviceCode) -> None:
+    for call in walk(node):
+        if not isinstance(call, Call) or call.name in code.names:
+            continue
+        function = program.function(call.name)
+        if function is None:
+            continue
+        _check(function, call.at)
+        _visit(program, function.body, code)
+        code.names[function.name] = f"{function.name}_device"
+        printer = DevicePrinter(code.names, _constants(function))
+        signature = printer.signature(function, code.names[function.name]).removeprefix("static ")
+        code.definitions.append(f"static __device__ {signature} {printer.braced(function.body, 0)}\n")
+
+
+def _check(function: Function, at: Location) -> None:
+    if function.unsupported:
+        first = function.unsupported[0]
+        raise UncallableOnDevice(
+            Reason(first.code, f"in {function.name}, which a kernel calls: {first.message}", first.at)
+        )
+    for node in walk(function.body):
+        if isinstance(node, Assign) and isinstance(node.target, Var) and node.target.symbol.kind == "global":
+            message = f"{function.name} assigns the global {node.target.symbol.name}"
+            raise UncallableOnDevice(Reason(codes.KERNEL_CALL, message, at))
+        if isinstance(node, Var) and node.symbol.kind == "global" and not isinstance(node.symbol.value, Const):
+            message = f"{function.name} uses the global {node.symbol.name}, which is not on the device"
+            raise UncallableOnDevice(Reason(codes.KERNEL_CALL, message, at))
+
+
+def _constants(function: Function) -> dict[Symbol, str]:
+    found: dict[Symbol, str] = {}
+    for node in walk(function.body):
+        if isinstance(node, Var) and node.symbol.kind == "global" and isinstance(node.symbol.value, Const):
+            found[node.symbol] = node.symbol.value.text
+    return found
+
+
+__all__ = ["DeviceCode", "Index", "UncallableOnDevice", "device_code"]

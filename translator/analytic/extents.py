@@ -1,0 +1,404 @@
+"""Which elements of each array a function uses: host code that finds the lowest and the highest one before the copies.
+
+For an access `a[f(i, j)]` the code evaluates f where it can be extreme. A loop whose counter f is linear in is replaced by its first and last
+iteration (by one of them where the sign of the factor is known); a loop stays a loop where a condition, a data-dependent
+subscript or the bounds of an inner loop depend on its counter. The result is exact: no element outside is copied, and none
+that the function touches is missed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from translator.analytic import codes
+from translator.analytic.accesses import Access, AccessTable, UnknownBase, element_size, in_bytes
+from translator.analytic.dependence import Reason, is_entry_symbol
+from translator.analytic.ir import (
+    Array,
+    Binary,
+    Call,
+    Conditional,
+    Const,
+    Expr,
+    Function,
+    Index,
+    Loop,
+    Pointer,
+    Scalar,
+    Symbol,
+    Type,
+    Unary,
+    Var,
+)
+from translator.analytic.normalize import INT, add, constant, trip_count
+from translator.analytic.polynomial import Polynomial, to_polynomial
+from translator.analytic.visit import declared, substitute, symbols, walk
+
+
+class UnknownExtent(Exception):
+    """An array whose used elements cannot be found before the launch. `reason` names it."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.message)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Header:
+    """A line that the touches below it stand under: a loop, or a condition. `text` is filled by the printer."""
+
+    loop: Loop | None = None
+    cond: Expr | None = None
+
+
+@dataclass(frozen=True)
+class Touch:
+    """Elements from `low` to `high` (both used) of `array`, under `headers`, outermost first."""
+
+    array: Symbol
+    low: Expr
+    high: Expr
+    headers: tuple[Header, ...]
+
+
+@dataclass
+class Usage:
+    """How a function uses one array. With `unit` 1 the range counts bytes, else elements of the array's scalar type."""
+
+    array: Symbol
+    element: Type
+    reads: bool = False
+    writes: bool = False
+    copy_in: bool = True
+    in_bytes: bool = False
+    touches: list[Touch] = field(default_factory=list)
+    guards: list[Expr] = field(default_factory=list)
+
+
+def element_type(kind: Type) -> Type:
+    """The type of the elements behind a pointer or in an array."""
+    if isinstance(kind, Pointer):
+        return element_type(kind.to) if isinstance(kind.to, Array) else kind.to
+    return element_type(kind.of) if isinstance(kind, Array) else kind
+
+
+def find_usage(function: Function, table: AccessTable, given: dict[str, Expr]) -> list[Usage]:
+    """The usage of every array that lives outside the function, in the order of its parameters, then globals. `given` are extents that
+    the user vouches for. Raises UnknownExtent and UnknownBase."""
+    local = declared(function.body)
+    groups: dict[Symbol, list[Access]] = {}
+    for access in table.accesses:
+        if access.array not in local:
+            groups.setdefault(access.array, []).append(access)
+    order = {symbol: position for position, symbol in enumerate(function.params)}
+    result = []
+    for array in sorted(groups, key=lambda s: (order.get(s, len(order)), s.name)):
+        result.append(_usage(function, table, array, groups[array], given.get(array.name)))
+    return result
+
+
+def _usage(function: Function, table: AccessTable, array: Symbol, accesses: list[Access], given: Expr | None) -> Usage:
+    usage = Usage(array, element_type(array.type))
+    usage.reads = any(not a.is_write or a.op != "=" for a in accesses)
+    usage.writes = any(a.is_write for a in accesses)
+    if given is not None:
+        high = add(given, -1)
+        usage.touches = [Touch(array, constant(0, given.at), high, ())]
+        return usage
+    whole = whole_array(array)
+    if whole is not None:
+        usage.touches = [Touch(array, constant(0, array.at), add(whole, -1), ())]
+        return usage
+    accesses = in_bytes(accesses, array.type)
+    usage.in_bytes = any(a.byte_size is not None for a in accesses)
+    finder = _Finder(function, table)
+    for access in _distinct(accesses):
+        usage.touches.extend(finder.touches(access))
+    usage.guards = finder.guards
+    usage.copy_in = usage.reads or not _covers(accesses, usage)
+    return usage
+
+
+def whole_array(array: Symbol) -> Expr | None:
+    """The number of elements of an array object (a global); None for what a caller passes."""
+    if array.kind != "global" or not isinstance(array.type, Array):
+        return None
+    total: Expr = constant(1, array.at)
+    for extent in array.type.extents:
+        if extent is None:
+            return None
+        total = (
+            extent if isinstance(total, Const) and total.value == 1 else Binary("*", total, extent, INT, at=array.at)
+        )
+    return total
+
+
+def _distinct(accesses: Sequence[Access]) -> list[Access]:
+    """The accesses without those that another one covers: the same element, in the same loops, under fewer conditions."""
+    kept: list[Access] = []
+    for access in accesses:
+        if not any(
+            _covered(access, other)
+            for other in accesses
+            if other is not access and (other in kept or other.order > access.order)
+        ):
+            kept.append(access)
+    return kept
+
+
+def _covered(access: Access, other: Access) -> bool:
+    if access.subscripts != other.subscripts or access.byte_size != other.byte_size:
+        return False
+    if len(other.loops) != len(access.loops) or any(a is not b for a, b in zip(access.loops, other.loops, strict=True)):
+        return False
+    weaker = all(condition in access.conditions for condition in other.conditions)
+    return weaker and (len(other.conditions) < len(access.conditions) or other.order < access.order)
+
+
+@dataclass
+class _Finder:
+    function: Function
+    table: AccessTable
+    guards: list[Expr] = field(default_factory=list)
+
+    def touches(self, access: Access) -> Iterator[Touch]:
+        subscript = flat_subscript(access)
+        conditions = [_truth(c.expr, c.holds) for c in access.conditions]
+        loops = [self._loop(loop, access) for loop in access.loops]
+        self._check(access, [subscript, *conditions, *(b for l in loops for b in (l.lower, l.upper, l.step))])
+        low, high, headers = self._reduce(subscript, conditions, loops)
+        if access.byte_size is not None:
+            high = add(high, access.byte_size - 1)
+        yield Touch(access.array, low, high, tuple(headers))
+        if low != high:
+            yield from ()
+
+    def _loop(self, loop: object, access: Access) -> Loop:
+        if not isinstance(loop, Loop):
+            raise UnknownExtent(_unknown(access, "its loop has no known number of iterations"))
+        import dataclasses
+
+        lower, upper, step = self.table.bounds[id(loop)]
+        return dataclasses.replace(loop, lower=lower, upper=upper, step=step)
+
+    def _check(self, access: Access, parts: Sequence[Expr]) -> None:
+        """Everything that decides the element must be known at entry: parameters, counters, and arrays nobody writes before."""
+        counters = {loop.iterator for loop in access.loops if isinstance(loop, Loop)}
+        for part in parts:
+            for node in walk(part):
+                if isinstance(node, Var) and not isinstance(node.type, Pointer | Array):
+                    known = node.symbol in counters or is_entry_symbol(node.symbol, self.function)
+                    if not known and not _is_constant_global(node.symbol):
+                        raise UnknownExtent(
+                            _unknown(access, f"it depends on {node.symbol.name}, which the function computes")
+                        )
+                if isinstance(node, Index):
+                    self._check_load(node, access)
+                if isinstance(node, Call) and node.name not in _PURE:
+                    raise UnknownExtent(_unknown(access, f"it depends on a call of {node.name}"))
+
+    def _check_load(self, load: Index, access: Access) -> None:
+        from translator.analytic.flow import written_before
+        from translator.analytic.visit import root
+
+        array = root(load)
+        if array is None or array in declared(self.function.body):
+            raise UnknownExtent(_unknown(access, "it depends on a local array"))
+        if any(a.array is array and a.is_write for a in self.table.accesses) and written_before(
+            self.function, self.table, array, load, access
+        ):
+            raise UnknownExtent(_unknown(access, f"it depends on {array.name}, which the function writes before"))
+
+    def _reduce(self, subscript: Expr, conditions: list[Expr], loops: list[Loop]) -> tuple[Expr, Expr, list[Header]]:
+        """(lowest, highest, headers): loops replaced by their extreme iterations from the innermost outward."""
+        low = high = subscript
+        pending = list(conditions)  # conditions not placed yet, outermost first
+        inner: list[Header] = []
+        for position in range(len(loops) - 1, -1, -1):
+            loop = loops[position]
+            uses = [h for h in inner if _mentions(h, loop.iterator)] or [
+                c for c in pending if loop.iterator in symbols(c)
+            ]
+            ends = None if uses else self._ends(low, high, loop)
+            if ends is not None:
+                low, high = ends
+                inner.insert(0, Header(cond=_enters(loop)))
+                continue
+            mine = [c for c in pending if loop.iterator in symbols(c)]
+            pending = [c for c in pending if loop.iterator not in symbols(c)]
+            inner = [Header(loop=loop), *(Header(cond=c) for c in mine), *inner]
+        headers = [*(Header(cond=c) for c in pending), *inner]
+        return low, high, _hoisted(headers)
+
+    def _ends(self, low: Expr, high: Expr, loop: Loop) -> tuple[Expr, Expr] | None:
+        """The extremes over the iterations of `loop`, or None where they may lie between its ends."""
+        iterator = Var(loop.iterator, at=loop.at)
+        first, last = loop.lower, _last(loop)
+        if loop.descending:
+            first, last = last, loop.lower
+        signs = [self._direction(expr, iterator) for expr in (low, high)]
+        if None in signs:
+            return None
+        return (
+            substitute(low, {loop.iterator: first if signs[0] != "-" else last}),
+            substitute(high, {loop.iterator: last if signs[1] != "-" else first}),
+        )
+
+    def _direction(self, expr: Expr, iterator: Var) -> str | None:
+        """ "+" where `expr` does not fall as the iterator grows, "-" where it does not rise, "0" where it does not depend on it."""
+        if iterator.symbol not in symbols(expr):
+            return "0"
+        polynomial = to_polynomial(expr)
+        if polynomial is None or polynomial.degree(iterator) != 1:
+            return None
+        if any(iterator.symbol in symbols(a) for a in polynomial.atoms() if a != iterator):
+            return None
+        return self._sign(polynomial.coefficient(iterator))
+
+    def _sign(self, factor: Polynomial) -> str | None:
+        """The sign of a factor whose atoms are taken as not negative (a guard tests that)."""
+        if all(c > 0 for c in factor.terms.values()):
+            sign = "+"
+        elif all(c < 0 for c in factor.terms.values()):
+            sign = "-"
+        else:
+            return None
+        for atom in sorted(factor.atoms(), key=repr):
+            if isinstance(atom.type, Scalar) and atom.type.is_unsigned:
+                continue
+            if not all(is_entry_symbol(s, self.function) for s in symbols(atom)):
+                return None
+            guard = Binary(">=", atom, constant(0, atom.at), INT, at=atom.at)
+            if guard not in self.guards:
+                self.guards.append(guard)
+        return sign
+
+
+_PURE = {"min", "max", "abs", "labs", "fabs", "fabsf", "floor", "ceil", "floorf", "ceilf", "sqrt", "sqrtf", "sizeof"} | {
+    "fmin", "fmax", "fminf", "fmaxf", "round", "roundf", "pow", "powf", "exp", "expf", "log", "logf",
+}  # fmt: skip
+
+
+def _is_constant_global(symbol: Symbol) -> bool:
+    return symbol.kind == "global"
+
+
+def _unknown(access: Access, why: str) -> Reason:
+    message = f"the extent of {access.array.name} is not known before the loops: {why} (--extent {access.array.name}=COUNT gives it)"
+    return Reason(codes.UNKNOWN_EXTENT, message, access.at)
+
+
+def flat_subscript(access: Access) -> Expr:
+    """The element index of an access: `a[i][j]` of `double a[n][m]` is i * m + j."""
+    kind = access.array.type
+    inner: tuple[Expr | None, ...] = ()
+    if isinstance(kind, Array):
+        inner = kind.extents[1:]
+    elif isinstance(kind, Pointer) and isinstance(kind.to, Array):
+        inner = kind.to.extents
+    result = access.subscripts[0]
+    for position, extent in enumerate(inner):
+        if extent is None:
+            raise UnknownBase(access.at)
+        result = Binary("*", result, extent, INT, at=access.at)
+        if position + 1 < len(access.subscripts):
+            result = Binary("+", result, access.subscripts[position + 1], INT, at=access.at)
+    return result
+
+
+def _truth(cond: Expr, holds: bool) -> Expr:
+    return cond if holds else Unary("!", cond, INT, at=cond.at)
+
+
+def _last(loop: Loop) -> Expr:
+    """The last value of the counter of a loop that runs."""
+    if isinstance(loop.step, Const) and loop.step.value == 1:
+        return add(loop.upper, 1 if loop.descending else -1)
+    trips = add(trip_count(loop), -1)
+    travelled = Binary("*", trips, loop.step, INT, at=loop.at)
+    return Binary("-" if loop.descending else "+", loop.lower, travelled, INT, at=loop.at)
+
+
+def _enters(loop: Loop) -> Expr:
+    return Binary(">" if loop.descending else "<", loop.lower, loop.upper, INT, at=loop.at)
+
+
+def _mentions(header: Header, iterator: Symbol) -> bool:
+    if header.loop is not None:
+        bounds = (header.loop.lower, header.loop.upper, header.loop.step)
+        return iterator in symbols(*bounds)
+    assert header.cond is not None
+    return iterator in symbols(header.cond)
+
+
+def _hoisted(headers: Sequence[Header]) -> list[Header]:
+    """Conditions moved up over loops whose counter they do not name, and constant-true ones dropped."""
+    result: list[Header] = []
+    for header in headers:
+        if header.cond is not None and _always(header.cond):
+            continue
+        position = len(result)
+        if header.cond is not None:
+            free_of_loads = not any(isinstance(n, Index | Call | Conditional) for n in walk(header.cond))
+            while position and free_of_loads:
+                above = result[position - 1]
+                if above.loop is not None and above.loop.iterator not in symbols(header.cond):
+                    position -= 1
+                else:
+                    break
+        if header not in result:
+            result.insert(position, header)
+    return result
+
+
+def _always(cond: Expr) -> bool:
+    if isinstance(cond, Binary) and isinstance(cond.left, Const) and isinstance(cond.right, Const):
+        left, right = cond.left.value, cond.right.value
+        if isinstance(left, int) and isinstance(right, int):
+            return (cond.op == "<" and left < right) or (cond.op == ">" and left > right)
+    return False
+
+
+def _covers(accesses: Sequence[Access], usage: Usage) -> bool:
+    """Whether the writes certainly assign every element between the lowest and the highest one, so that nothing needs to be copied in:
+    one subscript, no condition, and loops over each dimension from 0 to its extent."""
+    if usage.in_bytes or any(a.conditions or a.op != "=" for a in accesses):
+        return False
+    first = accesses[0]
+    if any(a.subscripts != first.subscripts or a.iterators != first.iterators for a in accesses):
+        return False
+    if not all(isinstance(l, Loop) for l in first.loops) or isinstance(usage.element, type(None)):
+        return False
+    if element_size(usage.element) is None or not isinstance(first.node, Index) or first.node.type != usage.element:
+        return False
+    return _dense(first)
+
+
+def _dense(access: Access) -> bool:
+    subscript = to_polynomial(flat_subscript(access))
+    if subscript is None:
+        return False
+    unit = Polynomial.constant(1)
+    loops = [l for l in access.loops if isinstance(l, Loop)]
+    remaining = {l.iterator: l for l in loops}
+    while remaining:
+        step = next(
+            (
+                l
+                for s, l in remaining.items()
+                if subscript.coefficient(Var(s, at=l.at)) == unit and subscript.degree(Var(s, at=l.at)) == 1
+            ),
+            None,
+        )
+        if step is None or not (isinstance(step.step, Const) and step.step.value == 1):
+            return False
+        lower, upper = to_polynomial(step.lower), to_polynomial(step.upper)
+        if lower is None or upper is None or set(remaining) & symbols(step.lower, step.upper):
+            return False
+        subscript = subscript.without(Var(step.iterator, at=step.at))
+        del remaining[step.iterator]
+        if remaining and (lower.value != 0 or step.descending):
+            return False
+        unit = unit * upper
+    return True

@@ -1,0 +1,320 @@
+"""Counted loops: `for` and `while` statements become `Loop` where they count.
+
+    for (i = 0; i <= n; i++) body                 -->  Loop i in [0, n + 1) step 1
+    for (i = n - 1; i >= 0; i -= 2) body          -->  Loop i in [n - 1, -1) step -2, descending
+    while (k < n) { body; k += 1; }               -->  Loop k in [k at entry, n) step 1
+    for (...; ...; i++, p += w) body              -->  Loop { body; p += w }
+
+A loop counts when its counter is an integer that only the step changes and its bound does not change while it runs. Where the
+counter is read after the loop, its last value is assigned there.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+from translator.analytic.ir import (
+    Assign,
+    Binary,
+    Block,
+    Conditional,
+    Const,
+    Continue,
+    Declare,
+    Expr,
+    For,
+    Function,
+    Index,
+    Location,
+    Loop,
+    Node,
+    Scalar,
+    Stmt,
+    Symbol,
+    Var,
+    While,
+)
+from translator.analytic.visit import assigned_scalars, escapes, root, symbols, walk
+
+INT = Scalar("int")
+_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "!=": "!="}
+
+
+def constant(value: int, at: Location) -> Const:
+    return Const(str(value), value, INT, at=at)
+
+
+def add(left: Expr, right: int) -> Expr:
+    """`left + right` with constants folded: `n - 1 + 1` is `n`."""
+    if right == 0:
+        return left
+    if isinstance(left, Const) and isinstance(left.value, int):
+        return constant(left.value + right, left.at)
+    if (
+        isinstance(left, Binary)
+        and left.op in "+-"
+        and isinstance(left.right, Const)
+        and isinstance(left.right.value, int)
+    ):
+        inner = left.right.value if left.op == "+" else -left.right.value
+        return add(left.left, inner + right)
+    kind = left.type if isinstance(left.type, Scalar) else INT
+    return Binary("+" if right > 0 else "-", left, constant(abs(right), left.at), kind, at=left.at)
+
+
+def normalize(function: Function) -> Function:
+    """The function with its counted loops as `Loop`."""
+    body = _block(function.body)
+    return dataclasses.replace(function, body=_assign_final_values(body))
+
+
+def _block(block: Block) -> Block:
+    result: list[Stmt] = []
+    for stmt in block.body:
+        stmt = _inside(stmt)
+        if isinstance(stmt, For):
+            result.extend(_for(stmt))
+        elif isinstance(stmt, While):
+            result.extend(_while(stmt, result))
+        else:
+            result.append(stmt)
+    return dataclasses.replace(block, body=tuple(result))
+
+
+def _inside(stmt: Stmt) -> Stmt:
+    updates: dict[str, object] = {}
+    for field in dataclasses.fields(stmt):
+        value = getattr(stmt, field.name)
+        if isinstance(value, Block):
+            updates[field.name] = _block(value)
+        elif field.name == "cases":
+            updates["cases"] = tuple(
+                dataclasses.replace(case, body=_block(Block(case.body, at=case.at)).body) for case in value
+            )
+    stmt = dataclasses.replace(stmt, **updates) if updates else stmt
+    return _block(stmt) if isinstance(stmt, Block) else stmt
+
+
+def _for(loop: For) -> list[Stmt]:
+    """The loop as statements: what its init does besides setting the counter, then the `Loop` (or the `For` as it was)."""
+    counter = _counter(loop.cond)
+    steps = [(s, step_of(s)) for s in loop.step]
+    mine = [(s, step) for s, step in steps if step is not None and step[0] in counter]
+    if len(mine) != 1 or mine[0][1] is None:
+        return [loop]
+    stmt, (symbol, step, negative) = mine[0]
+    extra = tuple(s for s, _ in steps if s is not stmt)
+    body = loop.body
+    if extra:
+        if escapes(body, (Continue,)):
+            return [loop]
+        body = dataclasses.replace(body, body=(*body.body, *extra))
+    before: list[Stmt] = []
+    lower: Expr | None = None
+    declares = False
+    for init in loop.init:
+        if isinstance(init, Declare) and init.symbol is symbol and init.init is not None:
+            lower, declares = init.init, True
+        elif isinstance(init, Assign) and init.op == "=" and init.target == Var(symbol, at=init.at):
+            lower = init.value
+        else:
+            before.append(init)
+    counted = _counted(loop, symbol, lower, counter[symbol], step, negative, body, declares)
+    if counted is None:
+        return [loop]
+    scoped = [*before, *counted]
+    return [Block(tuple(scoped), at=loop.at)] if any(isinstance(s, Declare) for s in before) else scoped
+
+
+def _while(loop: While, before: Sequence[Stmt]) -> list[Stmt]:
+    """`while (k < n) { ...; k += c; }` with the step as the last statement of the body."""
+    body = loop.body.body
+    if loop.test_last or not body:
+        return [loop]
+    counter = _counter(loop.cond)
+    step = step_of(body[-1])
+    if step is None or step[0] not in counter or escapes(loop.body, (Continue,)):
+        return [loop]
+    inner = dataclasses.replace(loop.body, body=body[:-1])
+    counted = _counted(loop, step[0], None, counter[step[0]], step[1], step[2], inner, declares=False)
+    if counted is None:
+        return [loop]
+    start = _value_just_set(step[0], before)
+    if start is None:
+        return counted
+    first = counted[-1]
+    assert isinstance(first, Loop)
+    return [dataclasses.replace(first, lower=start)]
+
+
+def _value_just_set(symbol: Symbol, before: Sequence[Stmt]) -> Expr | None:
+    """The value that the statement just before gives to `symbol`, if it can be read again at the loop."""
+    for stmt in reversed(before):
+        if isinstance(stmt, Declare) and stmt.symbol is symbol:
+            return stmt.init
+        if isinstance(stmt, Assign) and stmt.target == Var(symbol, at=stmt.at):
+            return stmt.value if stmt.op == "=" and symbol not in symbols(stmt.value) else None
+        if not (isinstance(stmt, Declare) and (stmt.init is None or isinstance(stmt.init, Const))):
+            return None
+    return None
+
+
+def _counter(cond: Expr | None) -> dict[Symbol, tuple[str, Expr]]:
+    """Variables that a condition bounds: `i < n`, `n > i`, `i + 1 < n` --> {i: ("<", n)}, {i: ("<", n - 1)}."""
+    found: dict[Symbol, tuple[str, Expr]] = {}
+    if not isinstance(cond, Binary) or cond.op not in _MIRRORED:
+        return found
+    for side, other, op in ((cond.left, cond.right, cond.op), (cond.right, cond.left, _MIRRORED[cond.op])):
+        offset = 0
+        if isinstance(side, Binary) and side.op in "+-" and isinstance(side.right, Const):
+            if not isinstance(side.right.value, int):
+                continue
+            offset = side.right.value if side.op == "+" else -side.right.value
+            side = side.left
+        if isinstance(side, Var) and isinstance(side.type, Scalar) and side.type.is_integer:
+            found.setdefault(side.symbol, (op, add(other, -offset)))
+    return found
+
+
+def step_of(stmt: Stmt) -> tuple[Symbol, Expr, bool] | None:
+    """(variable, amount, whether it is subtracted) of `i += c`, `i -= c`, `i = i + c`, `i = c + i`, `i = i - c`."""
+    if not isinstance(stmt, Assign) or not isinstance(stmt.target, Var):
+        return None
+    symbol = stmt.target.symbol
+    amount, negative = stmt.value, stmt.op == "-="
+    if stmt.op == "=" and isinstance(stmt.value, Binary) and stmt.value.op in "+-":
+        left, right = stmt.value.left, stmt.value.right
+        if left == stmt.target:
+            amount, negative = right, stmt.value.op == "-"
+        elif right == stmt.target and stmt.value.op == "+":
+            amount = left
+        else:
+            return None
+    elif stmt.op not in ("+=", "-="):
+        return None
+    if symbol in symbols(amount) or not isinstance(amount.type, Scalar) or not amount.type.is_integer:
+        return None
+    if isinstance(amount, Const) and isinstance(amount.value, int) and amount.value < 0:
+        return symbol, constant(-amount.value, amount.at), not negative
+    return symbol, amount, negative
+
+
+def _counted(
+    loop: For | While,
+    symbol: Symbol,
+    lower: Expr | None,
+    bound: tuple[str, Expr],
+    step: Expr,
+    negative: bool,
+    body: Block,
+    declares: bool,
+) -> list[Stmt] | None:
+    """The `Loop`, after a copy of the counter's value at entry where the loop starts from it; None if it does not count."""
+    op, upper = bound
+    changed = assigned_scalars(body)
+    written = {root(n.target) for n in walk(body) if isinstance(n, Assign) and isinstance(n.target, Index)}
+    if symbol in changed or (symbols(upper) | symbols(step)) & changed or symbol in symbols(upper) | symbols(step):
+        return None
+    if not (isinstance(upper.type, Scalar) and upper.type.is_integer):
+        return None
+    loads = {root(n) for n in walk(upper, step) if isinstance(n, Index)}
+    if loads & written or (isinstance(step, Const) and step.value == 0):
+        return None
+    descending = op in (">", ">=") or (op == "!=" and negative)
+    if descending != negative or (op == "!=" and not (isinstance(step, Const) and step.value == 1)):
+        return None
+    if op == "<=":
+        upper = add(upper, 1)
+    elif op == ">=":
+        upper = add(upper, -1)
+    before: list[Stmt] = []
+    if lower is None:
+        start = Symbol(f"{symbol.name}_start", symbol.type, "local", loop.at)
+        before.append(Declare(start, Var(symbol, at=loop.at), at=loop.at))
+        lower = Var(start, at=loop.at)
+    elif symbol in symbols(lower):
+        return None
+    return [*before, Loop(symbol, lower, upper, step, body, declares, descending, at=loop.at)]
+
+
+def _assign_final_values(body: Block) -> Block:
+    """Give each counter that is read outside the loops that count with it its value after the loop."""
+    read_outside: set[Symbol] = set()
+
+    def visit(node: Node, counting: frozenset[Symbol]) -> None:
+        if isinstance(node, Var) and node.symbol not in counting:
+            read_outside.add(node.symbol)
+        if isinstance(node, Assign) and node.op == "=" and isinstance(node.target, Var):
+            visit(node.value, counting)
+            return
+        inner = counting
+        if isinstance(node, Loop):
+            for bound in (node.lower, node.upper, node.step):
+                visit(bound, counting)
+            visit(node.body, counting | {node.iterator})
+            return
+        for field in dataclasses.fields(node):
+            value = getattr(node, field.name)
+            for item in value if isinstance(value, tuple) else (value,):
+                if isinstance(item, Node):
+                    visit(item, inner)
+
+    visit(body, frozenset())
+    counters = {n.iterator for n in walk(body) if isinstance(n, Loop) and not n.declares}
+    needed = counters & read_outside
+
+    def block(node: Block) -> Block:
+        result: list[Stmt] = []
+        for stmt in node.body:
+            stmt = _map_blocks(stmt, block)
+            result.append(stmt)
+            if isinstance(stmt, Loop) and stmt.iterator in needed:
+                result.append(_final_value(stmt))
+        return dataclasses.replace(node, body=tuple(result))
+
+    return block(body) if needed else body
+
+
+def _map_blocks(stmt: Stmt, change: object) -> Stmt:
+    assert callable(change)
+    if isinstance(stmt, Block):
+        changed = change(stmt)
+        assert isinstance(changed, Block)
+        return changed
+    updates = {
+        f.name: change(getattr(stmt, f.name))
+        for f in dataclasses.fields(stmt)
+        if isinstance(getattr(stmt, f.name), Block)
+    }
+    return dataclasses.replace(stmt, **updates) if updates else stmt
+
+
+def trip_count(loop: Loop) -> Expr:
+    """The number of iterations as an expression, right where it is not negative."""
+    first, last = (loop.upper, loop.lower) if loop.descending else (loop.lower, loop.upper)
+    at = loop.at
+    if isinstance(first, Const) and isinstance(first.value, int):
+        distance = add(last, -first.value)
+    else:
+        distance = Binary("-", last, first, INT, at=at)
+    if isinstance(loop.step, Const) and loop.step.value == 1:
+        return distance
+    rounded = Binary("-", Binary("+", distance, loop.step, INT, at=at), constant(1, at), INT, at=at)
+    return Binary("/", rounded, loop.step, INT, at=at)
+
+
+def _final_value(loop: Loop) -> Assign:
+    """`i = lower < upper ? lower + trips * step : lower`."""
+    at = loop.at
+    if isinstance(loop.step, Const) and loop.step.value == 1:
+        end: Expr = loop.upper
+    else:
+        travelled = Binary("*", trip_count(loop), loop.step, INT, at=at)
+        end = Binary("-" if loop.descending else "+", loop.lower, travelled, INT, at=at)
+    enters = Binary(">" if loop.descending else "<", loop.lower, loop.upper, INT, at=at)
+    value = Conditional(enters, end, loop.lower, INT, at=at)
+    return Assign(Var(loop.iterator, at=at), "=", value, at=at)
+
+
+__all__ = ["add", "constant", "normalize", "step_of", "trip_count"]

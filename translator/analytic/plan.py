@@ -1,0 +1,465 @@
+"""The plan of a function: what runs on the host, what becomes a kernel, and in which order.
+
+    HostNode = Run(stmt)                     a statement on scalars, run by the host
+             | Choose(cond, then, orelse)    a condition around launches
+             | Repeat(loop, body)            a sequential loop around launches
+             | Scope(body)                   a block
+             | Launch(kernel)
+    Kernel   = grid of parallel loops around a body | one thread that runs statements in order
+
+A loop is tried as: parallel as it stands, parallel after interchange with its perfect nest, parallel with atomics or ordered
+writes, split into several loops (distribution), sequential around parallel inner loops, and at last one thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from translator.analytic import codes
+from translator.analytic.accesses import Access, AccessTable, collect
+from translator.analytic.affine import to_condition
+from translator.analytic.dependence import Independence, Reason, Region, independent, open_region
+from translator.analytic.distribute import distributed, interchanged, replaced
+from translator.analytic.induction import Assumption
+from translator.analytic.ir import (
+    Array,
+    Assign,
+    Block,
+    Break,
+    Declare,
+    Expr,
+    For,
+    Function,
+    If,
+    Index,
+    Location,
+    Loop,
+    Member,
+    Node,
+    Return,
+    Scalar,
+    Stmt,
+    Switch,
+    Symbol,
+    Var,
+    While,
+)
+from translator.analytic.liveness import exposed, live_after
+from translator.analytic.polynomial import to_expr
+from translator.analytic.scalars import Reduction, Roles, classify
+from translator.analytic.visit import assigned_scalars, declared, escapes, has_return, statements, substitute, walk
+
+_ATOMIC = {
+    "+": {"int", "unsigned int", "long long", "unsigned long long", "long", "unsigned long", "float", "double"},
+    "&": {"int", "unsigned int", "long long", "unsigned long long", "long", "unsigned long"},
+}
+
+
+@dataclass
+class Kernel:
+    """One `__global__` function. `grid` are its parallel loops, outermost first (at most three); `body` the statements that
+    hold them (or, in a serial kernel, that one thread runs). `private` are scalars of the function that each thread has
+    for itself. `atomic` holds the statements (by identity) that update with an atomic operation, `ordered` the arrays
+    whose last writer must win. `results` are scalars that a serial kernel gives back to the host."""
+
+    form: str
+    at: Location
+    body: tuple[Stmt, ...]
+    grid: tuple[Loop, ...] = ()
+    private: tuple[Symbol, ...] = ()
+    reductions: tuple[Reduction, ...] = ()
+    atomic: frozenset[int] = frozenset()
+    ordered: tuple[Symbol, ...] = ()
+    results: tuple[Symbol, ...] = ()
+    name: str = ""
+
+
+@dataclass
+class Run:
+    stmt: Stmt
+
+
+@dataclass
+class Choose:
+    cond: Expr
+    then: list[HostNode]
+    orelse: list[HostNode]
+    at: Location
+
+
+@dataclass
+class Repeat:
+    loop: Loop | For | While
+    body: list[HostNode]
+
+
+@dataclass
+class Scope:
+    body: list[HostNode]
+
+
+@dataclass
+class Launch:
+    kernel: Kernel
+
+
+HostNode: TypeAlias = Run | Choose | Repeat | Scope | Launch
+
+
+@dataclass
+class Plan:
+    """`guards` must all hold for the parallel path; `remarks` say which loops stay sequential and why."""
+
+    function: Function
+    table: AccessTable
+    host: list[HostNode]
+    kernels: list[Kernel]
+    guards: list[Expr]
+    remarks: list[Reason]
+
+    @property
+    def is_parallel(self) -> bool:
+        return any(kernel.grid for kernel in self.kernels)
+
+
+class NotPlanned(Exception):
+    """The function has a statement that no plan can hold. `reason` says which."""
+
+    def __init__(self, reason: Reason) -> None:
+        super().__init__(reason.message)
+        self.reason = reason
+
+
+class _Rewritten(Exception):
+    """A loop was replaced; planning starts again on `function`."""
+
+    def __init__(self, function: Function) -> None:
+        super().__init__("rewritten")
+        self.function = function
+
+
+def make_plan(function: Function, assumptions: Sequence[Assumption], *, strict_fp: bool) -> Plan:
+    """The plan of a normalized function. Raises NotPlanned and UnknownBase."""
+    for _ in range(24):
+        planner = _Planner(function, collect(function), strict_fp)
+        try:
+            host = planner.block(function.body)
+        except _Rewritten as rewritten:
+            function = rewritten.function
+            continue
+        planner.assume(assumptions)
+        return Plan(function, planner.table, host, planner.kernels, planner.guards, planner.remarks)
+    raise NotPlanned(Reason(codes.HOST_CONSTRUCT, "the loops cannot be brought to a stable form", function.at))
+
+
+@dataclass
+class _Planner:
+    function: Function
+    table: AccessTable
+    strict_fp: bool
+    kernels: list[Kernel] = field(default_factory=list)
+    guards: list[Expr] = field(default_factory=list)
+    remarks: list[Reason] = field(default_factory=list)
+
+    # ------------------------------------------------------------ host statements
+
+    def block(self, block: Block) -> list[HostNode]:
+        nodes: list[HostNode] = []
+        for stmt in block.body:
+            self._append(nodes, stmt)
+        return nodes
+
+    def _append(self, nodes: list[HostNode], stmt: Stmt) -> None:
+        if isinstance(stmt, Loop | For | While):
+            nodes.extend(self._repetition(stmt))
+        elif isinstance(stmt, Block):
+            nodes.append(Scope(self.block(stmt)))
+        elif self._is_host_only(stmt):
+            nodes.append(Run(stmt))
+        elif isinstance(stmt, If):
+            orelse = self.block(stmt.orelse) if stmt.orelse is not None else []
+            nodes.append(Choose(stmt.cond, self.block(stmt.then), orelse, stmt.at))
+        elif has_return(stmt) or isinstance(stmt, Break):
+            message = "a return inside a statement that writes arrays"
+            raise NotPlanned(Reason(codes.HOST_CONSTRUCT, message, stmt.at))
+        else:
+            self._serial(nodes, stmt)
+
+    def _is_host_only(self, stmt: Stmt) -> bool:
+        """Whether the host can run `stmt` itself: it writes no array, and loops over none."""
+        for node in walk(stmt):
+            if isinstance(node, Assign) and self._writes_array(node):
+                return False
+            if isinstance(node, Loop | For | While):
+                return False
+            if type(node).__name__ == "Evaluate":
+                return False
+        return True
+
+    def _writes_array(self, stmt: Assign) -> bool:
+        return any(a.stmt is stmt and a.is_write for a in self.table.accesses)
+
+    def _serial(self, nodes: list[HostNode], stmt: Stmt) -> None:
+        """Let one thread run `stmt`, together with the statement before it if that is run so too."""
+        previous = nodes[-1] if nodes else None
+        if isinstance(previous, Launch) and not previous.kernel.grid and previous.kernel.form == "statements":
+            previous.kernel.body = (*previous.kernel.body, stmt)
+            return
+        kernel = Kernel("statements", stmt.at, (stmt,))
+        self.kernels.append(kernel)
+        nodes.append(Launch(kernel))
+
+    # ------------------------------------------------------------ loops
+
+    def _repetition(self, loop: Loop | For | While) -> list[HostNode]:
+        if not any(a.is_write for a in self.table.inside(loop)) and not isinstance(loop, Loop):
+            if not self.table.inside(loop):
+                return [Run(loop)]
+        if isinstance(loop, Loop):
+            kernel, reason = self._parallel(loop)
+            if kernel is not None:
+                self.kernels.append(kernel)
+                return [Launch(kernel)]
+            split = distributed(self.function, self.table, loop)
+            if split is not None:
+                raise _Rewritten(replaced(self.function, loop, split))
+        else:
+            reason = Reason(codes.UNCOUNTED_LOOP, "the number of iterations is not known when the loop starts", loop.at)
+        assert reason is not None
+        self.remarks.append(reason)
+        return self._sequential(loop, reason)
+
+    def _sequential(self, loop: Loop | For | While, reason: Reason) -> list[HostNode]:
+        """A host loop around what is parallel inside, or one thread for the whole loop where nothing is."""
+        before = len(self.kernels), len(self.guards), len(self.remarks)
+        if any(isinstance(n, Loop) for n in walk(loop.body)) and self._host_can_loop(loop):
+            body = self.block(loop.body)
+            if any(kernel.grid for kernel in self.kernels[before[0] :]):
+                return [Repeat(loop, body)]
+        del self.kernels[before[0] :], self.guards[before[1] :]
+        if has_return(loop):
+            raise NotPlanned(reason)
+        results = self._results(loop)
+        kernel = Kernel("one thread", loop.at, (loop,), results=results)
+        self.kernels.append(kernel)
+        return [Launch(kernel)]
+
+    def _host_can_loop(self, loop: Loop | For | While) -> bool:
+        return escapes(loop.body, (Break,)) is None or not has_return(loop)
+
+    def _results(self, loop: Loop | For | While) -> tuple[Symbol, ...]:
+        """Scalars that the loop changes and that are read later."""
+        changed = assigned_scalars(loop) - declared(loop)
+        ordered = sorted(changed, key=lambda s: (s.at.line, s.at.column, s.name))
+        if isinstance(loop, Loop):
+            return tuple(s for s in ordered if s is not loop.iterator and live_after(self.function, loop, s))
+        return tuple(ordered)
+
+    def _parallel(self, loop: Loop) -> tuple[Kernel | None, Reason | None]:
+        """The kernel of a loop whose iterations are independent, or why they are not."""
+        reason = self._early_exit(loop)
+        if reason is not None:
+            return None, reason
+        roles = classify(self.function, loop)
+        region = open_region(self.function, self.table, loop)
+        reason = self._scalar_reason(roles, loop)
+        if reason is not None:
+            self._interchange(loop, region)
+            return None, reason
+        found = independent(region, loop, ())
+        special = _Special()
+        if not found.holds:
+            self._interchange(loop, region)
+            found, special = self._with_special_writes(region, loop, found)
+        if not found.holds:
+            return None, found.reason
+        grid = self._grid(region, loop, roles, special)
+        return self._kernel(region, loop, roles, grid, special, found), None
+
+    def _early_exit(self, loop: Loop) -> Reason | None:
+        jump = escapes(loop.body, (Break, Return))
+        if jump is None:
+            return None
+        word = "return" if isinstance(jump, Return) else "break"
+        return Reason(codes.EARLY_EXIT, f"the loop over {loop.iterator.name} can end early ({word})", jump.at)
+
+    def _scalar_reason(self, roles: Roles, loop: Loop) -> Reason | None:
+        if roles.carried:
+            symbol, at = roles.carried[0]
+            message = f"{symbol.name} carries its value from one iteration over {loop.iterator.name} to the next"
+            return Reason(codes.CARRIED_SCALAR, message, at)
+        for reduction in roles.reductions:
+            if self.strict_fp and reduction.reorders_floats:
+                message = f"the sum in {reduction.symbol.name} would be reordered (--strict-fp)"
+                return Reason(codes.STRICT_FP, message, loop.at)
+        return None
+
+    def _interchange(self, loop: Loop, region: Region) -> None:
+        """Where an inner loop of the perfect nest is parallel over all of it, bring it outside and start again."""
+        nest = perfect_nest(loop)
+        for candidate in nest[1:]:
+            roles = classify(self.function, candidate)
+            if roles.carried or roles.reductions or self._early_exit(candidate) is not None:
+                continue
+            if not independent(region, candidate, ()).holds:
+                continue
+            moved = interchanged(loop, nest, candidate)
+            if moved is not None:
+                raise _Rewritten(replaced(self.function, loop, [moved]))
+
+    def _with_special_writes(self, region: Region, loop: Loop, found: Independence) -> tuple[Independence, _Special]:
+        """Try again with the offending array updated by atomics, or written in order."""
+        special = _Special()
+        for _ in range(4):
+            array = found.culprit
+            if array is None or array in special.arrays:
+                return found, special
+            accesses = [a for a in region.accesses if a.array is array]
+            kind = self._special_kind(accesses, loop)
+            if isinstance(kind, Reason):
+                return Independence(reason=kind, culprit=array), special
+            special.add(array, kind, accesses)
+            found = independent(region, loop, (), frozenset(special.ignored))
+            if found.holds:
+                return found, special
+        return found, special
+
+    def _special_kind(self, accesses: list[Access], loop: Loop) -> str | Reason:
+        first = next(a for a in accesses if a.is_write)
+        name = first.array.name
+        ops = {a.op for a in accesses}
+        families = {"+": {"+=", "-="}, "&": {"&="}, "|": {"|="}, "^": {"^="}}
+        for family, members in families.items():
+            if ops <= members:
+                return self._atomic_kind(family, first)
+        if ops == {"="} and all(isinstance(a.node, Index) for a in accesses):
+            return "ordered"
+        message = f"{name} is read and written at subscripts that iterations over {loop.iterator.name} may share"
+        return Reason(codes.CARRIED_ARRAY, message, first.at)
+
+    def _atomic_kind(self, family: str, access: Access) -> str | Reason:
+        assert isinstance(access.stmt, Assign)
+        kind = access.stmt.target.type
+        allowed = _ATOMIC["+" if family == "+" else "&"]
+        if not isinstance(kind, Scalar) or kind.name not in allowed:
+            spelled = kind.name if isinstance(kind, Scalar) else "struct"
+            message = f"CUDA has no atomic {family}= for {spelled} (array {access.array.name})"
+            return Reason(codes.NO_ATOMIC, message, access.at)
+        if self.strict_fp and kind.is_float:
+            message = f"the sums in {access.array.name} would be reordered (--strict-fp)"
+            return Reason(codes.STRICT_FP, message, access.at)
+        return "atomic"
+
+    def _grid(self, region: Region, loop: Loop, roles: Roles, special: _Special) -> list[Loop]:
+        """The loops that span the grid: `loop`, and inner ones as far as they follow directly and are parallel as well."""
+        grid = [loop]
+        allowed = {r.symbol for r in roles.reductions} | {p for r in roles.reductions for p in r.payload}
+        while len(grid) < 3 and not special.ordered:
+            inner = next_in_chain(grid[-1], self.function)
+            if inner is None or self._early_exit(inner) is not None:
+                break
+            inner_roles = classify(self.function, inner)
+            if inner_roles.carried or any(r.symbol not in allowed for r in inner_roles.reductions):
+                break
+            if any(r.op.startswith("arg") or r.op == "last" for r in inner_roles.reductions):
+                break
+            found = independent(region, inner, tuple(grid), frozenset(special.ignored))
+            if not found.holds or found.guard is not None:
+                break
+            grid.append(inner)
+        return grid
+
+    def _kernel(
+        self, region: Region, loop: Loop, roles: Roles, grid: list[Loop], special: _Special, found: Independence
+    ) -> Kernel:
+        if found.guard is not None:
+            condition = to_condition(region.frame, found.guard, loop.upper)
+            if condition is not None:
+                self.guards.append(_expand(condition, region))
+        reduced = {r.symbol for r in roles.reductions} | {p for r in roles.reductions for p in r.payload}
+        counters = {n.iterator for n in walk(loop) if isinstance(n, Loop)}
+        scalars = assigned_scalars(loop) - declared(loop) - reduced - counters
+        form = "reduction" if roles.reductions else special.form or "grid"
+        return Kernel(
+            form,
+            loop.at,
+            (loop,),
+            tuple(grid),
+            tuple(sorted(scalars, key=lambda s: (s.at.line, s.at.column, s.name))),
+            tuple(roles.reductions),
+            frozenset(special.statements),
+            tuple(special.ordered),
+        )
+
+    # ------------------------------------------------------------ assumptions of closed forms
+
+    def assume(self, assumptions: Sequence[Assumption]) -> None:
+        """Turn what the closed forms rely on into guards, where isl cannot show that it always holds."""
+        from translator.analytic.guards import assumption_guard
+
+        for assumption in assumptions:
+            guard = assumption_guard(self.function, self.table, assumption)
+            if guard is not None:
+                self.guards.append(guard)
+
+
+@dataclass
+class _Special:
+    """Arrays whose writes need care: the accesses that dependence analysis may ignore, and how they are done."""
+
+    arrays: set[Symbol] = field(default_factory=set)
+    ignored: set[Access] = field(default_factory=set)
+    statements: set[int] = field(default_factory=set)
+    ordered: list[Symbol] = field(default_factory=list)
+
+    def add(self, array: Symbol, kind: str, accesses: list[Access]) -> None:
+        self.arrays.add(array)
+        self.ignored |= set(accesses)
+        if kind == "ordered":
+            self.ordered.append(array)
+        else:
+            self.statements |= {id(a.stmt) for a in accesses}
+
+    @property
+    def form(self) -> str:
+        return "ordered writes" if self.ordered else "atomics" if self.statements else ""
+
+
+def _expand(condition: Expr, region: Region) -> Expr:
+    """The condition with the names of composite strides replaced by what they stand for."""
+    values: dict[Symbol, Expr] = {}
+    for name, total in region.frame.relations:
+        for atom in name.atoms():
+            assert isinstance(atom, Var)
+            values[atom.symbol] = to_expr(total, condition)
+    return substitute(condition, values)
+
+
+def perfect_nest(loop: Loop) -> list[Loop]:
+    """`loop` and the loops that are the whole body of the one before."""
+    nest = [loop]
+    while True:
+        body = [s for s in statements(nest[-1].body) if not (isinstance(s, Declare) and s.init is None)]
+        if len(body) != 1 or not isinstance(body[0], Loop):
+            return nest
+        nest.append(body[0])
+
+
+def next_in_chain(loop: Loop, function: Function) -> Loop | None:
+    """The loop that ends the body of `loop`, if all before it only computes scalars of the iteration."""
+    body = statements(loop.body)
+    if not body or not isinstance(body[-1], Loop):
+        return None
+    for stmt in body[:-1]:
+        if isinstance(stmt, Declare) and not isinstance(stmt.symbol.type, Array):
+            continue
+        if isinstance(stmt, Assign) and isinstance(stmt.target, Var) and stmt.op == "=":
+            if not exposed(loop.body.body, stmt.target.symbol):
+                continue
+        return None
+    return body[-1]
+
+
+__all__ = ["Member", "Node", "NotPlanned", "Plan", "Switch", "make_plan", "perfect_nest"]

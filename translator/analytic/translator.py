@@ -1,0 +1,178 @@
+"""The analytic Translator: from a function of the source to kernels, a launch plan and a host wrapper, or to the reasons why not."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from data.function import Function
+from data.source_file import SourceFile
+from translator.analytic import codes, ir
+from translator.analytic.accesses import UnknownBase
+from translator.analytic.dependence import Reason
+from translator.analytic.device_calls import DeviceCode, UncallableOnDevice, device_code
+from translator.analytic.extents import UnknownExtent, Usage, find_usage
+from translator.analytic.given_extents import parse_extents
+from translator.analytic.guards import Unprovable
+from translator.analytic.host_text import HostText, signature
+from translator.analytic.induction import close_inductions
+from translator.analytic.inline import inline_array_calls
+from translator.analytic.kernel_text import DevicePrinter, kernel_text, variable_extents
+from translator.analytic.normalize import normalize
+from translator.analytic.parse import parse_program
+from translator.analytic.plan import Kernel, NotPlanned, Plan, make_plan
+from translator.analytic.prelude import PRELUDE
+from translator.analytic.updates import canonical_updates
+from translator.analytic.visit import declared, walk
+from translator.protocol import Diagnostic, ParallelLoop, Provenance, Refusal, Translation, TranslationOptions
+
+_CXX_KEYWORDS = re.compile(r"\b(restrict|register|_Bool|_Complex|typeof)\b")
+
+
+class AnalyticTranslator:
+    """Implements `translator.protocol.Translator` without weights: every loop that it makes parallel is shown to be so."""
+
+    name = "analytic"
+
+    def translate(
+        self, source: SourceFile, functions: Sequence[Function], options: TranslationOptions
+    ) -> Mapping[str, Sequence[Translation] | Refusal]:
+        """One translation per function, or the reasons against. Raises data.read_source.SourceError where the file cannot be
+        preprocessed."""
+        program = parse_program(source)
+        result: dict[str, Sequence[Translation] | Refusal] = {}
+        for function in functions:
+            result[function.name] = self._function(source, program, function, options)
+        return result
+
+    def _function(
+        self, source: SourceFile, program: ir.Program, function: Function, options: TranslationOptions
+    ) -> Sequence[Translation] | Refusal:
+        parsed = program.function(function.name)
+        if parsed is None:
+            reason = Reason(codes.UNSUPPORTED_SYNTAX, "the function could not be read", _start(function))
+            return _refusal(function, [reason], source.path)
+        if parsed.unsupported:
+            reasons = [Reason(u.code, u.message, u.at) for u in parsed.unsupported]
+            return _refusal(function, reasons, source.path)
+        try:
+            return [_translate(source, program, parsed, function, options)]
+        except _Refused as refused:
+            return _refusal(function, refused.reasons, source.path)
+
+
+class _Refused(Exception):
+    def __init__(self, reasons: Sequence[Reason]) -> None:
+        super().__init__(reasons[0].message)
+        self.reasons = reasons
+
+
+def _translate(
+    source: SourceFile, program: ir.Program, parsed: ir.Function, function: Function, options: TranslationOptions
+) -> Translation:
+    try:
+        inlined = inline_array_calls(parsed, program)
+        closed = close_inductions(canonical_updates(normalize(inlined)))
+        plan = make_plan(closed.function, closed.assumptions, strict_fp=options.strict_fp)
+        if not plan.is_parallel:
+            raise _Refused(_why_not(plan))
+        device = device_code(program, plan.kernels)
+        usages = find_usage(plan.function, plan.table, parse_extents(options.extents, plan.function))
+    except (NotPlanned, UnknownExtent, Unprovable, UncallableOnDevice) as error:
+        raise _Refused([error.reason]) from error
+    except UnknownBase as error:
+        raise _Refused(
+            [Reason(codes.UNKNOWN_POINTER, "a pointer that may point to more than one array", error.at)]
+        ) from error
+    return _assemble(source, parsed, function, plan, usages, device, options)
+
+
+def _why_not(plan: Plan) -> list[Reason]:
+    if plan.remarks:
+        return plan.remarks
+    return [Reason(codes.NO_LOOP, "the function has no loop to make parallel", plan.function.at)]
+
+
+def _assemble(
+    source: SourceFile,
+    parsed: ir.Function,
+    function: Function,
+    plan: Plan,
+    usages: Sequence[Usage],
+    device: DeviceCode,
+    options: TranslationOptions,
+) -> Translation:
+    _name_kernels(plan)
+    guards = [*plan.guards]
+    guards += [g for usage in usages for g in usage.guards if g not in guards]
+    host = HostText(plan, usages, _unique(guards), device.names)
+    restrict = not any(isinstance(s.type, ir.Pointer) for s in declared(plan.function.body))
+    kernels = [kernel_text(k, plan.function, plan.table, device.names, restrict=restrict) for k in plan.kernels]
+    return Translation(
+        source_id=function.id,
+        target="cuda",
+        kernels="\n".join([*device.definitions, *kernels]),
+        sequential=_sequential(source, parsed, function),
+        host_wrapper=f"{host.on_device()}\n{host.wrapper()}",
+        kernel_names=tuple(_names(plan.kernels)),
+        parallel=tuple(_parallel_loops(plan)),
+        remarks=tuple(_diagnostic(r, source.path) for r in plan.remarks),
+        provenance=Provenance("analytic", 0, options.seed),
+        prelude=PRELUDE,
+    )
+
+
+def _unique(guards: Sequence[ir.Expr]) -> list[ir.Expr]:
+    result: list[ir.Expr] = []
+    for guard in guards:
+        if guard not in result:
+            result.append(guard)
+    return result
+
+
+def _name_kernels(plan: Plan) -> None:
+    for number, kernel in enumerate(plan.kernels, start=1):
+        suffix = "" if len(plan.kernels) == 1 else str(number)
+        kernel.name = f"{plan.function.name}_kernel{suffix}"
+
+
+def _names(kernels: Sequence[Kernel]) -> list[str]:
+    return [name for k in kernels for name in ([f"{k.name}_order"] if k.ordered else []) + [k.name]]
+
+
+def _parallel_loops(plan: Plan) -> list[ParallelLoop]:
+    return [
+        ParallelLoop(k.grid[0].at.line, tuple(l.iterator.name for l in k.grid), k.name, k.form)
+        for k in plan.kernels
+        if k.grid
+    ]
+
+
+def _sequential(source: SourceFile, parsed: ir.Function, function: Function) -> str:
+    """The source's function under the name NAME_sequential: its own text where that is C++, else printed from the IR."""
+    name = f"{function.name}_sequential"
+    flat_arrays = any(variable_extents(s.type) is not None for s in parsed.params)
+    flat_arrays = flat_arrays or any(
+        isinstance(n, ir.Declare) and variable_extents(n.symbol.type) is not None for n in walk(parsed.body)
+    )
+    if source.language == "c" and (flat_arrays or _CXX_KEYWORDS.search(function.text)):
+        printer = DevicePrinter({})
+        return f"{signature(printer, parsed, name)} {printer.braced(parsed.body, 0)}\n"
+    text, count = re.subn(rf"\b{re.escape(function.name)}(\s*\()", rf"{name}\1", function.text, count=1)
+    if count != 1:  # the name comes out of a macro
+        printer = DevicePrinter({})
+        return f"{signature(printer, parsed, name)} {printer.braced(parsed.body, 0)}\n"
+    return text + "\n" if parsed.is_static else f"static {text}\n"
+
+
+def _start(function: Function) -> ir.Location:
+    return ir.Location(str(function.path), function.span.line, function.span.column)
+
+
+def _diagnostic(reason: Reason, path: Path) -> Diagnostic:
+    return Diagnostic(reason.code, reason.message, Path(reason.at.file or path), reason.at.line, reason.at.column)
+
+
+def _refusal(function: Function, reasons: Sequence[Reason], path: Path) -> Refusal:
+    return Refusal(function.id, tuple(_diagnostic(r, path) for r in reasons))
