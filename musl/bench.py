@@ -13,15 +13,18 @@ from compile.nvcc import compile_nvcc
 from compile.outcome import Outcome
 from compile.sandbox import Sandbox
 from data.function import Function
+from data.read_source import SourceError
 from data.source_file import SourceFile
 from musl.co_verify import co_verify
+from musl.compare_programs import compare_programs
 from musl.verdict import Verdict, VerdictStatus
 from musl.work import Checked
 from musl.workers import Stage
 from tester.fuzz import BrokenMachineError
 from tester.protocol import Tester
 from translator.analytic.adapt_cxx import to_cxx
-from translator.protocol import Translation, TranslationOptions, Translator
+from translator.analytic.codes import CXX_REFUSED
+from translator.protocol import Diagnostic, Refusal, Translation, TranslationOptions, Translator
 
 MakeTester = Callable[[SourceFile, Sandbox], Tester]
 
@@ -30,6 +33,7 @@ MakeTester = Callable[[SourceFile, Sandbox], Tester]
 class Bench:
     """One file on its way to CUDA. `source` is as it can be compiled, `output` where the CUDA text will stand.
 
+    `others` are the other files of its program, `run_args` the arguments of each run of that (empty: it has no `main`).
     `sandbox` is None where the machine has none, for the reason in `obstacle`: then nothing runs or is verified.
     """
 
@@ -45,6 +49,8 @@ class Bench:
     scratch: Path
     sandbox: Sandbox | None
     obstacle: str = ""
+    others: tuple[SourceFile, ...] = ()
+    run_args: tuple[tuple[str, ...], ...] = ()
 
     def cuda_text(self, chosen: Mapping[str, Translation], source: SourceFile | None = None) -> str:
         """The output file: the functions named in `chosen` are replaced, everything else stands as it was."""
@@ -91,10 +97,15 @@ def check_translations(bench: Bench, function: Function, translations: Sequence[
     first: Checked | None = None
     for translation in translations:
         yield Stage(f"running {len(suite.tests)} tests")
+        try:
+            text = bench.cuda_text({function.name: translation})
+        except SourceError as error:
+            yield _refuse(function, str(error))
+            return
         verdict = co_verify(
             bench.source,
             function,
-            bench.cuda_text({function.name: translation}),
+            text,
             suite,
             sandbox=sandbox,
             scratch=sandbox.scratch,
@@ -109,13 +120,38 @@ def check_translations(bench: Bench, function: Function, translations: Sequence[
     yield first
 
 
+def _refuse(function: Function, message: str) -> Refusal:
+    at = function.span
+    return Refusal(function.id, (Diagnostic(CXX_REFUSED, message, function.path, at.line, at.column),))
+
+
 def compile_chosen(bench: Bench, chosen: Mapping[str, Translation]) -> Iterator[object]:
     """Task: the whole file's text with the chosen translations, and the `Outcome` of nvcc on it."""
     text = bench.cuda_text(chosen)
     yield text, nvcc_outcome(bench, text)
 
 
+def run_chosen(bench: Bench, chosen: Mapping[str, Translation]) -> Iterator[object]:
+    """Task: the whole file's text with the chosen translations, and the `Verdict` on the program."""
+    text = bench.cuda_text(chosen)
+    yield text, program_verdict(bench, text)
+
+
 def nvcc_outcome(bench: Bench, text: str) -> Outcome:
     """What nvcc says of a CUDA text."""
     sandbox = bench.own_sandbox("nvcc")
     return compile_nvcc(text, sandbox.scratch, sandbox, arch=bench.arch, source=bench.source)
+
+
+def program_verdict(bench: Bench, text: str) -> Verdict:
+    """Whether the whole program prints and returns the same with the CUDA text in the place of the file."""
+    sandbox = bench.own_sandbox("program")
+    return compare_programs(
+        bench.source,
+        text,
+        bench.run_args,
+        sandbox=sandbox,
+        scratch=sandbox.scratch,
+        others=bench.others,
+        seed=bench.seed,
+    )

@@ -9,22 +9,24 @@ from dataclasses import dataclass, field
 
 from compile.outcome import Outcome
 from compile.toolchain import find_nvcc
-from musl.bench import Bench, check_translations, compile_chosen, translate_each
+from musl.bench import Bench, check_translations, compile_chosen, run_chosen, translate_each
+from musl.verdict import Verdict
+from musl.whole_file import Known
 from musl.work import Checked, FunctionWork
 from musl.workers import Died, Done, Stage, WorkerPool
 from translator.protocol import Refusal
 
 OnProgress = Callable[[str, str], None]
-ANALYSIS, COMPILER = "(analysis)", "(nvcc)"  # keys that no function can have
+ANALYSIS, COMPILER, PROGRAM = "(analysis)", "(nvcc)", "(program)"  # keys that no function can have
 
 
 @dataclass
 class Pipeline:
-    """`works` are the selected functions by name. `compiled` holds nvcc's outcomes by the text it was run on.
+    """`works` are the selected functions by name. `known` holds what nvcc and the whole program said of which text.
 
     Analysis runs in one worker (it parses the file once) that is started anew, without the function in hand, where it
     dies. Each translated function is verified in a worker of its own while the analysis goes on; nvcc compiles the
-    whole file beside them.
+    whole file beside them, and a program with `main` runs whole.
     """
 
     bench: Bench
@@ -32,7 +34,7 @@ class Pipeline:
     jobs: int
     timeout: float
     on_progress: OnProgress
-    compiled: dict[str, Outcome] = field(default_factory=dict)
+    known: Known = field(default_factory=Known)
     _pending: list[str] = field(default_factory=list)
 
     def run(self) -> None:
@@ -47,8 +49,8 @@ class Pipeline:
     def _on_message(self, pool: WorkerPool, key: str, message: object) -> None:
         if key == ANALYSIS:
             self._on_analysis(pool, message)
-        elif key == COMPILER:
-            self._on_compiler(message)
+        elif key in (COMPILER, PROGRAM):
+            self._on_whole_file(message)
         elif key:
             self._on_check(self.works[key], message)
         else:
@@ -73,7 +75,7 @@ class Pipeline:
                 self._start_analysis(pool)
                 return
         if isinstance(message, Done | Died):
-            self._start_compiler(pool)
+            self._start_whole_file(pool)
 
     def _on_translation(self, pool: WorkerPool, work: FunctionWork, result: object) -> None:
         if isinstance(result, Refusal):
@@ -94,20 +96,30 @@ class Pipeline:
             self._stage(work, message.text)
         elif isinstance(message, Checked):
             work.checked = message
+        elif isinstance(message, Refusal):
+            work.refusal, work.translations = message, ()
         elif isinstance(message, Died) and work.checked is None:
             work.died = message
         if isinstance(message, Done | Died):
             self.on_progress(work.name, "")
 
-    def _start_compiler(self, pool: WorkerPool) -> None:
+    def _start_whole_file(self, pool: WorkerPool) -> None:
+        """Judge the file as it will be if every translation proves right, which is mostly so."""
         chosen = {name: work.translations[0] for name, work in self.works.items() if work.translations}
-        if chosen and self.bench.sandbox is not None and find_nvcc() is not None:
+        if not chosen or self.bench.sandbox is None:
+            return
+        if find_nvcc() is not None:
             pool.submit(COMPILER, functools.partial(compile_chosen, self.bench, chosen), self.timeout)
+        if self.bench.run_args:
+            pool.submit(PROGRAM, functools.partial(run_chosen, self.bench, chosen), self.timeout)
 
-    def _on_compiler(self, message: object) -> None:
+    def _on_whole_file(self, message: object) -> None:
         if isinstance(message, tuple):
-            text, outcome = message
-            self.compiled[text] = outcome
+            text, result = message
+            if isinstance(result, Outcome):
+                self.known.compiled[text] = result
+            elif isinstance(result, Verdict):
+                self.known.programs[text] = result
 
     def _stage(self, work: FunctionWork, text: str) -> None:
         work.stage = text

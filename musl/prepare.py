@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -79,3 +81,25 @@ def make_sandbox(scratch: Path, *, unsafe: bool) -> tuple[Sandbox | None, str]:
         return Sandbox(scratch, unsafe=unsafe), ""
     except SandboxUnavailable as error:
         return None, f"{error}; or --unsafe-no-sandbox runs the code without isolation"
+
+
+def choose_runs(run_args: Sequence[str], files: Sequence[SourceFile], path: Path) -> tuple[tuple[str, ...], ...]:
+    """The arguments of each run of the whole program: those given, else one run without any; none without a `main`."""
+    if any(defines_main(file.text) for file in files):
+        return tuple(tuple(split_arguments(text)) for text in run_args) or ((),)
+    if run_args:
+        raise UsageError(f"{path}: --run-args is for programs, and no main is defined here")
+    return ()
+
+
+def defines_main(text: str) -> bool:
+    """Whether a C text looks as if it defined `main`; what it decides is settled by the compiler."""
+    return re.search(r"^[^\n#/]*\bmain\s*\([^;]*?\)\s*\{", text, re.MULTILINE) is not None
+
+
+def split_arguments(text: str) -> list[str]:
+    """The words of a shell-like string; UsageError where a quote stays open."""
+    try:
+        return shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"--run-args {text}: {error}") from None

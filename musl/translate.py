@@ -13,7 +13,15 @@ from data.function import Span
 from musl.bench import Bench
 from musl.output import choose_destination
 from musl.pipeline import Pipeline
-from musl.prepare import check_compilers, check_parts, choose_device, make_sandbox, parse_extents, read_file
+from musl.prepare import (
+    check_compilers,
+    check_parts,
+    choose_device,
+    choose_runs,
+    make_sandbox,
+    parse_extents,
+    read_file,
+)
 from musl.report.records import FunctionRecord, RemarkRecord, TranslationReport
 from musl.salvage import Salvage, salvage
 from musl.selection import find_helpers, select
@@ -41,6 +49,7 @@ def translate_file(
     extents: Sequence[str] = (),
     strict_fp: bool = False,
     run_args: Sequence[str] = (),
+    program_files: Sequence[Path] = (),
     out_root: Path | None = None,
     in_place: bool = False,
     dry_run: bool = False,
@@ -53,9 +62,10 @@ def translate_file(
     """Translate the functions of the file at `path` and verify each by running both versions on the same inputs.
 
     The words are those of the command line (`translate --help`): `extents` are "a=n*m", `run_args` one string of
-    arguments for each run of the whole program, `timeout` seconds for one function, `jobs` functions at a time (all
-    cores where None). `on_progress(function, stage)` is told what goes on. Where at least one function is verified, the
-    output file is written with the verified functions replaced and everything else as it was; else nothing is.
+    arguments for each run of the whole program, `program_files` the other source files of that program, `timeout`
+    seconds for one function, `jobs` functions at a time (all cores where None). `on_progress(function, stage)` is told
+    what goes on. Where at least one function is verified, the output file is written with the verified functions
+    replaced and everything else as it was; else nothing is.
 
     Raises UsageError and SourceError for a request or a file that cannot be used, MachineError where a compiler is
     missing.
@@ -70,6 +80,8 @@ def translate_file(
     chosen_device = choose_device(device)
     salvaged = salvage(source)
     selected = select(_names(salvaged), functions, path)
+    others = tuple(read_file(other, include_dirs, defines, build) for other in program_files)
+    runs = choose_runs(run_args, [source, *others], path)
     works = {f.name: FunctionWork(f) for f in salvaged.functions if f.name in selected}
     with tempfile.TemporaryDirectory(prefix="musl-") as folder:
         scratch = Path(folder)
@@ -87,10 +99,12 @@ def translate_file(
             scratch=scratch,
             sandbox=sandbox,
             obstacle=obstacle,
+            others=others,
+            run_args=runs,
         )
         pipeline = Pipeline(bench, works, jobs or os.cpu_count() or 1, timeout, on_progress)
         pipeline.run()
-        whole = settle(bench, works, pipeline.compiled)
+        whole = settle(bench, works, pipeline.known)
     report = _report(bench, salvaged, works, selected, whole, explicit=bool(functions))
     if whole.text is None or dry_run:
         return report.model_copy(update={"seconds": _since(started)})

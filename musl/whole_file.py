@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from compile.outcome import Outcome, Status
 from compile.toolchain import find_nvcc
-from musl.bench import Bench, nvcc_outcome
+from musl.bench import Bench, nvcc_outcome, program_verdict
 from musl.report.records import ProgramRecord
+from musl.verdict import Verdict, VerdictStatus
 from musl.work import FunctionWork
 from translator.protocol import Translation
 
+UNUSABLE = (Status.INFRASTRUCTURE, Status.TIMEOUT)
+NO_EVIDENCE = (VerdictStatus.NO_VALID_TEST, VerdictStatus.INFRASTRUCTURE)
 Check = Callable[[Mapping[str, Translation]], str]
+
+
+@dataclass
+class Known:
+    """What was found out about whole texts: nvcc's outcome and the program's verdict, by text."""
+
+    compiled: dict[str, Outcome] = field(default_factory=dict)
+    programs: dict[str, Verdict] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -25,21 +36,28 @@ class WholeFile:
     program: ProgramRecord | None = None
 
 
-def settle(bench: Bench, works: Mapping[str, FunctionWork], compiled: dict[str, Outcome]) -> WholeFile:
+def settle(bench: Bench, works: Mapping[str, FunctionWork], known: Known) -> WholeFile:
     """The file that may be written. Functions that the compiler or the program objects to get that as `objection`.
 
-    `compiled` holds what nvcc is known to say; it is asked again only about other texts.
+    What is in `known` is not asked again.
     """
     notes: list[str] = []
     if find_nvcc() is None:
         notes.append("nvcc was not found (PATH, or pip install 'musl-cuda[cuda]'); the output was compiled by g++ only")
     else:
-        _object(works, _nvcc_check(bench, compiled, notes))
+        _object(works, lambda chosen: _ask_nvcc(bench, known, chosen))
+    if bench.run_args:
+        _object(works, lambda chosen: _ask_program(bench, known, chosen))
     chosen = _verified(works)
     if not chosen:
         return WholeFile(None, notes=tuple(notes))
     text = bench.cuda_text(chosen)
-    return WholeFile(text, _warnings(compiled.get(text)), tuple(notes))
+    outcome, verdict = known.compiled.get(text), known.programs.get(text)
+    if outcome is not None and outcome.status in UNUSABLE:
+        notes.append(f"nvcc could not be used ({outcome.status}): {_first_line(outcome.message)}")
+    if verdict is not None and verdict.status in NO_EVIDENCE:
+        notes.append(f"the whole program was not compared: {verdict.reason}")
+    return WholeFile(text, _warnings(outcome), tuple(notes), _program_record(verdict))
 
 
 def find_culprits(check: Check, chosen: Mapping[str, Translation]) -> dict[str, str]:
@@ -72,18 +90,28 @@ def _verified(works: Mapping[str, FunctionWork]) -> dict[str, Translation]:
     return {name: work.checked.translation for name, work in works.items() if work.checked and work.is_verified}
 
 
-def _nvcc_check(bench: Bench, compiled: dict[str, Outcome], notes: list[str]) -> Check:
-    def check(chosen: Mapping[str, Translation]) -> str:
-        text = bench.cuda_text(chosen)
-        if text not in compiled:
-            compiled[text] = nvcc_outcome(bench, text)
-        outcome = compiled[text]
-        if outcome.status in (Status.INFRASTRUCTURE, Status.TIMEOUT):
-            notes.append(f"nvcc could not be used ({outcome.status}): {_first_line(outcome.message)}")
-            return ""
-        return "" if outcome.ok else f"nvcc: {_first_error(outcome.message)}"
+def _ask_nvcc(bench: Bench, known: Known, chosen: Mapping[str, Translation]) -> str:
+    text = bench.cuda_text(chosen)
+    if text not in known.compiled:
+        known.compiled[text] = nvcc_outcome(bench, text)
+    outcome = known.compiled[text]
+    return "" if outcome.ok or outcome.status in UNUSABLE else f"nvcc: {_first_error(outcome.message)}"
 
-    return check
+
+def _ask_program(bench: Bench, known: Known, chosen: Mapping[str, Translation]) -> str:
+    text = bench.cuda_text(chosen)
+    if text not in known.programs:
+        known.programs[text] = program_verdict(bench, text)
+    verdict = known.programs[text]
+    if verdict.status in (VerdictStatus.EQUIVALENT, *NO_EVIDENCE):
+        return ""
+    return f"the whole program: {str(verdict.status).replace('_', ' ')}: {verdict.reason}"
+
+
+def _program_record(verdict: Verdict | None) -> ProgramRecord | None:
+    if verdict is None:
+        return None
+    return ProgramRecord(runs=verdict.tests_run, passed=verdict.tests_passed, reason=verdict.reason)
 
 
 def _warnings(outcome: Outcome | None) -> tuple[str, ...]:
