@@ -166,7 +166,7 @@ class Printer:
         return self.expression(base, _POSTFIX) + "".join(f"[{self.expression(s)}]" for s in subscripts)
 
     def flat_index(self, base: Var, kind: Array, subscripts: Sequence[Expr]) -> str:
-        """`a[i * m + j]` for `a[i][j]` of a variable-length array parameter; a row is the address of its first element."""
+        """`a[i * m + j]` for `a[i][j]` of a variable-length array parameter; a row is its first element's address."""
         position = self.expression(subscripts[0], _BINARY["*"])
         for number, extent in enumerate(kind.extents[1:], start=1):
             assert extent is not None
