@@ -252,7 +252,7 @@ def _origins(node: Node | None, names: _Names, skip: frozenset[str] = frozenset(
         base = _origins(node.child_by_field_name("argument"), names, skip)
         member = _text(node.child_by_field_name("field"))
         loaded = {f"{origin[1:]}[]" for origin in base if origin.startswith("&")}
-        kept = {origin if origin.endswith("[]") else f"{origin}.{member}" for origin in base if origin[0] != "&"}
+        kept = {_member_of(origin, member, names) for origin in base if origin[0] != "&"}
         return frozenset(loaded | kept)
     if node.type == "call_expression":
         return frozenset().union(*(_origins(n, names, skip) for n in _arguments(node)))
@@ -263,6 +263,17 @@ def _loaded(base: frozenset[str]) -> frozenset[str]:
     """Origins of an element, given those of what is subscripted (offsets in pointer arithmetic are not the value's)."""
     pointed = {f"{origin[1:]}[]" for origin in base if origin.startswith("&")}
     return frozenset(pointed) or frozenset(origin for origin in base if origin.endswith("[]"))
+
+
+def _member_of(origin: str, member: str, names: _Names) -> str:
+    """`origin.member` where the parameter has such a field; else the origin as it is, so that paths cannot grow."""
+    parameter, *path = f"{origin}.{member}".split(".")
+    dtype = next((p.dtype for p in names.function.parameters if p.name == parameter), None)
+    for step in path:
+        if dtype is None or dtype.fields is None or step not in dtype.fields:
+            return origin
+        dtype = dtype.fields[step][0]
+    return f"{origin}.{member}"
 
 
 def _arguments(call: Node) -> list[Node]:

@@ -136,3 +136,15 @@ def test_text_that_says_little_gives_roles_all_the_same(text: str) -> None:
     functions = find_functions(SourceFile(Path("odd.c"), text, "c")).functions
     for function in functions:
         assert read_roles(function).sizes == ()
+
+
+def test_members_stored_through_a_local_pointer_do_not_multiply() -> None:
+    """Each store `p->m += dt * p->m` used to lengthen every path by every member, without end."""
+    fields = "pqrstuvw"
+    stores = " ".join(f"p->{name} += dt * p->{name} + w.{name};" for name in fields)
+    read = roles(
+        f"typedef struct {{ double {', '.join(fields)}; }} particle;\n"
+        f"void move(int n, particle *a, particle w, double dt)"
+        f"{{ for (int i = 0; i < n; i++) {{ particle *p = &a[i]; {stores} }} }}"
+    )
+    assert read.sizes == ("n",)
