@@ -10,8 +10,8 @@ Modes of `build_host`:
 - `coverage`: -O0 with gcov's counters (compile/coverage.py).
 
 All are built with -O0: from -O1 on, gcc 12 takes an uninitialised variable for whatever suits it, pattern or not, and
-compiling is the greater part of a small function's time. Floating point is the same in all of them and on the CUDA side: no
-contraction to fused multiply-add, no fast-math.
+compiling is the greater part of a small function's time. Floating point is the same in all of them and on the CUDA
+side: no contraction to fused multiply-add, no fast-math.
 """
 
 from __future__ import annotations
@@ -101,6 +101,8 @@ def build_host(source: SourceFile, function: Function, mode: Mode, scratch: Path
         if outcome.ok:
             return Build(folder / "run", mode, own, warnings=outcome.message, writable=mode == "coverage")
         failure = failure or outcome
+        if outcome.status is not Status.COMPILE_ERROR:
+            break
     assert failure is not None
     return failure
 

@@ -19,7 +19,7 @@ from compile.host import (
     run_steps,
     write_unit,
 )
-from compile.outcome import Outcome
+from compile.outcome import Outcome, Status
 from compile.sandbox import MIB, Limits, Sandbox
 from compile.toolchain import find_gcc, find_gxx
 from data.source_file import SourceFile
@@ -101,5 +101,7 @@ def compile_unit(source: SourceFile, folder: Path, sandbox: Sandbox, extra: Sequ
         if outcome.ok:
             return outcome
         first = first or outcome
+        if outcome.status is not Status.COMPILE_ERROR:
+            break
     assert first is not None
     return first

@@ -69,7 +69,9 @@ def run_tests(
         _write(tests_fd, _encode(build, tests, function, schedule, seed, bounds))
         outcome = build.sandbox.run(
             [build.executable, str(tests_fd), str(results_fd)],
-            limits=Limits(wall_seconds=bounds.total_seconds + 10.0, memory_bytes=None, file_bytes=4096 * MIB),
+            limits=Limits(
+                wall_seconds=bounds.total_seconds + 10.0, memory_bytes=None, file_bytes=4096 * MIB, tmp_bytes=64 * MIB
+            ),
             readable=build.readable,
             writable=build.writable,
             environment=build.environment,
@@ -239,7 +241,7 @@ def _outcome(status: int, code: int, stderr: bytes, seconds: float, *, speaks: b
         _TIMEOUT: (Status.TIMEOUT, "not run: the time for all tests was used up" if code else "its time was used up"),
         _MEMORY: (Status.OUT_OF_MEMORY, "its memory was used up"),
         _HOOK: (Status.RUNTIME_ERROR, ""),
-        _FORBIDDEN: (Status.FORBIDDEN, f"the system call `{refused_calls().get(code, code)}` is not allowed"),
+        _FORBIDDEN: (Status.FORBIDDEN, f"a system call that is not allowed: {refused_calls().get(code, 'unknown')}"),
         _MACHINE: (Status.INFRASTRUCTURE, f"the driver failed: {os.strerror(code)}"),
     }[status]
     if status not in (_SIGNAL, _EXIT, _HOOK):

@@ -125,6 +125,9 @@ class Sandbox:
             device = folder.is_relative_to("/dev")  # of a GPU; a plain bind would make it unusable
             words += ["--dev-bind-try" if device else "--ro-bind-try", str(folder), str(folder)]
         words += ["--bind" if writable else "--ro-bind", str(self.scratch), str(self.scratch)]
+        # The root and /dev are in memory: nothing may fill it. Root's own files in /proc/sys are settings of the whole
+        # machine, which a process of root may write even without any privilege.
+        words += [word for place in ("/", "/dev", "/proc") for word in ("--remount-ro", place)]
         return [*words, "--chdir", str(cwd)]
 
     def within(self, scratch: Path) -> Sandbox:
@@ -195,7 +198,9 @@ def _ulimits(limits: Limits) -> str:
     for letter, which, value, unit in wanted:
         hard = resource.getrlimit(which)[1]
         bounded = value if hard == resource.RLIM_INFINITY else min(value, hard)
-        words.append(f"ulimit -S -{letter} {bounded // unit}; ulimit -H -{letter} {bounded // unit}; ")
+        # SIGXCPU at the soft limit says what it was; SIGKILL at the hard one could be for anything
+        grace = 1 if letter == "t" and hard == resource.RLIM_INFINITY else 0
+        words.append(f"ulimit -S -{letter} {bounded // unit}; ulimit -H -{letter} {bounded // unit + grace}; ")
     return "".join(words)
 
 

@@ -44,10 +44,13 @@ class CSide:
         assert isinstance(build, Build), build.message
         return build, function
 
-    def fail_to_build(self, text: str, name: str, mode: Mode = "plain", language: str = "c") -> Outcome:
-        """The outcome of a build that must fail."""
+    def fail_to_build(
+        self, text: str, name: str, mode: Mode = "plain", language: str = "c", signature: str = ""
+    ) -> Outcome:
+        """The outcome of a build that must fail; `signature` stands in where the text itself should not be read."""
         source = self.source(text, language)
-        build = build_host(source, self.function(source, name), mode, self.scratch, self.sandbox)
+        function = self.function(self.source(signature or text, language), name)
+        build = build_host(source, function, mode, self.scratch, self.sandbox)
         assert isinstance(build, Outcome)
         return build
 

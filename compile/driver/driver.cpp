@@ -26,6 +26,9 @@
 
 extern "C" {
 void __gcov_dump(void) __attribute__((weak));
+size_t __sanitizer_get_allocated_size(const volatile void *memory) __attribute__((weak));
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
+                                              void (*on_free)(const volatile void *)) __attribute__((weak));
 void __sanitizer_symbolize_pc(void *pc, const char *format, char *text, size_t capacity) __attribute__((weak));
 
 // Options of the sanitizers, where the executable is linked with them. Leaks are not errors of the function under test, and the
@@ -50,6 +53,7 @@ struct ChildState {
     uint64_t launches;
 };
 constexpr uint64_t kPayloadOffset = 64;
+constexpr uint64_t kSanitizerReserve = 1ull << 30; // redzones, quarantine and shadow of the allocations
 static_assert(sizeof(ChildState) <= kPayloadOffset, "the payload begins after the state");
 
 struct Tests {
@@ -174,9 +178,29 @@ void enter_child(const Tests &tests, int stderr_descriptor, int tests_fd, int re
     if (tests.header->flags & MUSL_PERTURB) mallopt(M_PERTURB, static_cast<int>(tests.header->poison));
 }
 
+// A sanitizer that gets no memory any more hangs in its own report: so its allocations are counted before that.
+uint64_t allocated, may_allocate;
+
+void on_malloc(const volatile void *, size_t size) {
+    allocated += size;
+    if (allocated <= may_allocate) return;
+    state_of_this_child->failed = MUSL_MEMORY;
+    _exit(124);
+}
+
+void on_free(const volatile void *memory) {
+    uint64_t size = memory ? __sanitizer_get_allocated_size(memory) : 0;
+    allocated -= size < allocated ? size : allocated;
+}
+
 // RLIMIT_DATA counts private writable memory, a sanitizer's shadow included: so the limit stands above what is held already.
 void limit_memory(uint64_t bytes) {
     if (bytes == 0) return;
+    if (__sanitizer_install_malloc_and_free_hooks && __sanitizer_get_allocated_size) {
+        may_allocate = bytes;
+        __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
+        bytes = 2 * bytes + kSanitizerReserve;
+    }
     FILE *file = fopen("/proc/self/statm", "re");
     unsigned long long size, resident, shared, text, library, data;
     if (!file || fscanf(file, "%llu %llu %llu %llu %llu %llu", &size, &resident, &shared, &text, &library, &data) != 6)
@@ -362,6 +386,9 @@ musl_result judge(const Tests &tests, const ChildState &state, const Ending &end
         result.wall_ns = state.wall_ns;
     } else if (used_up_memory(tests, ending)) {
         result.status = MUSL_MEMORY;
+    } else if (WIFSIGNALED(ending.status) && WTERMSIG(ending.status) == SIGSYS) {
+        result.status = MUSL_FORBIDDEN; // where all signals are blocked (system(), pthread_create()), no handler runs
+        result.code = -1;
     } else if (WIFSIGNALED(ending.status)) {
         result.status = MUSL_SIGNAL;
         result.code = WTERMSIG(ending.status);

@@ -53,7 +53,7 @@ enum {
     MUSL_TIMEOUT = 3, /* the test's wall time was used up */
     MUSL_MEMORY = 4,  /* the test's memory was used up */
     MUSL_HOOK = 5,    /* musl_hook_end() found an error; its message is in the captured stderr */
-    MUSL_FORBIDDEN = 6, /* code: number of the system call that the filter refused */
+    MUSL_FORBIDDEN = 6, /* code: number of the refused system call, -1 where unknown */
     MUSL_MACHINE = 7  /* fork or mmap of the driver itself failed; code: errno */
 };
 

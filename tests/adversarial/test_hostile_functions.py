@@ -1,0 +1,207 @@
+"""Hostile functions: each docstring gives the trick and its outcome. No trick may cost another test."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from c_side import CSide
+
+from compile.outcome import Status
+from compile.run_record import TestRun
+from compile.runner import TestLimits
+
+LIMITS = TestLimits(seconds=0.4, memory_bytes=64 << 20)
+
+
+def attack(c_side: CSide, body: str, mode: str = "plain") -> TestRun:
+    """The run of `int f(int n) { body }` with n = 1, between two calls with n = 0 that must both return 7."""
+    text = f"""
+    #define _GNU_SOURCE
+    #include <errno.h>
+    #include <fcntl.h>
+    #include <pthread.h>
+    #include <signal.h>
+    #include <stdio.h>
+    #include <stdlib.h>
+    #include <string.h>
+    #include <sys/mman.h>
+    #include <sys/prctl.h>
+    #include <sys/ptrace.h>
+    #include <sys/socket.h>
+    #include <sys/wait.h>
+    #include <unistd.h>
+    static void *nothing(void *p) {{ return p; }}
+    int f(int n) {{
+        (void)nothing;
+        if (n == 0) return 7;
+        {body}
+    }}
+    """
+    before, run, after = c_side.run(text, "f", (0,), (1,), (0,), mode=mode, limits=LIMITS)
+    assert before.returned == 7, before.outcome.message
+    assert after.returned == 7, after.outcome.message
+    return run
+
+
+def test_an_endless_loop_that_ignores_signals_is_a_timeout(c_side: CSide) -> None:
+    """Ignores every signal that can be ignored and loops: timeout."""
+    run = attack(c_side, "for (int s = 1; s < 64; s++) signal(s, SIG_IGN); for (;;) {}")
+    assert run.outcome.status is Status.TIMEOUT
+
+
+def test_a_process_that_stops_itself_is_a_timeout(c_side: CSide) -> None:
+    """Stops itself with SIGSTOP, so that it uses no CPU time: timeout."""
+    run = attack(c_side, "raise(SIGSTOP); return 0;")
+    assert run.outcome.status is Status.TIMEOUT
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        ("for (;;) fork();", "clone"),
+        ('return system("true");', "not allowed"),
+        (
+            "pthread_attr_t a; pthread_t t; pthread_attr_init(&a); pthread_attr_setstacksize(&a, 65536);"
+            " return pthread_create(&t, &a, nothing, 0);",
+            "not allowed",
+        ),
+        ("return socket(AF_INET, SOCK_STREAM, 0);", "socket"),
+        ("return socket(AF_UNIX, SOCK_DGRAM, 0);", "socket"),
+        ('return execl("/bin/true", "true", (char *)0);', "execve"),
+        ("return kill(getppid(), SIGKILL);", "kill"),
+        ("return kill(-1, SIGKILL);", "kill"),
+        ("return ptrace(PTRACE_ATTACH, getppid(), 0, 0);", "ptrace"),
+    ],
+)
+def test_processes_networks_and_signals_are_forbidden(c_side: CSide, call: str, name: str) -> None:
+    """A fork bomb, a shell, a thread, a connection, another program, a signal to the driver: forbidden, by name."""
+    run = attack(c_side, call)
+    assert run.outcome.status is Status.FORBIDDEN
+    assert name in run.outcome.message
+
+
+@pytest.mark.parametrize("mode", ["plain", "sanitize"])
+def test_a_memory_hog_is_out_of_memory(c_side: CSide, mode: str) -> None:
+    """Allocates and fills memory without end: out_of_memory, under a sanitizer too."""
+    run = attack(c_side, "for (;;) { char *p = malloc(1 << 20); memset(p, 1, 1 << 20); }", mode)
+    assert run.outcome.status is Status.OUT_OF_MEMORY
+
+
+def test_a_mapping_of_terabytes_is_refused(c_side: CSide) -> None:
+    """Asks for more memory than the machine has and never looks at the answer: a crash, not a swap storm."""
+    run = attack(c_side, "int *p = malloc(1l << 42); p[1l << 30] = 1; return p[5];")
+    assert run.outcome.status is Status.RUNTIME_ERROR
+
+
+@pytest.mark.parametrize("leave", ["exit(0);", "_exit(0);", "raise(SIGKILL); return 0;"])
+def test_leaving_early_is_no_success(c_side: CSide, leave: str) -> None:
+    """Ends the process with status 0 before the call returns: never ok."""
+    run = attack(c_side, leave)
+    assert not run.outcome.ok
+    assert run.returned is None
+
+
+def test_results_cannot_be_forged_through_descriptors(c_side: CSide) -> None:
+    """Writes what looks like results to every descriptor, then exits with 0: a runtime error, and nothing is forged."""
+    body = """
+    unsigned char forged[4096]; memset(forged, 0, sizeof forged);
+    for (int d = 0; d < 4096; d++) { lseek(d, 0, SEEK_SET); if (write(d, forged, sizeof forged)) {} }
+    exit(0);
+    """
+    run = attack(c_side, body)
+    assert run.outcome.status is Status.RUNTIME_ERROR
+
+
+def test_the_driver_cannot_be_reached_through_proc(c_side: CSide) -> None:
+    """Opens the memory and the descriptors of the driver under /proc: every open fails, so the count is 0."""
+    body = """
+    int opened = 0; char path[64];
+    snprintf(path, sizeof path, "/proc/%d/mem", getppid());
+    opened += open(path, O_RDWR) >= 0;
+    for (int d = 0; d < 64; d++) {
+        snprintf(path, sizeof path, "/proc/%d/fd/%d", getppid(), d);
+        opened += open(path, O_RDWR) >= 0;
+    }
+    return opened;
+    """
+    run = attack(c_side, body)
+    assert run.outcome.ok, run.outcome.message
+    assert run.returned == 0
+
+
+def test_gigabytes_of_output_cost_nothing(c_side: CSide) -> None:
+    """Prints without end on both streams: timeout, and the little that is kept of it is bounded."""
+    body = "char t[65536]; memset(t, 'x', sizeof t); for (;;) { if (write(1, t, 65536) + write(2, t, 65536)) {} }"
+    begin = time.monotonic()
+    run = attack(c_side, body)
+    assert run.outcome.status is Status.TIMEOUT
+    assert len(run.outcome.stderr) < 2 * LIMITS.stderr_bytes
+    assert time.monotonic() - begin < 5
+
+
+def test_nothing_can_be_written_outside(c_side: CSide, tmp_path: Path) -> None:
+    """Writes to the system, beside its executable, over its executable and to the user's folder: every open fails."""
+    (tmp_path / "precious").write_text("kept")
+    body = f"""
+    const char *paths[] = {{"/usr/bin/gcc", "/etc/passwd", "/new", "/dev/shm/new", "run", "new",
+                            "/proc/sys/vm/swappiness", "/proc/self/exe", "/proc/sys/kernel/core_pattern", 0}};
+    int opened = 0;
+    for (int i = 0; paths[i]; i++) opened += open(paths[i], O_WRONLY | O_CREAT | O_TRUNC, 0666) >= 0;
+    if (open("{tmp_path}/precious", O_WRONLY | O_CREAT | O_TRUNC, 0666) >= 0) {{}}  // at most a copy of its own
+    return opened + (unlink("run") == 0) + (rename("run", "walk") == 0);
+    """
+    run = attack(c_side, body)
+    assert run.outcome.ok, run.outcome.message
+    assert run.returned == 0
+    assert (tmp_path / "precious").read_text() == "kept"
+
+
+def test_a_full_private_tmp_ends_with_the_run(c_side: CSide) -> None:
+    """Leaves files in /tmp: they are the run's own, and gone with it."""
+    name = f"left-by-{os.getpid()}"
+    run = attack(c_side, f'return open("/tmp/{name}", O_WRONLY | O_CREAT, 0666) >= 0;')
+    assert run.returned == 1
+    assert not (Path("/tmp") / name).exists()
+
+
+def test_the_users_files_and_environment_are_not_there(
+    c_side: CSide, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reads a secret of $HOME and of the environment: neither is there."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "secret").write_text("42")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("MUSL_TEST_SECRET", "42")
+    paths = ", ".join(f'"{path}"' for path in (home / "secret", "/etc/passwd", "/etc/hostname", "/root", "/home"))
+    body = f"""
+    const char *paths[] = {{{paths}, 0}};
+    int opened = getenv("MUSL_TEST_SECRET") != 0;
+    for (int i = 0; paths[i]; i++) opened += open(paths[i], O_RDONLY) >= 0;
+    return opened;
+    """
+    run = attack(c_side, body)
+    assert run.outcome.ok, run.outcome.message
+    assert run.returned == 0
+
+
+def test_endless_recursion_is_a_runtime_error(c_side: CSide) -> None:
+    """Recurses until the stack ends: runtime error under the sanitizer, and no core file."""
+    text = "int f(volatile int n) { volatile char t[4096]; t[0] = 1; return n ? f(n) + t[0] : 7; }"
+    run, after = c_side.run(text, "f", (1,), (0,), mode="sanitize", limits=TestLimits(seconds=2.0))
+    assert run.outcome.status is Status.RUNTIME_ERROR
+    assert "stack-overflow" in run.outcome.message
+    assert after.returned == 7
+
+
+def test_a_refused_call_cannot_be_hidden_by_a_handler(c_side: CSide) -> None:
+    """Handles the signal of the refused call itself and goes on: the call still had no effect, so there is no child."""
+    body = """
+    signal(SIGSYS, SIG_IGN);
+    long got = fork();
+    return got == 0 ? 1 : (int)waitpid(-1, 0, WNOHANG);
+    """
+    run = attack(c_side, body)
+    assert run.outcome.status in (Status.FORBIDDEN, Status.RUNTIME_ERROR)

@@ -1,0 +1,154 @@
+"""Runs of many tests in one process: a test costs no other test, results are typed and joined, traces are exact."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from c_side import CSide, make_test
+
+from compile.outcome import Status
+from compile.run_record import Touched
+from compile.runner import TestLimits, run_tests
+
+MANY_FAULTS = """
+#include <stdlib.h>
+#include <string.h>
+int f(int *a, int what) {
+    volatile int *nowhere = 0;
+    a[0] += 1;
+    if (what == 1) *nowhere = 1;
+    if (what == 2) exit(0);
+    if (what == 3) for (;;) {}
+    if (what == 4) for (;;) memset(malloc(1 << 20), 1, 1 << 20);
+    if (what == 5) abort();
+    return a[0] * 2;
+}
+"""
+
+
+@pytest.mark.parametrize("mode", ["plain", "sanitize"])
+def test_a_failing_test_costs_that_test_alone(c_side: CSide, mode: str) -> None:
+    limits = TestLimits(seconds=0.3, memory_bytes=64 << 20)
+    calls = [([10 + what], what) for what in (0, 1, 2, 3, 4, 5, 0)]
+    runs = c_side.run(MANY_FAULTS, "f", *calls, mode=mode, limits=limits)
+    statuses = [run.outcome.status for run in runs]
+    crashed = Status.RUNTIME_ERROR
+    assert statuses == [Status.OK, crashed, crashed, Status.TIMEOUT, Status.OUT_OF_MEMORY, crashed, Status.OK]
+    assert [runs[0].returned, runs[6].returned] == [22, 22]
+    assert runs[6].arguments[0].tolist() == [11]
+    assert "exited with status 0" in runs[2].outcome.message
+
+
+def test_tests_beyond_the_time_of_the_run_are_timeouts(c_side: CSide) -> None:
+    limits = TestLimits(seconds=0.2, total_seconds=0.5)
+    runs = c_side.run("int f(int n) { while (n) {} return 7; }", "f", *[(1,)] * 5, (0,), limits=limits)
+    assert [run.outcome.status for run in runs] == [Status.TIMEOUT] * 6
+    assert "not run" in runs[5].outcome.message
+
+
+def test_every_scalar_type_survives_the_round_trip(c_side: CSide) -> None:
+    types = ["_Bool", "signed char", "unsigned char", "short", "unsigned short", "int", "unsigned", "long"]
+    types += ["unsigned long", "float", "double", "long double"]
+    for c_type in types:
+        text = f"{c_type} f({c_type} a, {c_type} *b) {{ {c_type} old = b[1]; b[1] = a; return old; }}"
+        build, function = c_side.build(text, "f", "plain")
+        dtype = function.parameters[0].dtype
+        high = 1 if dtype == np.bool_ else np.iinfo(dtype).max if dtype.kind in "iu" else dtype.type(1) / 3
+        (run,) = run_tests(build, [make_test(function, high, [0, 1, 0])], function)
+        assert run.returned == dtype.type(1), c_type
+        assert run.arguments[1].dtype == dtype
+        assert run.arguments[1][1] == dtype.type(high), c_type
+
+
+def test_a_test_of_another_type_is_refused(c_side: CSide) -> None:
+    build, function = c_side.build("int f(int *a) { return a[0]; }", "f", "plain")
+    _, other = c_side.build("int f(float *a) { return a[0]; }", "f", "plain")
+    with pytest.raises(ValueError, match="dtype int32"):
+        run_tests(build, [make_test(other, [1.0])], function)
+
+
+def test_what_the_function_prints_is_no_result(c_side: CSide) -> None:
+    text = '#include <stdio.h>\nint f(int n) { printf("99\\n"); fprintf(stderr, "98\\n"); return n; }'
+    (run,) = c_side.run(text, "f", (5,))
+    assert run.returned == 5
+    assert run.outcome.stderr == b"98\n"
+
+
+def test_hundreds_of_tests_run_in_one_process_and_keep_their_order(c_side: CSide) -> None:
+    build, function = c_side.build("int f(const int *a, int n) { return a[n - 1]; }", "f", "plain")
+    tests = [make_test(function, list(range(n)), n) for n in range(1, 301)]
+    runs = run_tests(build, tests, function)
+    assert [int(run.returned) for run in runs] == list(range(300))
+
+
+# ---------------------------------------------------------------- traces
+
+
+def test_a_trace_tells_exactly_which_elements_a_call_needs(c_side: CSide) -> None:
+    text = """
+    void f(const double *in, double *out, int n, int stride, short *unused) {
+        for (int i = 1; i < n; i++) out[i * stride] = in[i - 1];
+    }
+    """
+    (run,) = c_side.run(text, "f", ([1, 2], [0], 100, 3, [5]), mode="trace")
+    assert run.outcome.ok, run.outcome.message
+    in_, out, n, stride, unused = run.touched
+    assert in_ == Touched(0, 99, read=True, written=False)
+    assert out == Touched(3, 298, read=False, written=True)
+    assert n is None and stride is None
+    assert unused == Touched(0, 0, read=False, written=False)
+
+
+def test_a_traced_array_repeats_its_values(c_side: CSide) -> None:
+    text = "int f(const int *a, int n) { int s = 0; for (int i = 0; i < n; i++) s += a[i]; return s; }"
+    (run,) = c_side.run(text, "f", ([1, 10, 100], 100000), mode="trace")
+    assert run.returned == int(np.resize([1, 10, 100], 100000).sum())
+
+
+def test_elements_before_an_array_have_negative_indices(c_side: CSide) -> None:
+    text = "int f(int *a, int i) { a[i] += 1; return a[i]; }"
+    (run,) = c_side.run(text, "f", ([1, 2, 3], -2), mode="trace")
+    assert run.touched[0] == Touched(-2, -1, read=True, written=True)
+    assert run.returned == 3  # ... 1 2 3 | 1 2 3: the element at -2 repeats a[1]
+
+
+def test_a_wild_access_ends_a_traced_call(c_side: CSide) -> None:
+    text = "int f(int *a, long i) { return a[i]; }"
+    runs = c_side.run(text, "f", ([1], 1 << 25), ([1], 1 << 45), (None, 0), mode="trace")
+    assert [run.outcome.status for run in runs] == [Status.RUNTIME_ERROR] * 3
+    assert "far outside" in runs[0].outcome.message
+
+
+def test_a_trace_sees_structs_rows_and_functions_of_the_c_library(c_side: CSide) -> None:
+    text = """
+    #include <string.h>
+    struct p { float x; int k; };
+    static int helper(char *s) { return (int)strlen(s); }
+    void f(struct p *a, double m[][4], char *s, unsigned char *out, int n) {
+        a[n].k = helper(s);
+        m[n][3] = 1;
+        memset(out + 2, 7, n);
+        struct p copy = a[n + 1];
+        a[n + 2] = copy;
+    }
+    """
+    call = ([(1, 2)], np.zeros(4), [65, 66, 0], [0], 5)
+    (run,) = c_side.run(text, "f", call, mode="trace")
+    assert run.outcome.ok, run.outcome.message
+    a, m, s, out, _ = run.touched
+    assert a is not None and (a.low, a.high) == (5, 8)
+    assert m is not None and (m.low, m.high, m.written) == (23, 24, True)
+    assert s == Touched(0, 3, read=True, written=False)
+    assert out == Touched(2, 7, read=False, written=True)
+
+
+def test_traces_of_cxx_see_references_and_algorithms(c_side: CSide) -> None:
+    text = """
+    #include <algorithm>
+    void f(float *a, float *b, int n, int &last) { std::copy(a, a + n, b); std::fill(a, a + 2, 0.0f); last = n; }
+    """
+    (run,) = c_side.run(text, "f", ([1, 2, 3], [0], 9, 0), mode="trace", language="c++")
+    assert run.outcome.ok, run.outcome.message
+    assert run.touched[0] == Touched(0, 9, read=True, written=True)
+    assert run.touched[1] == Touched(0, 9, read=False, written=True)
+    assert run.arguments[3] == 9
