@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -84,18 +85,17 @@ def find_functions(source: SourceFile, preprocessed: Preprocessed | None = None)
     types = TypeTable(syntax)
     functions: list[Function] = []
     unsupported: list[UnsupportedFunction] = []
-    names: set[str] = set()
-    for node in _definitions(syntax):
+    definitions = list(_definitions(syntax))
+    names = Counter(_name(types, node) for node in definitions)
+    for node in definitions:
         span = definition_span(syntax, node)
         name = _name(types, node)
         try:
-            function = _function(syntax, types, node, span)
-            if function.name in names:
-                raise _InexpressibleError(_CXX_FEATURE, f"`{function.name}` is overloaded")
-            functions.append(function)
+            if names[name] > 1:
+                raise _InexpressibleError(_CXX_FEATURE, f"`{name}` is overloaded")
+            functions.append(_function(syntax, types, node, span))
         except _InexpressibleError as reason:
             unsupported.append(UnsupportedFunction(name, span, reason.code, str(reason)))
-        names.add(name)
     return FunctionTable(tuple(functions), tuple(unsupported), tuple(_syntax_errors(syntax)))
 
 

@@ -24,7 +24,7 @@ from data.source_file import SourceFile
 from data.syntax import Syntax, parse_syntax, text_of, top_level
 from data.syntax import field as child_in
 from translator.analytic import codes
-from translator.analytic.cxx_names import SPELLINGS, output_name
+from translator.analytic.cxx_names import SPELLINGS, output_function_name, output_name
 from translator.analytic.cxx_repairs import Complaint, complaints, redeclared_name, repair
 from translator.analytic.designators import designated_lists
 from translator.analytic.ir import Array, Function
@@ -137,7 +137,7 @@ def _adapt(source: SourceFile, run: Runner) -> _Adapted:
     preprocessed = preprocess(source, run)
     syntax = parse_syntax(preprocessed)
     spans = _spans(syntax)
-    edits = _renames(source)
+    edits = _renames(source, {name for name in spans if output_function_name(name) != name})
     if source.language != "c":
         return _Adapted(tuple(edits), (), spans)
     includes, hoists = _hoisted(source, preprocessed)
@@ -163,8 +163,8 @@ def _spans(syntax: Syntax) -> dict[str, tuple[int, int]]:
     return spans
 
 
-def _renames(source: SourceFile) -> list[Edit]:
-    """Reserved names get an underscore, C's own keywords C++'s spelling."""
+def _renames(source: SourceFile, functions: set[str]) -> list[Edit]:
+    """Reserved names (and those of `functions`) get an underscore, C's own keywords C++'s spelling."""
     content = source.text.encode()
     skipped = [match.span() for match in _INCLUDE.finditer(content)]
     edits: list[Edit] = []
@@ -175,6 +175,8 @@ def _renames(source: SourceFile) -> list[Edit]:
         new = SPELLINGS.get(token.text) if is_c else None
         if new is None:
             new = output_name(token.text, is_c)
+            if token.text in functions and not content[: token.offset].rstrip().endswith(b"::"):
+                new = output_function_name(token.text)
         if new != token.text and not any(low <= token.offset < high for low, high in skipped):
             length = len(token.text) + (new == "")  # with the blank after `register`
             edits.append(Edit(token.offset, token.offset + length, new))

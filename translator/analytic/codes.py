@@ -23,6 +23,7 @@ UNSUPPORTED_SYNTAX = "MUSL018"
 VOLATILE = "MUSL019"
 UNION = "MUSL020"
 CXX_REFUSED = "MUSL021"
+RESERVED_NAME = "MUSL022"
 
 CARRIED_ARRAY = "MUSL101"
 CARRIED_SCALAR = "MUSL102"
@@ -59,6 +60,7 @@ CODES: dict[str, str] = {
     VOLATILE: "volatile or atomic data",
     UNION: "a union",
     CXX_REFUSED: "C that a C++ compiler does not take and that cannot be rewritten",
+    RESERVED_NAME: "a function whose name CUDA or C++ reserves",
     CARRIED_ARRAY: "an iteration uses an array element that another iteration writes",
     CARRIED_SCALAR: "a scalar carries its value from one iteration to the next",
     UNKNOWN_SUBSCRIPT: "a written subscript that is not an affine function of the loop counters",

@@ -63,6 +63,17 @@ def is_reserved_function(name: str) -> bool:
     return name in _CUDA_FUNCTIONS or name.startswith(("atomicAdd", "atomicSub", "atomicMin", "atomicMax", "__sync"))
 
 
-def output_name(name: str, is_c: bool) -> str:
+def output_name(name: str, is_c: bool = True) -> str:
     """The name in the output: the source's own, with an underscore after it where it is reserved."""
     return f"{name}_" if is_reserved(name, is_c) else name
+
+
+def output_function_name(name: str) -> str:
+    """The output's name of a function that the file defines."""
+    return f"{name}_" if is_reserved_function(name) or is_reserved(name, is_c=True) else name
+
+
+def output_spelling(spelling: str) -> str:
+    """A type's spelling (`struct class`) in the output."""
+    *keywords, name = spelling.split(" ") if spelling else [""]
+    return " ".join([*keywords, output_name(name)])

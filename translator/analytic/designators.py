@@ -67,8 +67,12 @@ def positional(types: TypeTable, node: Node, ctype: CType) -> str:
         is_list = value.type == "initializer_list" and inner is not None
         given[position] = positional(types, value, inner) if is_list and inner is not None else text_of(value)
         position += 1
-    items = [given.get(i, "{}") for i in range(max(given, default=-1) + 1)]
+    items = [given.get(i, _zero(_element(ctype, i))) for i in range(max(given, default=-1) + 1)]
     return "{" + ", ".join(items) + "}"
+
+
+def _zero(ctype: CType | None) -> str:
+    return "{}" if isinstance(ctype, CArray | CStruct) else "0"
 
 
 def _element(ctype: CType, position: int) -> CType | None:

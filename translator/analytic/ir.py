@@ -347,4 +347,5 @@ class Program:
     unsupported: tuple[Unsupported, ...] = ()
 
     def function(self, name: str) -> Function | None:
-        return next((f for f in self.functions if f.name == name), None)
+        """The function called `name` in the source (one that CUDA reserves has an underscore here: `max_` for `max`)."""
+        return next((f for f in self.functions if f.name in (name, f"{name}_")), None)

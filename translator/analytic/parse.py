@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from tree_sitter import Node as SyntaxNode
 
 from data.c_types import CArray, CFunction, Declared, TypeTable
+from data.find_functions import declared_parameters
 from data.preprocess import Preprocessed, preprocess
 from data.source_file import SourceFile
-from data.syntax import Syntax, field, named, parse_syntax, text_of, top_level
+from data.syntax import Syntax, field, parse_syntax, text_of, top_level
 from translator.analytic import codes
+from translator.analytic.cxx_names import output_function_name, output_name
 from translator.analytic.ir import (
     Array,
     Assign,
@@ -20,7 +23,6 @@ from translator.analytic.ir import (
     Function,
     Pointer,
     Program,
-    Scalar,
     Struct,
     Symbol,
     Type,
@@ -47,7 +49,7 @@ def parse_program(source: SourceFile, preprocessed: Preprocessed | None = None) 
     _read_signatures(unit, definitions)
     _read_globals(unit)
     functions = [parse_function(unit, node, declared) for node, declared in definitions]
-    functions = _with_recursion(functions)
+    functions = _with_recursion(_with_overloads(functions))
     structs = tuple(_structs(unit))
     return Program(tuple(functions), structs, tuple(unit.globals.values()), tuple(_syntax_errors(unit)))
 
@@ -73,14 +75,8 @@ def _definitions(unit: Unit) -> Iterator[tuple[SyntaxNode, Declared]]:
             continue
         base, const = unit.types.base_type(node)
         declared = unit.types.declared(declarator, base, const)
-        if declared.function is None:
-            declared = _pointer_function(unit, declared, declarator)
-        if declared.name is not None and declared.function is not None:
+        if declared.name is not None and declared.function is not None and declared.name.type == "identifier":
             yield node, declared
-
-
-def _pointer_function(unit: Unit, declared: Declared, declarator: SyntaxNode) -> Declared:
-    return declared
 
 
 def _read_signatures(unit: Unit, definitions: list[tuple[SyntaxNode, Declared]]) -> None:
@@ -130,7 +126,7 @@ def _read_global(unit: Unit, declarator: SyntaxNode, declared: Declared) -> None
         kind = completed(kind, value, at)
     elif name in unit.globals:
         return  # `extern int n;` again
-    unit.globals[name] = Symbol(name, kind, "global", at, const, value if const else None)
+    unit.globals[name] = Symbol(output_name(name), kind, "global", at, const, value if const else None)
 
 
 def _global_value(unit: Unit, declarator: SyntaxNode, kind: Type) -> Expr | None:
@@ -183,7 +179,10 @@ def parse_function(unit: Unit, node: SyntaxNode, declared: Declared) -> Function
     unit.types.typedefs, unit.types.structs, unit.types.constants = typedefs, structs, constants
     is_static = any(c.type == "storage_class_specifier" and text_of(c) == "static" for c in node.children)
     unsupported = (*statements.unsupported, *_global_writes(body))
-    name = text_of(declared.name)
+    name = output_function_name(text_of(declared.name))
+    if name != text_of(declared.name):
+        message = f"`{text_of(declared.name)}` is a name that CUDA or C++ reserves"
+        unsupported = (Unsupported(codes.RESERVED_NAME, message, at), *unsupported)
     return Function(name, tuple(params), returns, body, at, is_static, unsupported)
 
 
@@ -193,49 +192,16 @@ def _parameters(
     assert declared.function is not None and isinstance(declared.type, CFunction)
     if declared.type.variadic:
         raise RefusedError(codes.VARIADIC, "variable argument list", unit.at(declared.function))
-    old_style = _old_style(unit, node)
     symbols: list[Symbol] = []
-    for parameter in parameter_nodes(declared.function):
-        if parameter.type == "identifier":  # K&R: the type stands in a declaration after the list
-            found = old_style.get(text_of(parameter))
-            if found is None:
-                raise RefusedError(
-                    codes.SYNTAX_ERROR, f"parameter `{text_of(parameter)}` has no type", unit.at(parameter)
-                )
-        else:
-            found = parameter_declared(unit.types, parameter)
+    for parameter, found in declared_parameters(unit.types, node, declared.function):
+        if found is None:
+            raise RefusedError(codes.SYNTAX_ERROR, f"parameter `{text_of(parameter)}` has no type", unit.at(parameter))
         kind = parameter_type(statements.expressions.lower_ctype(found.type, parameter))
         _check_parameter(kind, unit, parameter)
         if found.name is None:
             continue
         symbols.append(scopes.declare(text_of(found.name), kind, "param", unit.at(found.name), found.const))
     return symbols
-
-
-def parameter_nodes(function: SyntaxNode) -> list[SyntaxNode]:
-    """The parameters of a function declarator, `(void)` left out."""
-    parameters = field(function, "parameters")
-    nodes = named(parameters) if parameters is not None else []
-    if len(nodes) == 1 and text_of(nodes[0]) == "void":
-        return []
-    return nodes
-
-
-def parameter_declared(types: TypeTable, parameter: SyntaxNode) -> Declared:
-    """Name and type of one parameter declaration."""
-    base, const = types.base_type(parameter)
-    declarator = field(parameter, "declarator")
-    if declarator is None:
-        return Declared(None, base, const, parameter)
-    return types.declared(declarator, base, const)
-
-
-def _old_style(unit: Unit, node: SyntaxNode) -> dict[str, Declared]:
-    found: dict[str, Declared] = {}
-    for child in node.children:
-        if child.type == "declaration":
-            found |= {text_of(d.name): d for d in unit.types.declarations(child) if d.name is not None}
-    return found
 
 
 def parameter_type(kind: Type) -> Type:
@@ -264,10 +230,20 @@ def _global_writes(body: Block) -> Iterator[Unsupported]:
                 yield Unsupported(codes.GLOBAL_WRITE, f"assignment to the global variable `{symbol.name}`", stmt.at)
 
 
+def _with_overloads(functions: list[Function]) -> list[Function]:
+    """The functions, those that share a name marked MUSL010: a name has to say which function is meant."""
+    names = [function.name for function in functions]
+    result: list[Function] = []
+    for function in functions:
+        if names.count(function.name) > 1:
+            mark = Unsupported(codes.CXX_FEATURE, f"`{function.name}` is overloaded", function.at)
+            function = replace(function, unsupported=(*function.unsupported, mark))
+        result.append(function)
+    return result
+
+
 def _with_recursion(functions: list[Function]) -> list[Function]:
     """The functions, those that can call themselves marked MUSL006."""
-    import dataclasses
-
     names = {function.name for function in functions}
     calls = {f.name: {n.name for n in walk(f.body) if isinstance(n, Call)} & names for f in functions}
     result: list[Function] = []
@@ -279,7 +255,7 @@ def _with_recursion(functions: list[Function]) -> list[Function]:
             frontier = {callee for name in frontier for callee in calls[name]} - reached
         if function.name in reached:
             mark = Unsupported(codes.RECURSION, f"`{function.name}` calls itself", function.at)
-            function = dataclasses.replace(function, unsupported=(*function.unsupported, mark))
+            function = replace(function, unsupported=(*function.unsupported, mark))
         result.append(function)
     return result
 
@@ -290,6 +266,3 @@ def _syntax_errors(unit: Unit) -> Iterator[Unsupported]:
         if node.type == "ERROR" or node.is_missing:
             text = " ".join(text_of(node).split())[:40]
             yield Unsupported(codes.SYNTAX_ERROR, f"syntax error near `{text}`", unit.at(node))
-
-
-__all__ = ["Scalar", "parse_program"]

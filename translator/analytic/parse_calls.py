@@ -8,6 +8,7 @@ from tree_sitter import Node as SyntaxNode
 
 from data.syntax import field, named, text_of
 from translator.analytic import codes
+from translator.analytic.cxx_names import output_function_name
 from translator.analytic.ir import Array, Call, Cast, Const, Expr, Pointer, Scalar, Type
 from translator.analytic.known_functions import (
     BUILTIN_CONSTANTS,
@@ -90,7 +91,7 @@ def _call(parser: ExpressionParser, name: str, args: list[Expr], is_std: bool, n
     at = parser.unit.at(node)
     own = None if is_std else parser.unit.signatures.get(name)
     if own is not None and own.defined:
-        return Call(name, tuple(args), own.returns, at=at)
+        return Call(output_function_name(name), tuple(args), own.returns, at=at)
     if name in BUILTIN_CONSTANTS:
         text, value, kind = BUILTIN_CONSTANTS[name]
         return Const(text, value, kind, at=at)

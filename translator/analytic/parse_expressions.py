@@ -14,6 +14,7 @@ from data.c_types import CAuto, COpaque, CScalar, CType
 from data.literals import canonical_scalar, char_literal, integer_literal
 from data.syntax import field, named, text_of
 from translator.analytic import codes
+from translator.analytic.cxx_names import output_name
 from translator.analytic.ir import (
     AddressOf,
     Array,
@@ -371,7 +372,7 @@ class ExpressionParser:
         arrow = operator.type == "->" if operator is not None else any(c.type == "->" for c in node.children)
         if arrow:
             base = self.element(base, Const("0", 0, INT, at=self.unit.at(node)), node)
-        name = text_of(self.child(node, "field"))
+        name = output_name(text_of(self.child(node, "field")))
         if not isinstance(base.type, Struct):
             raise self.refusal(codes.UNSUPPORTED_TYPE, f"`{_short(node)}`: its struct is not known", node)
         if base.type.is_union:

@@ -8,6 +8,7 @@ from tree_sitter import Node as SyntaxNode
 
 from data.syntax import named, text_of
 from translator.analytic import codes
+from translator.analytic.cxx_names import output_name
 from translator.analytic.ir import Array, Const, Expr, InitList, Location, Pointer, Scalar, Struct, Type
 from translator.analytic.parse_types import INT
 
@@ -96,7 +97,7 @@ def _designated(parser: ExpressionParser, item: SyntaxNode, target: Type) -> int
         raise parser.refusal(codes.UNSUPPORTED_SYNTAX, "nested designator", item)
     designator = designators[0]
     if designator.type == "field_designator" and isinstance(target, Struct):
-        name = text_of(named(designator)[0])
+        name = output_name(text_of(named(designator)[0]))
         names = [field_name for field_name, _ in target.fields]
         if name in names:
             return names.index(name)

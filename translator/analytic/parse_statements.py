@@ -203,11 +203,28 @@ class StatementParser:
             return self.conditional_effect(node)
         if node.type == "binary_expression" and text_of(self.expressions.child(node, "operator")) in ("&&", "||"):
             return self.short_circuit_effect(node)
+        if node.type == "call_expression" and text_of(self.expressions.child(node, "function")) in (
+            "std::swap",
+            "swap",
+        ):
+            swapped = self.swap(node)
+            if swapped is not None:
+                return swapped
         (expr,), effects = self.expressions.full(node)
         while isinstance(expr, Cast):  # (void)f(x)
             expr = expr.operand
         stmts: list[Stmt] = [Evaluate(expr, at=expr.at)] if isinstance(expr, Call) else []
         return [*effects.before, *stmts, *(stmt for _, stmt in effects.after)]
+
+    def swap(self, node: SyntaxNode) -> list[Stmt] | None:
+        """`std::swap(a, b)` as three assignments; None where `swap` is a function of the file."""
+        arguments = named(self.expressions.child(node, "arguments"))
+        if self.unit.is_c or len(arguments) != 2 or "swap" in self.unit.signatures:
+            return None
+        left, right = (self.expressions.pure(argument) for argument in arguments)
+        at = self.at(node)
+        kept = self.keep(left)
+        return [kept, Assign(left, "=", right, at=at), Assign(right, "=", Var(kept.symbol, at=at), at=at)]
 
     def assignment(self, node: SyntaxNode) -> list[Stmt]:
         outer, self.expressions.effects = self.expressions.effects, Effects()

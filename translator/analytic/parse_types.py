@@ -8,6 +8,7 @@ from tree_sitter import Node as SyntaxNode
 
 from data.c_types import SCALAR_SIZES, CArray, CFunction, CPointer, CScalar, CStruct, CType, CVoid, size_and_alignment
 from translator.analytic import codes
+from translator.analytic.cxx_names import output_name, output_spelling
 from translator.analytic.ir import Array, Const, Expr, Location, Pointer, Scalar, Struct, Type, Unsupported, Void
 
 LowerExtent = Callable[[SyntaxNode], Expr]
@@ -29,12 +30,12 @@ class RefusedError(Exception):
 def lower_type(ctype: CType, at: Location, lower_extent: LowerExtent | None = None) -> Type:
     """The IR type; RefusedError for what a kernel cannot hold. `lower_extent` lowers the size of a variable array."""
     if isinstance(ctype, CScalar):
-        return Scalar(ctype.name, ctype.spelling)
+        return Scalar(ctype.name, output_spelling(ctype.spelling))
     if isinstance(ctype, CVoid):
         return Void()
     if isinstance(ctype, CStruct):
-        fields = tuple((name, lower_type(field, at)) for name, field in ctype.fields)
-        return Struct(ctype.name, fields, ctype.spelling, ctype.is_union)
+        fields = tuple((output_name(name), lower_type(field, at)) for name, field in ctype.fields)
+        return Struct(output_name(ctype.name), fields, output_spelling(ctype.spelling), ctype.is_union)
     if isinstance(ctype, CPointer):
         return _lower_pointer(ctype, at, lower_extent)
     if isinstance(ctype, CArray):

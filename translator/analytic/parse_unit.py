@@ -8,6 +8,7 @@ from tree_sitter import Node as SyntaxNode
 
 from data.c_types import TypeTable
 from data.syntax import Syntax, text_of
+from translator.analytic.cxx_names import output_name
 from translator.analytic.ir import Expr, Location, Stmt, Symbol, SymbolKind, Type
 
 
@@ -72,7 +73,8 @@ class Scopes:
 
     def declare(self, name: str, ctype: Type, kind: SymbolKind, at: Location, const: bool = False) -> Symbol:
         """A new variable in the innermost scope."""
-        unique = name if name and self.find(name) is None else self._fresh(name or "unnamed")
+        free = name and self.find(name) is None
+        unique = output_name(name) if free else self._fresh(output_name(name or "unnamed"))
         symbol = Symbol(unique, ctype, kind, at, const)
         self._stack[-1][name] = symbol
         return symbol

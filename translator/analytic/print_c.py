@@ -174,8 +174,8 @@ class Printer:
             if number < len(subscripts):
                 position += f" + {self.expression(subscripts[number], _BINARY['+'] + 1)}"
                 position = f"({position})" if number + 1 < len(kind.extents) else position
-        element = f"{self.expression(base, _POSTFIX)}[{position}]"
-        return element if len(subscripts) == len(kind.extents) else f"(&{element})"
+        text = self.expression(base, _POSTFIX)
+        return f"{text}[{position}]" if len(subscripts) == len(kind.extents) else f"({text} + {position})"
 
     def member(self, expr: Member) -> str:
         base = expr.base
