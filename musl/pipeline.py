@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ from musl.work import Checked, FunctionWork
 from musl.workers import Died, Done, Stage, WorkerPool
 from translator.protocol import Refusal
 
+LOG = logging.getLogger(__name__)
 OnProgress = Callable[[str, str], None]
 ANALYSIS, COMPILER, PROGRAM = "(analysis)", "(nvcc)", "(program)"  # keys that no function can have
 
@@ -68,9 +70,7 @@ class Pipeline:
             self._pending.remove(name)
             self._on_translation(pool, self.works[name], result)
         elif isinstance(message, Died) and self._pending:
-            work = self.works[self._pending.pop(0)]
-            work.died = message
-            self.on_progress(work.name, "")
+            _give_up(self.works[self._pending.pop(0)], message)
             if self._pending:
                 self._start_analysis(pool)
                 return
@@ -99,7 +99,7 @@ class Pipeline:
         elif isinstance(message, Refusal):
             work.refusal, work.translations = message, ()
         elif isinstance(message, Died) and work.checked is None:
-            work.died = message
+            _give_up(work, message)
         if isinstance(message, Done | Died):
             self.on_progress(work.name, "")
 
@@ -124,3 +124,9 @@ class Pipeline:
     def _stage(self, work: FunctionWork, text: str) -> None:
         work.stage = text
         self.on_progress(work.name, text)
+
+
+def _give_up(work: FunctionWork, died: Died) -> None:
+    work.died = died
+    if died.how == "error":
+        LOG.error("MuSL failed on %s, which is a bug to report:\n%s", work.name, died.detail)
