@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import functools
 import hashlib
 import os
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from compile.toolchain import find_gcc, find_gxx
+
+# One for each key: threads of this process wait for each other instead of compiling the same twice.
+_LOCKS: dict[str, threading.Lock] = {}
 
 
 class OwnBuildFailedError(RuntimeError):
@@ -32,8 +37,6 @@ def cache_folder() -> Path:
 
 
 def _process_folder() -> Path:
-    import atexit
-
     folder = Path(tempfile.mkdtemp(prefix="musl-cache-")).resolve()
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
@@ -49,15 +52,20 @@ def cached(name: str, key: Sequence[str | bytes], make: Callable[[Path], None]) 
         data = part.encode() if isinstance(part, str) else part
         digest.update(len(data).to_bytes(8, "little") + data)
     folder = cache_folder() / digest.hexdigest()[:24]
-    if not (folder / name).exists():
-        own = Path(tempfile.mkdtemp(prefix=".new-", dir=cache_folder()))
-        try:
-            make(own / name)
-            own.chmod(0o755)
-            _rename_into_place(own, folder)
-        finally:
-            shutil.rmtree(own, ignore_errors=True)
+    with _LOCKS.setdefault(folder.name, threading.Lock()):
+        if not (folder / name).exists():
+            _make_folder(name, folder, make)
     return folder / name
+
+
+def _make_folder(name: str, folder: Path, make: Callable[[Path], None]) -> None:
+    own = Path(tempfile.mkdtemp(prefix=".new-", dir=cache_folder()))
+    try:
+        make(own / name)
+        own.chmod(0o755)
+        _rename_into_place(own, folder)
+    finally:
+        shutil.rmtree(own, ignore_errors=True)
 
 
 def _rename_into_place(own: Path, folder: Path) -> None:

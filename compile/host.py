@@ -29,6 +29,7 @@ from compile.build import Build
 from compile.cache import own_object
 from compile.driver.stub import make_stub
 from compile.outcome import Outcome, Status
+from compile.prelude import needs_prelude, prelude_header
 from compile.sandbox import MIB, Limits, Sandbox
 from compile.toolchain import find_gcc, find_gxx
 from data.function import Function
@@ -70,20 +71,6 @@ KEPT_PREFIXES = ("-std=", "-U", "-isystem", "-iquote", "-fwrapv", "-fpermissive"
 KEPT_FLAGS = ("-ansi", "-fsigned-char", "-funsigned-char", "-fshort-enums", "-fgnu89-inline")
 COMPILE_LIMITS = Limits(wall_seconds=60.0, memory_bytes=4096 * MIB, file_bytes=512 * MIB, output_bytes=MIB)
 
-PRELUDE = """\
-#include <assert.h>
-#include <float.h>
-#include <limits.h>
-#include <math.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-"""
-PRELUDE_CXX = PRELUDE + "#include <algorithm>\nusing std::max;\nusing std::min;\n"
-
 
 def build_host(source: SourceFile, function: Function, mode: Mode, scratch: Path, sandbox: Sandbox) -> Build | Outcome:
     """An executable that calls `function` of `source`, or the COMPILE_ERROR with the compiler's words.
@@ -95,9 +82,9 @@ def build_host(source: SourceFile, function: Function, mode: Mode, scratch: Path
     stub = make_stub(function, cplusplus=source.language == "c++")
     own = sandbox.within(folder)
     failure: Outcome | None = None
-    for prelude in preludes(source):
-        write_unit(folder, source, prelude, stub)
-        outcome = _compile(source, mode, folder, own)
+    write_unit(folder, source, stub)
+    for with_prelude in needs_prelude(source):
+        outcome = _compile(source, mode, own, with_prelude=with_prelude)
         if outcome.ok:
             return Build(folder / "run", mode, own, warnings=outcome.message, writable=mode == "coverage")
         failure = failure or outcome
@@ -107,18 +94,11 @@ def build_host(source: SourceFile, function: Function, mode: Mode, scratch: Path
     return failure
 
 
-def preludes(source: SourceFile) -> tuple[str, ...]:
-    """What to try in front of the user's text, in order: a file that includes nothing is taken to rely on it."""
-    prelude = PRELUDE_CXX if source.language == "c++" else PRELUDE
-    has_include = re.search(r"^\s*#\s*include\b", source.text, re.MULTILINE) is not None
-    return ("", prelude) if has_include else (prelude, "")
-
-
-def write_unit(folder: Path, source: SourceFile, prelude: str, stub: str) -> Path:
-    """Write the translation unit: prelude, the user's text under its own name and lines, stub."""
+def write_unit(folder: Path, source: SourceFile, stub: str) -> Path:
+    """Write the translation unit: the user's text under its own name and lines, and the stub."""
     name = str(source.path).replace("\\", "\\\\").replace('"', '\\"')
     unit = folder / ("unit.cpp" if source.language == "c++" else "unit.c")
-    unit.write_text(f'{prelude}#line 1 "{name}"\n{source.text}\n{stub}', encoding="utf-8")
+    unit.write_text(f'#line 1 "{name}"\n{source.text}\n{stub}', encoding="utf-8")
     return unit
 
 
@@ -166,21 +146,29 @@ def include_folders(source: SourceFile) -> list[Path]:
     return [folder for folder in folders if folder != Path("/")]
 
 
-def _compile(source: SourceFile, mode: Mode, folder: Path, sandbox: Sandbox) -> Outcome:
+def _compile(source: SourceFile, mode: Mode, sandbox: Sandbox, *, with_prelude: bool) -> Outcome:
+    extra, objects = _mode_flags(mode)
+    if mode == "coverage" and not re.search(r"\b(try|throw)\b", source.text):
+        extra.append("-fno-exceptions")  # else every call of C++ counts as a branch
+    link = [word for word in extra if word.startswith("-fsanitize") or word == "--coverage"] if mode != "trace" else []
+    command, readable = compile_command(source, ["-Dmain=musl_user_main", *extra], with_prelude=with_prelude)
+    unit = "unit.cpp" if source.language == "c++" else "unit.c"
+    steps = [[*command, "-c", unit, "-o", "unit.o"], [command[0], *link, "unit.o", *objects, "-o", "run", "-lm"]]
+    return run_steps(steps, sandbox, [*readable, *(Path(o) for o in objects if o.startswith("/"))])
+
+
+def compile_command(source: SourceFile, extra: Sequence[str], *, with_prelude: bool) -> tuple[list[str], list[Path]]:
+    """The compiler with its flags for this source, and the files and folders that it must see."""
     cplusplus = source.language == "c++"
     compiler = str((find_gxx() if cplusplus else find_gcc()).path)
-    unit = "unit.cpp" if cplusplus else "unit.c"
     checks = [] if cplusplus else ["-Werror=implicit-function-declaration"]
-    flags = [*language_flags(source), *include_flags(source), "-Dmain=musl_user_main", *checks, "-pipe", *FLOAT_FLAGS]
-    extra, objects = _mode_flags(mode)
-    if mode == "coverage" and cplusplus and not re.search(r"\b(try|throw)\b", source.text):
-        extra.append("-fno-exceptions")  # else every call counts as a branch
-    link = [word for word in extra if word.startswith("-fsanitize") or word == "--coverage"] if mode != "trace" else []
-    steps = [
-        [compiler, *flags, *extra, "-c", unit, "-o", "unit.o"],
-        [compiler, *link, "unit.o", *objects, "-o", "run", "-lm"],
-    ]
-    return run_steps(steps, sandbox, [*include_folders(source), *(Path(o) for o in objects if o.startswith("/"))])
+    common = [*language_flags(source), *checks, "-pipe", *FLOAT_FLAGS, *extra]
+    command, readable = [compiler, *common, *include_flags(source)], include_folders(source)
+    if with_prelude:
+        header = prelude_header(source, common)
+        command += ["-include", str(header)]
+        readable.append(header.parent)
+    return command, readable
 
 
 def _mode_flags(mode: Mode) -> tuple[list[str], list[str]]:

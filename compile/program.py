@@ -8,18 +8,9 @@ from pathlib import Path
 
 from compile.build import Build
 from compile.cache import own_object
-from compile.host import (
-    FLOAT_FLAGS,
-    HERE,
-    SANITIZE_FLAGS,
-    include_flags,
-    include_folders,
-    language_flags,
-    preludes,
-    run_steps,
-    write_unit,
-)
+from compile.host import HERE, SANITIZE_FLAGS, compile_command, run_steps, write_unit
 from compile.outcome import Outcome, Status
+from compile.prelude import needs_prelude
 from compile.sandbox import MIB, Limits, Sandbox
 from compile.toolchain import find_gcc, find_gxx
 from data.source_file import SourceFile
@@ -90,14 +81,11 @@ def run_program(
 def compile_unit(source: SourceFile, folder: Path, sandbox: Sandbox, extra: Sequence[str]) -> Outcome:
     """Compile one file of a program to `folder`/unit.o; `folder` is made, in the sandbox's own."""
     folder.mkdir()
-    compiler = find_gxx() if source.language == "c++" else find_gcc()
-    checks = [] if source.language == "c++" else ["-Werror=implicit-function-declaration"]
-    flags = [*language_flags(source), *include_flags(source), *checks, "-pipe", *FLOAT_FLAGS, *extra]
+    unit = write_unit(folder, source, "")
     first: Outcome | None = None
-    for prelude in preludes(source):
-        unit = write_unit(folder, source, prelude, "")
-        command = [str(compiler.path), *flags, "-c", str(unit), "-o", str(folder / "unit.o")]
-        outcome = run_steps([command], sandbox, include_folders(source))
+    for with_prelude in needs_prelude(source):
+        command, readable = compile_command(source, extra, with_prelude=with_prelude)
+        outcome = run_steps([[*command, "-c", str(unit), "-o", str(folder / "unit.o")]], sandbox, readable)
         if outcome.ok:
             return outcome
         first = first or outcome

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from c_side import CSide, make_test
 
+from compile.build import Build
 from compile.coverage import MeasuredCoverage, measure_coverage, reset_coverage
+from compile.host import build_host
 from compile.runner import run_tests
 
 BRANCHES = """
@@ -54,11 +56,11 @@ def test_a_straight_line_has_no_branch_and_calls_of_cxx_are_none(c_side: CSide) 
 
 
 def test_overloads_are_told_apart_by_their_line(c_side: CSide) -> None:
-    text = "float g(float x) { return x > 0 ? x : 0; }\nint g(int *x)\n{\n    return x[0];\n}\n"
-    source = c_side.source(text, "c++")
-    function = c_side.function(source, "g")
-    assert function.span.line == 1
-    build, _ = c_side.build(text, "g", "coverage", language="c++")
+    first = "float g(float x) { return x > 0 ? x : 0; }\n"
+    source = c_side.source(first + "int g(int *x)\n{\n    return x[0];\n}\n", "c++")
+    function = c_side.function(c_side.source(first, "c++"), "g")
+    build = build_host(source, function, "coverage", c_side.scratch, c_side.sandbox)
+    assert isinstance(build, Build), build.message
     run_tests(build, [make_test(function, 1.0)], function)
     measured = measure_coverage(build, function)
     assert isinstance(measured, MeasuredCoverage)

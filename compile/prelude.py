@@ -1,0 +1,59 @@
+"""The prelude: headers in front of a source that uses well-known functions (`sqrt`, `max`, `printf`) and includes
+nothing.
+
+Benchmarks hold such functions, and their harnesses include the same headers. For C++ the headers take longer to
+compile than a small function, so they are precompiled once for each set of flags.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from compile.cache import OwnBuildFailedError, cached
+from compile.toolchain import find_gxx
+from data.source_file import SourceFile
+
+PRELUDE = """\
+#include <assert.h>
+#include <float.h>
+#include <limits.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+"""
+PRELUDE_CXX = PRELUDE + "#include <algorithm>\nusing std::max;\nusing std::min;\n"
+
+
+def needs_prelude(source: SourceFile) -> tuple[bool, bool]:
+    """Whether to use it, in the order to try: a file that includes nothing relies on it, another may."""
+    includes = re.search(r"^\s*#\s*include\b", source.text, re.MULTILINE) is not None
+    return (False, True) if includes else (True, False)
+
+
+def prelude_header(source: SourceFile, flags: Sequence[str]) -> Path:
+    """The header to pass to `-include`; for C++ with its precompiled form beside it, which fits `flags`."""
+    if source.language == "c":
+        return cached("prelude.h", [PRELUDE], lambda path: _write(path, PRELUDE))
+    compiler = find_gxx()
+    key = [str(compiler.path), compiler.version, *flags, PRELUDE_CXX]
+
+    def precompile(target: Path) -> None:
+        header = target.with_suffix("")
+        _write(header, PRELUDE_CXX)
+        argv = [str(compiler.path), *flags, "-x", "c++-header", str(header), "-o", str(target)]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode != 0:
+            raise OwnBuildFailedError(f"{' '.join(argv)}:\n{done.stderr}")
+
+    return cached("prelude.h.gch", key, precompile).with_suffix("")
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
