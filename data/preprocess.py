@@ -220,6 +220,26 @@ def run_preprocessor(command: Sequence[str], text: bytes) -> Ran:
 
 def preprocess(source: SourceFile, run: Runner = run_preprocessor) -> Preprocessed:
     """Expands the macros and includes of `source`; SourceError ("file:line:col: message") where it is refused."""
+    known = _KNOWN.get((source, run))
+    if known is not None and known[1] == _times(known[0].own_files[1:]):
+        return known[0]
+    result = _preprocess(source, run)
+    while len(_KNOWN) >= _MOST_KNOWN:
+        del _KNOWN[next(iter(_KNOWN))]
+    _KNOWN[source, run] = result, _times(result.own_files[1:])
+    return result
+
+
+# Results by source, with the modification times of the headers they took in: several parts of a run ask for one file.
+_KNOWN: dict[tuple[SourceFile, Runner], tuple[Preprocessed, tuple[int, ...]]] = {}
+_MOST_KNOWN = 8
+
+
+def _times(headers: Sequence[str]) -> tuple[int, ...]:
+    return tuple(Path(header).stat().st_mtime_ns if Path(header).is_file() else 0 for header in headers)
+
+
+def _preprocess(source: SourceFile, run: Runner) -> Preprocessed:
     compiler = ["gcc", "-x", "c"] if source.language == "c" else ["g++", "-x", "c++"]
     command = [*compiler, "-E", *preprocessor_flags(source), "-"]
     name = str(source.path).replace("\\", "\\\\").replace('"', '\\"')

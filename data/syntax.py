@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import tree_sitter_c
 import tree_sitter_cpp
@@ -25,7 +25,11 @@ class Syntax:
 
     preprocessed: Preprocessed
     root: Node
-    system_root: Node
+
+    @cached_property
+    def system_root(self) -> Node:
+        """Parsed only when it is asked for: most files name no type of theirs that is not known anyway."""
+        return _parser("c").parse(self.preprocessed.system_text.encode()).root_node
 
     @property
     def is_c(self) -> bool:
@@ -36,11 +40,11 @@ class Syntax:
         return self.preprocessed.place(node.start_byte)
 
 
+@lru_cache(maxsize=8)
 def parse_syntax(preprocessed: Preprocessed) -> Syntax:
     """Parses the text with the grammar of its language. Syntax errors are ERROR and MISSING nodes in the tree."""
     parser = _parser(preprocessed.source.language)
-    system = _parser("c").parse(preprocessed.system_text.encode()).root_node
-    return Syntax(preprocessed, parser.parse(preprocessed.content).root_node, system)
+    return Syntax(preprocessed, parser.parse(preprocessed.content).root_node)
 
 
 def text_of(node: Node) -> str:

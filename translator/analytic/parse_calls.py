@@ -62,7 +62,7 @@ def _named_call(parser: ExpressionParser, function: SyntaxNode, arguments: list[
         name = text_of(function)
     if not is_std and parser.scopes.find(name) is not None:
         raise parser.refusal(codes.FUNCTION_POINTER, f"call through the variable `{name}`", node)
-    if not is_std and name not in parser.unit.signatures and parser.named_type(name) is not None:
+    if name not in parser.unit.signatures and parser.named_type(name) is not None:
         return _functional_cast(parser, name, arguments, node)
     args = [parser.value(argument) for argument in arguments]
     if explicit is not None:
