@@ -56,7 +56,9 @@ class CudaSide:
         limits = TestLimits(seconds=seconds)
         return [run_tests(build, test, function, schedule=s, seed=7, limits=limits)[0] for s in schedules]
 
-    def on_array(self, kernels: str, launch: str, values: np.ndarray, m: int = 0, **options: object) -> list[np.ndarray]:
+    def on_array(
+        self, kernels: str, launch: str, values: np.ndarray, m: int = 0, **options: object
+    ) -> list[np.ndarray]:
         """The array `a` after `launch` ran on its copy `d` on the device, in each schedule; it must succeed in all."""
         runs = self.try_on_array(kernels, launch, values, m, **options)
         for run in runs:

@@ -38,7 +38,8 @@ RUNTIME = HERE / "runtime"
 # No contraction, as on the C side; local variables that are never written hold a pattern; nvcc does not assume strict
 # aliasing.
 FLAGS = (
-    *("-std=gnu++17", "-O1", "-g1", "-pipe", "-fsanitize=address", "-fno-omit-frame-pointer"),
+    *("-std=gnu++17", "-O1", "-g1", "-pipe", "-fno-omit-frame-pointer"),
+    *("-fsanitize=address,alignment", "-fno-sanitize-recover=alignment"),
     *("-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing", "-D_Bool=bool", f"-I{INCLUDE}"),
 )
 RUNTIME_FLAGS = (
@@ -149,7 +150,8 @@ def _compile(
     includes = include_flags(source) if source is not None else []
     steps = [
         [compiler, *FLAGS, *extra, *includes, "-include", str(header), "-c", "unit.cpp", "-o", "unit.o"],
-        [compiler, "-fsanitize=address", "unit.o", *linked, "-o", "run", "-lm"],
+        # The runtime first: its own constructors must run before those of the program.
+        [compiler, "-fsanitize=address", *linked, "unit.o", "-o", "run", "-lm"],
     ]
     folders = include_folders(source) if source is not None else []
     return run_steps(steps, sandbox, [INCLUDE, header.parent, *folders, *(Path(path) for path in linked)])

@@ -5,6 +5,7 @@ What changes, each on the line where it stands, so that messages keep the user's
     k<<<grid, block>>>(a, n);          -->  ::musl::musl_kernel(k, "k", ::musl::MuslConfig(grid, block))(a, n);
     __shared__ float s[32], t;         -->  static float s[32], t; MUSL_ENTER(s); MUSL_ENTER(t);
     extern __shared__ float d[];       -->  float *const d = (float *)(::musl::musl_dynamic_shared);
+    __device__ int v;                  -->  __device__ int v; static ::musl::MuslVariable musl_variable_v(...);
     __global__ void k(...) {           -->  __global__ void k(...) { ::musl::musl_device_function("k");
 
 All else is left as written; the other qualifiers are macros of the emulator's headers (include/musl/qualifiers.h).
@@ -34,6 +35,10 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL | re.MULTILINE,
 )
 _CLOSING = {"(": ")", "[": "]", "{": "}"}
+# What is no definition of a variable that is the device's alone and can change.
+_NO_VARIABLE = frozenset(
+    {"extern", "template", "const", "constexpr", "__managed__", "using", "typedef", "operator", "friend"}
+)
 _NO_SCOPE = frozenset({"return", "else", "do"})  # words before a global `::name`
 
 
@@ -107,6 +112,9 @@ class _Rewriter:
         for i, token in enumerate(self.tokens):
             if token.text in ("__global__", "__device__"):
                 self._mark_device_function(i)
+                self._mark_device_variable(i)
+            elif token.text == "__constant__":
+                self._mark_device_variable(i)
             elif token.text == "__shared__":
                 self._shared_variable(i)
             elif _is_launch(token):
@@ -192,6 +200,37 @@ class _Rewriter:
             first -= 1
         return {token.text for token in self.tokens[first:name]}
 
+    # ---- variables of the device
+
+    def _mark_device_variable(self, i: int) -> None:
+        if not self._at_namespace_scope(i) or self._function_after(i) is not None:
+            return
+        first, last = i, i
+        while first > 0 and self.tokens[first - 1].text not in (";", "}", "{"):
+            first -= 1
+        while last < len(self.tokens) and self.tokens[last].text != ";":
+            last = self.partner.get(last, last) + 1
+        declaration = self.tokens[first:last]
+        words = {token.text for token in declaration}
+        if last >= len(self.tokens) or words & _NO_VARIABLE:
+            return
+        if i > next(k for k in range(first, last) if self.tokens[k].text in ("__device__", "__constant__")):
+            return  # `__device__ __constant__`: marked by the first of them
+        marks = (
+            f' static ::musl::MuslVariable musl_variable_{name}((void *)&{name}, sizeof({name}), "{name}");'
+            for name in self._declared_names(declaration)
+        )
+        self._insert(self.tokens[last].end, "".join(marks))
+
+    def _at_namespace_scope(self, i: int) -> bool:
+        """Whether every brace around token `i` is that of a namespace or of `extern "C"`."""
+        for opening, closing in self.partner.items():
+            if opening < i < closing and self.tokens[opening].text == "{":
+                before = [token.text for token in self.tokens[max(0, opening - 2) : opening]]
+                if "namespace" not in before and before[-1:] != ['"C"']:
+                    return False
+        return True
+
     # ---- shared variables
 
     def _shared_variable(self, i: int) -> None:
@@ -222,16 +261,18 @@ class _Rewriter:
         self._insert(semicolon.end, "".join(f" MUSL_ENTER({name});" for name in names))
 
     def _declared_names(self, declaration: list[Token]) -> list[str]:
-        """The names of `type a[N], b, c[M][K]`: the last word of each part before its extents."""
+        """The names of `type a[N], b = 2, c[M][K]`: the last word of each part before its extents or value."""
         names: list[str] = []
         depth, angle, candidate, done = 0, 0, "", False
         for token in declaration:
             if token.text in _CLOSING:
-                done = done or (token.text == "[" and depth == 0 and angle == 0 and bool(candidate))
+                done = done or (token.text != "(" and depth == 0 and angle == 0 and bool(candidate))
                 depth += 1
             elif token.text in (")", "]", "}"):
                 depth -= 1
-            elif depth == 0 and token.text in ("<", ">"):
+            elif depth == 0 and token.text == "=":
+                done = True
+            elif depth == 0 and not done and token.text in ("<", ">"):
                 angle += 1 if token.text == "<" else -1
             elif depth == 0 and angle == 0 and token.text == ",":
                 names.append(candidate)

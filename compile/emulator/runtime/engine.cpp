@@ -308,7 +308,7 @@ void launch(const char *name, const MuslConfig &config, void (*body)(const void 
     blockDim = config.block;
     make_thread_indices(config.block);
     kernel_name = name;
-    enter_device();
+    enter_device(__builtin_frame_address(0));
     dynamic_shared_bytes = config.shared;
     poison(musl_dynamic_shared, sizeof musl_dynamic_shared);
     unpoison(musl_dynamic_shared, config.shared);

@@ -18,12 +18,12 @@ namespace musl {
 namespace {
 
 constexpr size_t guard_bytes = 4096;
+constexpr size_t stride = fiber_stack_bytes + guard_bytes;
 constexpr int most_fibers = 1024;  // the threads of the largest block
 char *slab;
 Context *came_from;
 
 char *stack_of(int number) {
-    constexpr size_t stride = fiber_stack_bytes + guard_bytes;
     if (!slab) {
         void *memory = mmap(nullptr, stride * most_fibers, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
         if (memory == MAP_FAILED) {
@@ -42,10 +42,14 @@ char *stack_of(int number) {
 
 }  // namespace
 
-bool in_fiber_guard(const void *address) {
-    constexpr size_t stride = fiber_stack_bytes + guard_bytes;
+bool in_fiber_stack(const void *address) {
     uintptr_t at = reinterpret_cast<uintptr_t>(address), base = reinterpret_cast<uintptr_t>(slab);
-    return slab && at >= base && at < base + stride * most_fibers && (at - base) % stride < guard_bytes;
+    return slab && at >= base && at < base + stride * most_fibers;
+}
+
+bool in_fiber_guard(const void *address) {
+    uintptr_t at = reinterpret_cast<uintptr_t>(address), base = reinterpret_cast<uintptr_t>(slab);
+    return in_fiber_stack(address) && (at - base) % stride < guard_bytes;
 }
 
 #if defined(__x86_64__)

@@ -24,5 +24,6 @@ Fiber *make_fiber(int number, void (*entry)());
 void switch_context(Context &from, Context &to);
 void entered_context();  // first statement of `entry`
 bool in_fiber_guard(const void *address);
+bool in_fiber_stack(const void *address);
 
 }  // namespace musl

@@ -38,7 +38,7 @@ void count_spin();
 // ---- memory.cpp
 void begin_call(const void *const *arrays, const uint64_t *bytes, const uint32_t *parameters, uint32_t count);
 void end_call();
-void enter_device();
+void enter_device(const void *host_frame);
 void leave_device();
 cudaError_t fail(cudaError_t error);  // remembers the error as CUDA does, and returns it
 extern cudaError_t last_error;
@@ -46,10 +46,14 @@ extern char last_error_place[160];  // what failed, for the report at the end of
 // Says what `address` is: "device array of 400 bytes", and how far it is from there; empty where unknown.
 bool describe(uintptr_t address, char *text, size_t size);
 
+void say_distance(uintptr_t address, uintptr_t begin, size_t bytes, const char *name, char *text, size_t size);
+bool on_host_stack(uintptr_t address);
+
 void copy_bytes(void *to, const void *from, size_t bytes);
 void fill_bytes(void *to, int value, size_t bytes);
 
 // ---- report.cpp
+void catch_signals();
 // Writes "<what>" preceded by the place (kernel, block, thread) to stderr as one line and ends the process.
 [[noreturn]] void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 [[noreturn]] void report_access(uintptr_t pc, uintptr_t address, size_t bytes, bool write, const char *instead = nullptr);

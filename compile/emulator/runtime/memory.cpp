@@ -7,6 +7,8 @@
 
 #include "internal.h"
 
+extern "C" void *__libc_stack_end;  // of the dynamic loader: where the main thread's stack begins
+extern "C" void __asan_get_shadow_mapping(size_t *scale, size_t *offset) __attribute__((weak));
 extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(const volatile void *, size_t),
                                                          void (*)(const volatile void *)) __attribute__((weak));
 
@@ -28,15 +30,22 @@ struct Block {
     bool managed;
     bool freed;
 };
+// A __device__ or __constant__ variable. `guarded`: it is poisoned while host code runs.
+struct Variable {
+    size_t bytes;
+    const char *name;
+    bool guarded;
+};
 struct Array {
     uintptr_t address;
     size_t bytes;
     uint32_t parameter;
 };
 
-// Never destroyed: the program may use the API, and free memory, until its very end.
+// Never destroyed: the program may use the API, and free memory, until its very end. They exist before the program's own
+// constructors run, because the runtime is linked in front of it.
 auto &blocks = *new std::map<uintptr_t, Block>;
-auto &symbols = *new std::map<uintptr_t, size_t>;      // __device__ variables whose address the program asked for
+auto &variables = *new std::map<uintptr_t, Variable>;
 auto &heap_blocks = *new std::map<uintptr_t, size_t>;  // of the host
 auto &reusable = *new std::multimap<size_t, uintptr_t>;
 auto &quarantine = *new std::map<uint64_t, uintptr_t>;  // by age
@@ -45,7 +54,35 @@ size_t quarantined, in_use;
 uintptr_t arena, arena_end, arena_top, arena_open;
 Array arrays[256];
 uint32_t array_count;
-bool tracking, on_device;
+bool tracking;
+
+// AddressSanitizer's shadow of the host's stack, kept while the stack is poisoned.
+constexpr size_t most_stack_bytes = 1 << 20;
+unsigned char saved_shadow[most_stack_bytes / 8];
+uintptr_t hidden_begin;
+size_t hidden_bytes;
+
+unsigned char *shadow_of(uintptr_t address) {
+    size_t scale, offset;
+    __asan_get_shadow_mapping(&scale, &offset);
+    return reinterpret_cast<unsigned char *>((address >> scale) + offset);
+}
+
+void hide_stack(const void *frame) {
+    hidden_bytes = 0;
+    uintptr_t begin = round_up(reinterpret_cast<uintptr_t>(frame), 8);
+    uintptr_t end = reinterpret_cast<uintptr_t>(__libc_stack_end) & ~uintptr_t(7);
+    if (!__asan_get_shadow_mapping || end <= begin || end - begin > most_stack_bytes) return;
+    hidden_begin = begin;
+    hidden_bytes = end - begin;
+    copy_bytes(saved_shadow, shadow_of(begin), hidden_bytes / 8);
+    poison(reinterpret_cast<void *>(begin), hidden_bytes);
+}
+
+void show_stack() {
+    if (hidden_bytes) copy_bytes(shadow_of(hidden_begin), saved_shadow, hidden_bytes / 8);
+    hidden_bytes = 0;
+}
 
 bool open_arena() {
     if (arena) return true;
@@ -123,11 +160,11 @@ std::pair<const uintptr_t, Block> *block_of(uintptr_t address) {
     return address < next->first + next->second.bytes ? &*next : nullptr;
 }
 
-bool in_symbol(uintptr_t address, size_t bytes) {
-    auto next = symbols.upper_bound(address);
-    if (next == symbols.begin()) return false;
+bool in_variable(uintptr_t address, size_t bytes) {
+    auto next = variables.upper_bound(address);
+    if (next == variables.begin()) return false;
     --next;
-    return address + bytes <= next->first + next->second;
+    return address + bytes <= next->first + next->second.bytes;
 }
 
 enum class Side { host, device, both };
@@ -136,13 +173,13 @@ Side side_of(uintptr_t address) {
         auto *block = block_of(address);
         return block && block->second.managed ? Side::both : Side::device;
     }
-    return in_symbol(address, 1) ? Side::device : Side::host;
+    return in_variable(address, 1) ? Side::device : Side::host;
 }
 
 // Whether the device may touch [pointer, pointer + bytes): it lies in one live allocation.
 bool device_range(const void *pointer, size_t bytes) {
     uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
-    if (in_symbol(address, bytes)) return true;
+    if (in_variable(address, bytes)) return true;
     auto *block = block_of(address);
     return block && !block->second.freed && bytes <= block->first + block->second.bytes - address;
 }
@@ -206,18 +243,6 @@ void watch_free(const volatile void *pointer) {
     tracking = true;
 }
 
-// "<offset> past", "<offset> before" or "inside", as a phrase before the name of what lies there.
-void say_distance(uintptr_t address, uintptr_t begin, size_t bytes, const char *name, char *text, size_t size) {
-    if (address < begin)
-        snprintf(text, size, "%zu bytes before %s of %zu bytes", size_t(begin - address), name, bytes);
-    else if (address == begin + bytes)
-        snprintf(text, size, "just past %s of %zu bytes", name, bytes);
-    else if (address > begin + bytes)
-        snprintf(text, size, "%zu bytes past %s of %zu bytes", size_t(address - begin - bytes), name, bytes);
-    else
-        snprintf(text, size, "at offset %zu of %s of %zu bytes", size_t(address - begin), name, bytes);
-}
-
 bool describe_device(uintptr_t address, char *text, size_t size) {
     if (address < arena || address >= arena_end || blocks.empty()) return false;
     auto next = blocks.upper_bound(address), best = next;
@@ -228,6 +253,17 @@ bool describe_device(uintptr_t address, char *text, size_t size) {
     }
     const char *name = best->second.freed ? "a freed device array" : best->second.managed ? "managed array" : "device array";
     say_distance(address, best->first, best->second.bytes, name, text, size);
+    return true;
+}
+
+bool describe_variable(uintptr_t address, char *text, size_t size) {
+    auto next = variables.upper_bound(address);
+    if (next == variables.begin()) return false;
+    --next;
+    if (address >= next->first + next->second.bytes + 32) return false;
+    char name[96];
+    snprintf(name, sizeof name, "device variable %s", next->second.name);
+    say_distance(address, next->first, next->second.bytes, name, text, size);
     return true;
 }
 
@@ -250,6 +286,18 @@ bool describe_host(uintptr_t address, char *text, size_t size) {
 
 }  // namespace
 
+// "<offset> past", "<offset> before" or "inside", as a phrase before the name of what lies there.
+void say_distance(uintptr_t address, uintptr_t begin, size_t bytes, const char *name, char *text, size_t size) {
+    if (address < begin)
+        snprintf(text, size, "%zu bytes before %s of %zu bytes", size_t(begin - address), name, bytes);
+    else if (address == begin + bytes)
+        snprintf(text, size, "just past %s of %zu bytes", name, bytes);
+    else if (address > begin + bytes)
+        snprintf(text, size, "%zu bytes past %s of %zu bytes", size_t(address - begin - bytes), name, bytes);
+    else
+        snprintf(text, size, "at offset %zu of %s of %zu bytes", size_t(address - begin), name, bytes);
+}
+
 void copy_bytes(void *to, const void *from, size_t bytes) {
 #if defined(__x86_64__)
     asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
@@ -270,7 +318,7 @@ void fill_bytes(void *to, int value, size_t bytes) {
 }
 
 bool describe(uintptr_t address, char *text, size_t size) {
-    return describe_device(address, text, size) || describe_host(address, text, size);
+    return describe_device(address, text, size) || describe_variable(address, text, size) || describe_host(address, text, size);
 }
 
 cudaError_t fail(cudaError_t error) {
@@ -286,6 +334,7 @@ void begin_call(const void *const *data, const uint64_t *bytes, const uint32_t *
     for (uint32_t i = 0; i < array_count; i++)
         arrays[i] = Array{reinterpret_cast<uintptr_t>(data[i]), bytes[i], parameters[i]};
     last_error = cudaSuccess;
+    catch_signals();
     if (__sanitizer_install_malloc_and_free_hooks) __sanitizer_install_malloc_and_free_hooks(watch_malloc, watch_free);
     tracking = true;
 }
@@ -295,27 +344,44 @@ void end_call() {
     heap_blocks.clear();
 }
 
-void enter_device() {
-    on_device = true;
+void enter_device(const void *host_frame) {
     for (auto &[address, block] : blocks)
         if (!block.freed) unpoison(reinterpret_cast<void *>(address), block.bytes);
+    for (auto &[address, variable] : variables)
+        if (variable.guarded) unpoison(reinterpret_cast<void *>(address), variable.bytes);
     for (uint32_t i = 0; i < array_count; i++) poison(reinterpret_cast<void *>(arrays[i].address), arrays[i].bytes);
     for (auto &[address, bytes] : heap_blocks) poison(reinterpret_cast<void *>(address), bytes);
+    hide_stack(host_frame);
 }
 
 void leave_device() {
-    on_device = false;
+    show_stack();
     for (auto &[address, block] : blocks)
         if (!block.managed) poison(reinterpret_cast<void *>(address), block.bytes);
+    for (auto &[address, variable] : variables)
+        if (variable.guarded) poison(reinterpret_cast<void *>(address), variable.bytes);
     for (uint32_t i = 0; i < array_count; i++) unpoison(reinterpret_cast<void *>(arrays[i].address), arrays[i].bytes);
     for (auto &[address, bytes] : heap_blocks) unpoison(reinterpret_cast<void *>(address), bytes);
+}
+
+bool on_host_stack(uintptr_t address) {
+    uintptr_t end = reinterpret_cast<uintptr_t>(__libc_stack_end);
+    return address < end && end - address < (8 << 20);
 }
 
 cudaError_t malloc_managed(void **pointer, size_t bytes) { return allocate(pointer, bytes, true); }
 
 cudaError_t register_symbol(void *symbol, size_t size) {
-    symbols[reinterpret_cast<uintptr_t>(symbol)] = size;
+    variables.emplace(reinterpret_cast<uintptr_t>(symbol), Variable{size, "of the program", false});
     return cudaSuccess;
+}
+
+MuslVariable::MuslVariable(void *address, size_t bytes, const char *name) {
+    uintptr_t begin = reinterpret_cast<uintptr_t>(address);
+    // Eight bytes share one mark: a variable without AddressSanitizer's redzone behind it may share them with another.
+    bool alone = begin % 8 == 0 && (bytes % 8 == 0 || first_poisoned(reinterpret_cast<char *>(address) + bytes, 1));
+    variables[begin] = Variable{bytes, name, alone};
+    if (alone) poison(address, bytes);
 }
 
 cudaError_t copy_symbol(void *symbol, size_t size, size_t offset, void *other, size_t bytes, bool to_symbol,

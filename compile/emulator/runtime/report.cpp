@@ -1,5 +1,7 @@
 // How the emulator says what went wrong: one line on stderr, the kernel, block, thread and source line first.
+#include <signal.h>
 #include <stdarg.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include "fiber.h"
@@ -34,6 +36,7 @@ const void *first_poisoned(const void *pointer, size_t bytes) {
 namespace {
 
 constexpr int exit_status = 99;
+bool in_report;  // of AddressSanitizer
 
 void say_place(char *text, size_t size, uintptr_t pc) {
     int used;
@@ -52,43 +55,44 @@ void say_place(char *text, size_t size, uintptr_t pc) {
 }
 
 bool describe_global(uintptr_t address, char *text, size_t size) {
-    if (!__asan_locate_address) return false;
+    if (!__asan_locate_address || in_report) return false;  // during a report it would wait for a lock that the report holds
     char name[64] = "";
     void *region = nullptr;
     size_t bytes = 0;
     const char *kind = __asan_locate_address(reinterpret_cast<void *>(address), name, sizeof name, &region, &bytes);
-    if (!kind || strcmp(kind, "heap-invalid") == 0) return false;
-    if (strcmp(kind, "stack") == 0) {
-        snprintf(text, size, "of the local variable %s", name);
-        return name[0] != 0;
-    }
-    if (strcmp(kind, "global") != 0 || !name[0]) return false;
-    uintptr_t begin = reinterpret_cast<uintptr_t>(region);
-    if (address < begin)
-        snprintf(text, size, "%zu bytes before %s of %zu bytes", size_t(begin - address), name, bytes);
-    else
-        snprintf(text, size, "%zu bytes past %s of %zu bytes", size_t(address - begin - bytes), name, bytes);
-    return true;
-}
-
-bool describe_dynamic_shared(uintptr_t address, char *text, size_t size) {
-    uintptr_t begin = reinterpret_cast<uintptr_t>(musl_dynamic_shared);
-    if (address < begin || address >= begin + max_dynamic_shared) return false;
-    snprintf(text, size, "%zu bytes past dynamic shared memory of %zu bytes", size_t(address - begin) - dynamic_shared_bytes,
-             dynamic_shared_bytes);
+    if (!kind || strcmp(kind, "global") != 0 || !name[0]) return false;
+    say_distance(address, reinterpret_cast<uintptr_t>(region), bytes, name, text, size);
     return true;
 }
 
 bool describe_shared(uintptr_t address, char *text, size_t size) {
-    constexpr size_t near = 64;  // less than the redzone that AddressSanitizer puts behind a variable, and around small ones
+    uintptr_t begin = reinterpret_cast<uintptr_t>(musl_dynamic_shared);
+    if (address >= begin && address < begin + max_dynamic_shared) {
+        say_distance(address, begin, dynamic_shared_bytes, "dynamic shared memory", text, size);
+        return true;
+    }
+    constexpr size_t near = 64;  // about the redzone that AddressSanitizer puts behind a variable
     for (Shared *variable = shared_variables; variable; variable = variable->next) {
-        uintptr_t begin = reinterpret_cast<uintptr_t>(variable->address);
+        begin = reinterpret_cast<uintptr_t>(variable->address);
         if (address < begin || address >= begin + variable->bytes + near) continue;
-        snprintf(text, size, "%zu bytes past shared variable %s of %zu bytes", size_t(address - begin - variable->bytes),
-                 variable->name, variable->bytes);
+        char name[96];
+        snprintf(name, sizeof name, "shared variable %s", variable->name);
+        say_distance(address, begin, variable->bytes, name, text, size);
         return true;
     }
     return false;
+}
+
+bool describe_stack(uintptr_t address, char *text, size_t size) {
+    if (in_fiber_guard(reinterpret_cast<void *>(address)))
+        snprintf(text, size, "on a stack that has overflowed");
+    else if (in_fiber_stack(reinterpret_cast<void *>(address)))
+        snprintf(text, size, "outside a local variable");
+    else if (on_host_stack(address))
+        snprintf(text, size, in_kernel ? "on the host's stack" : "outside a local variable");
+    else
+        return false;
+    return true;
 }
 
 [[noreturn]] void write_and_exit(const char *text) {
@@ -114,27 +118,62 @@ void die(const char *format, ...) {
 void report_access(uintptr_t pc, uintptr_t address, size_t bytes, bool write, const char *instead) {
     char place[256], what[192] = "", text[640], access[64];
     say_place(place, sizeof place, pc);
-    snprintf(access, sizeof access, "%s%s%s of %zu bytes", instead ? instead : "", instead ? ": " : "",
-             write ? "store" : "load", bytes);
+    int used = snprintf(access, sizeof access, "%s%s%s", instead ? instead : "", instead ? ": " : "", write ? "store" : "load");
+    if (bytes) snprintf(access + used, sizeof access - size_t(used), " of %zu bytes", bytes);
     const char *kind = "out of bounds";
     if (describe(address, what, sizeof what)) {
-        bool inside = strncmp(what, "at offset", 9) == 0;
-        if (inside && strstr(what, "a freed device array"))
-            kind = "use after cudaFree";
-        else if (inside)
-            kind = in_kernel ? "host memory used in a kernel" : "device memory used by host code";
-    } else if (describe_dynamic_shared(address, what, sizeof what) || describe_shared(address, what, sizeof what) ||
-               describe_global(address, what, sizeof what)) {
-        kind = "out of bounds";
-    } else if (in_fiber_guard(reinterpret_cast<void *>(address))) {
-        snprintf(what, sizeof what, "on a stack that has overflowed");
+        if (strncmp(what, "at offset", 9) == 0)
+            kind = strstr(what, "a freed device array") ? "use after cudaFree"
+                   : in_kernel                          ? "host memory used in a kernel"
+                                                        : "device memory used by host code";
+    } else if (describe_shared(address, what, sizeof what) || describe_stack(address, what, sizeof what)) {
+        if (in_kernel && on_host_stack(address)) kind = "host memory used in a kernel";
     } else if (address < 4096) {
         snprintf(what, sizeof what, "through a null pointer (address 0x%zx)", size_t(address));
-    } else {
+    } else if (!describe_global(address, what, sizeof what)) {
         snprintf(what, sizeof what, "at address 0x%zx, which is no memory of this program", size_t(address));
     }
     snprintf(text, sizeof text, "%s: %s: %s %s", kind, place, access, what);
     write_and_exit(text);
+}
+
+namespace {
+
+[[noreturn]] void die_at(uintptr_t pc, const char *what) {
+    char place[256], text[512];
+    say_place(place, sizeof place, pc);
+    snprintf(text, sizeof text, "error: %s: %s", place, what);
+    write_and_exit(text);
+}
+
+void on_signal(int number, siginfo_t *info, void *context) {
+    uintptr_t pc = 0;
+    bool write = false;
+#if defined(__x86_64__)
+    const mcontext_t &machine = static_cast<ucontext_t *>(context)->uc_mcontext;
+    pc = uintptr_t(machine.gregs[REG_RIP]) + 1;
+    write = machine.gregs[REG_ERR] & 2;  // of the page fault
+#elif defined(__aarch64__)
+    pc = uintptr_t(static_cast<ucontext_t *>(context)->uc_mcontext.pc) + 1;
+#endif
+    if (number == SIGFPE) die_at(pc, "integer division by zero, or of the least integer by -1");
+    if (number == SIGSEGV && info->si_code == SI_KERNEL) die_at(pc, "access through a pointer that is no address");
+    if (number == SIGSEGV) report_access(pc, reinterpret_cast<uintptr_t>(info->si_addr), 0, write);
+    die_at(pc, number == SIGILL ? "illegal instruction (a point that the program cannot reach)" : "bus error");
+}
+
+}  // namespace
+
+void catch_signals() {
+    static unsigned char stack[64 << 10];  // the thread's own may have overflowed
+    stack_t alternate = {};
+    alternate.ss_sp = stack;
+    alternate.ss_size = sizeof stack;
+    sigaltstack(&alternate, nullptr);
+    struct sigaction action = {};
+    action.sa_sigaction = on_signal;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    for (int number : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) sigaction(number, &action, nullptr);
 }
 
 }  // namespace musl
@@ -148,22 +187,51 @@ __attribute__((weak)) const char *__asan_default_options(void) {
     return "detect_leaks=0:exitcode=99:handle_abort=0:detect_stack_use_after_return=0:color=never";
 }
 
-// AddressSanitizer calls this before it prints its own report, which has nothing to add.
+// Checked code calls these where an access is bad. AddressSanitizer has its own, which say less.
+#define MUSL_REPORT(size) \
+    void __asan_report_load##size(uintptr_t address) { \
+        report_access(uintptr_t(__builtin_return_address(0)), address, size, false); \
+    } \
+    void __asan_report_store##size(uintptr_t address) { \
+        report_access(uintptr_t(__builtin_return_address(0)), address, size, true); \
+    }
+MUSL_REPORT(1)
+MUSL_REPORT(2)
+MUSL_REPORT(4)
+MUSL_REPORT(8)
+MUSL_REPORT(16)
+#undef MUSL_REPORT
+void __asan_report_load_n(uintptr_t address, size_t bytes) {
+    report_access(uintptr_t(__builtin_return_address(0)), address, bytes, false);
+}
+void __asan_report_store_n(uintptr_t address, size_t bytes) {
+    report_access(uintptr_t(__builtin_return_address(0)), address, bytes, true);
+}
+
+// The only check of UndefinedBehaviorSanitizer that is on; its data begins with the place in the source.
+struct PlaceInSource {
+    const char *file;
+    uint32_t line, column;
+};
+void __ubsan_handle_type_mismatch_v1_abort(const PlaceInSource *, uintptr_t address) {
+    uintptr_t pc = uintptr_t(__builtin_return_address(0));
+    if (address < 4096) report_access(pc, address, 0, false);
+    char text[96];
+    snprintf(text, sizeof text, "misaligned address 0x...%03zx", size_t(address & 0xfff));
+    die_at(pc, text);
+}
+
+// AddressSanitizer calls this before it prints what it found itself, in memcpy and the like.
 void __asan_on_error(void) {
     const char *description = __asan_get_report_description();
     if (!description) return;
-    uintptr_t pc = reinterpret_cast<uintptr_t>(__asan_get_report_pc());
-    if (strstr(description, "FPE")) {
-        char place[256], text[512];
-        say_place(place, sizeof place, pc + 1);
-        snprintf(text, sizeof text, "error: %s: integer division by zero or overflow in a division", place);
-        write_and_exit(text);
-    }
-    bool memory = strstr(description, "overflow") || strstr(description, "poison") || strstr(description, "SEGV") ||
-                  strstr(description, "use-after") || strstr(description, "underflow") || strstr(description, "wild");
+    in_report = true;
+    bool memory = strstr(description, "overflow") || strstr(description, "poison") || strstr(description, "use-after") ||
+                  strstr(description, "underflow");
     if (!memory || strstr(description, "param-overlap")) return;
-    uintptr_t address = reinterpret_cast<uintptr_t>(__asan_get_report_address());
-    report_access(pc, address, __asan_get_report_access_size(), __asan_get_report_access_type() == 1);
+    report_access(reinterpret_cast<uintptr_t>(__asan_get_report_pc()),
+                  reinterpret_cast<uintptr_t>(__asan_get_report_address()), __asan_get_report_access_size(),
+                  __asan_get_report_access_type() == 1);
 }
 
 // glibc's assert() ends here: the emulator's version says which thread it was.

@@ -51,6 +51,11 @@ static inline void shared(Shared *variable) {
 }
 extern unsigned char musl_dynamic_shared[];
 
+// Stands after the definition of a __device__ or __constant__ variable, which host code may not touch.
+struct MuslVariable {
+    MuslVariable(void *address, size_t bytes, const char *name);
+};
+
 template <class Body>
 void launch_body(const char *name, const MuslConfig &config, const Body &body) {
     launch(name, config, [](const void *closure) { (*static_cast<const Body *>(closure))(); }, &body, sizeof(Body));

@@ -1,0 +1,263 @@
+"""CUDA programs with one fault each: the emulator finds it and says what, where and in which thread."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from cuda_side import CudaSide
+
+from compile.outcome import Status
+
+INTS = np.arange(100, dtype=np.int32)
+FILL = "__global__ void k(int *a, int n) { int i = blockIdx.x * blockDim.x + threadIdx.x; if (i < n) a[i] = 1; }"
+STORE = "out of bounds: kernel k block ({},0,0) thread ({},0,0) at user.cu:1: store of 4 bytes "
+
+# kernel, launch, the first line of the message in the schedule "forward"
+FAULTS = {
+    "store past the end": (FILL, "k<<<4, 32>>>(d, n + 1);", STORE.format(3, 4) + "just past device array of 400 bytes"),
+    "store far past the end": (
+        FILL,
+        "k<<<1, 32>>>(d + 90, 20);",
+        STORE.format(0, 10) + "just past device array of 400 bytes",
+    ),
+    "store before the beginning": (
+        FILL,
+        "k<<<1, 1>>>(d - 2, 1);",
+        STORE.format(0, 0) + "8 bytes before device array of 400 bytes",
+    ),
+    "wild pointer": (
+        FILL,
+        "k<<<1, 1>>>((int *)0x123456789000, 1);",
+        "out of bounds: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: store at address 0x123456789000",
+    ),
+    "null pointer": (
+        FILL,
+        "k<<<1, 1>>>(nullptr, 1);",
+        "out of bounds: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: store through a null pointer",
+    ),
+    "host array in a kernel": (
+        FILL,
+        "k<<<1, 1>>>(a, 1);",
+        "host memory used in a kernel: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: "
+        "store of 4 bytes at offset 0 of host array (parameter 1) of 400 bytes",
+    ),
+    "heap of the host in a kernel": (
+        FILL,
+        "int *h = (int *)malloc(40); k<<<1, 1>>>(h, 1); free(h);",
+        "host memory used in a kernel: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: "
+        "store of 4 bytes at offset 0 of host memory of 40 bytes",
+    ),
+    "local variable of the host in a kernel": (
+        FILL,
+        "int h = 0; k<<<1, 1>>>(&h, 1); a[0] = h;",
+        "host memory used in a kernel: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: store of 4 bytes on the host's stack",
+    ),
+    "device memory in host code": (
+        FILL,
+        "k<<<1, 1>>>(d, 1);\n    a[0] = d[3];",
+        "device memory used by host code: host code at user.cu:7: load of 4 bytes at offset 12 of device array of 400 bytes",
+    ),
+    "freed memory": (
+        FILL,
+        "cudaFree(d); k<<<1, 1>>>(d, 1);",
+        "use after cudaFree: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: "
+        "store of 4 bytes at offset 0 of a freed device array of 400 bytes",
+    ),
+    "copy of freed memory": (
+        "",
+        "cudaFree(d);",
+        "CUDA error cudaErrorInvalidValue (invalid argument): cudaMemcpy is to read 400 bytes, of which the last lies "
+        "at offset 399 of a freed device array",
+    ),
+    "freed twice": (
+        "",
+        "int *e; cudaMalloc(&e, 4); cudaFree(e); cudaFree(e);",
+        "CUDA error cudaErrorInvalidValue (invalid argument): cudaFree of memory that is already freed",
+    ),
+    "shared array": (
+        "__global__ void k(int *a) { __shared__ int s[32]; s[threadIdx.x] = 1; a[0] = s[0]; }",
+        "k<<<1, 64>>>(d);",
+        STORE.format(0, 32) + "just past shared variable s of 128 bytes",
+    ),
+    "dynamic shared memory": (
+        "__global__ void k(int *a) { extern __shared__ int s[]; s[threadIdx.x] = 1; a[0] = s[0]; }",
+        "k<<<1, 64, 40>>>(d);",
+        STORE.format(0, 10) + "just past dynamic shared memory of 40 bytes",
+    ),
+    "local array": (
+        "__global__ void k(int *a, int n) { int l[4]; for (int i = 0; i < n; i++) l[i] = i; a[0] = l[n % 4]; }",
+        "k<<<1, 1>>>(d, 6);",
+        STORE.format(0, 0) + "outside a local variable",
+    ),
+    "atomic": (
+        "__global__ void k(int *a, int n) { atomicAdd(a + n, 1); }",
+        "k<<<1, 1>>>(d, n);",
+        STORE.format(0, 0) + "just past device array of 400 bytes",
+    ),
+    "divergent barrier": (
+        "__global__ void k(int *a) {\n if (threadIdx.x < 16) __syncthreads();\n else a[0] = 1;\n __syncthreads(); }",
+        "k<<<1, 32>>>(d);",
+        "error: kernel k block (0,0,0) thread (16,0,0): divergent barrier: some threads of the block wait at line 2, "
+        "others at line 4",
+    ),
+    "shuffle that not all lanes reach": (
+        "__global__ void k(int *a) {\n if (threadIdx.x < 16) a[0] = __shfl_sync(~0u, 1, 0);\n __syncthreads(); }",
+        "k<<<1, 32>>>(d);",
+        "error: kernel k block (0,0,0) thread (0,0,0): deadlock: waits in a warp operation at line 2 for threads that wait "
+        "at the barrier of line 3",
+    ),
+    "mask without the caller": (
+        "__global__ void k(int *a) { a[threadIdx.x] = __shfl_sync(1u, 1, 0); }",
+        "k<<<1, 2>>>(d);",
+        "error: kernel k block (0,0,0) thread (1,0,0): warp operation at line 1: the mask 0x00000001 does not name the calling",
+    ),
+    "assertion": (
+        "#include <assert.h>\n__global__ void k(int *a) { assert(threadIdx.x != 5); }",
+        "k<<<1, 32>>>(d);",
+        "error: kernel k block (0,0,0) thread (5,0,0): assertion `threadIdx.x != 5` failed at user.cu:2",
+    ),
+    "trap": (
+        "__global__ void k(int *a) { if (a[3] == 3) __trap(); }",
+        "k<<<1, 1>>>(d);",
+        "error: kernel k block (0,0,0) thread (0,0,0): __trap() at line 1",
+    ),
+    "division by zero": (
+        "__global__ void k(int *a, int n) { a[1] = n / a[0]; }",
+        "k<<<1, 1>>>(d, n);",
+        "error: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: integer division by zero",
+    ),
+    "endless recursion": (
+        "__device__ int r(int n) { volatile int big[64]; big[n % 64] = n; return r(n + 1) + big[n % 64]; }\n"
+        "__global__ void k(int *a) { a[0] = r(0); }",
+        "k<<<1, 1>>>(d);",
+        "out of bounds: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: store on a stack that has overflowed",
+    ),
+    "kernel called like a function": (
+        FILL,
+        "k(a, n);",
+        "error: host code: host code calls k, which is code for the device",
+    ),
+    "device function called by the host": (
+        "__device__ int one() { return 1; }",
+        "a[0] = one();",
+        "error: host code: host code calls one, which is code for the device",
+    ),
+    "misaligned vector": (
+        "__global__ void k(int *a) { *(int4 *)(a + 1) = make_int4(1, 2, 3, 4); }",
+        "k<<<1, 1>>>(d);",
+        "error: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: misaligned address",
+    ),
+    "device variable in host code": (
+        "__device__ int v[4] = {3};\n__global__ void k(int *a, int n) { a[0] = v[n]; }",
+        "k<<<1, 1>>>(d, 3);\n    a[0] = v[m];",
+        "device memory used by host code: host code at user.cu:8: load of 4 bytes at offset 0 of device variable v of 16 bytes",
+    ),
+    "no block": (
+        FILL,
+        "k<<<0, 32>>>(d, n);",
+        "CUDA error cudaErrorInvalidConfiguration (invalid configuration argument)",
+    ),
+    "too many threads": (FILL, "k<<<1, 1025>>>(d, n);", "CUDA error cudaErrorInvalidConfiguration"),
+    "too deep a block": (FILL, "k<<<1, dim3(1, 1, 65)>>>(d, n);", "CUDA error cudaErrorInvalidConfiguration"),
+    "too wide a grid": (FILL, "k<<<dim3(1, 65536), 1>>>(d, n);", "CUDA error cudaErrorInvalidConfiguration"),
+    "too much shared memory": (FILL, "k<<<1, 1, 49153>>>(d, n);", "CUDA error cudaErrorInvalidValue"),
+    "too many static shared bytes": (
+        "__global__ void k(int *a) { __shared__ double s[7000]; s[0] = 1; a[0] = s[0]; }",
+        "k<<<1, 1>>>(d);",
+        "error: kernel k block (0,0,0) thread (0,0,0): too much shared memory: the block declares 56000 bytes",
+    ),
+    "copy in the wrong direction": (
+        "",
+        "cudaMemcpy(d, a, 4, cudaMemcpyDeviceToHost);",
+        "CUDA error cudaErrorInvalidValue (invalid argument): cudaMemcpy is to read device memory, but is given a host pointer",
+    ),
+    "copy of too much": (
+        "",
+        "cudaMemcpy(d, a, n * 4 + 4, cudaMemcpyHostToDevice);",
+        "out of bounds: host code at user.cu:6: cudaMemcpy: load of 404 bytes just past host array (parameter 1)",
+    ),
+    "copy out of a device array that is too short": (
+        "",
+        "int *e; cudaMalloc(&e, 40); cudaMemcpy(a, e, 44, cudaMemcpyDeviceToHost);",
+        "CUDA error cudaErrorInvalidValue (invalid argument): cudaMemcpy is to read 44 bytes, of which the last lies "
+        "3 bytes past device array of 40 bytes",
+    ),
+    "free of what was not allocated": ("", "cudaFree(d + 1);", "CUDA error cudaErrorInvalidValue"),
+    "no such device": ("", "cudaSetDevice(1);", "CUDA error cudaErrorInvalidDevice (invalid device ordinal)"),
+    "memory that no device has": ("", "int *e; cudaMalloc(&e, 1ull << 40);", "CUDA error cudaErrorMemoryAllocation"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_is_found_and_placed(cuda_side: CudaSide, fault: str) -> None:
+    kernel, launch, message = FAULTS[fault]
+    (run,) = cuda_side.try_on_array(kernel, launch, INTS, schedules=["forward"])
+    assert run.outcome.status is Status.RUNTIME_ERROR
+    assert run.outcome.message.startswith(message), run.outcome.message
+
+
+def test_an_error_that_the_program_handles_is_none(cuda_side: CudaSide) -> None:
+    launch = "k<<<1, 5000>>>(d, n); if (cudaGetLastError() != cudaSuccess) k<<<1, 500>>>(d, n);"
+    assert all((result == 1).all() for result in cuda_side.on_array(FILL, launch, INTS))
+
+
+@pytest.mark.parametrize(
+    ("kernel", "launch"),
+    [
+        (
+            "__global__ void k(int *a) { if (threadIdx.x > 0) a[threadIdx.x] += a[threadIdx.x - 1]; }",
+            "k<<<1, 100>>>(d);",
+        ),
+        ("__global__ void k(int *a) { if (blockIdx.x > 0) a[blockIdx.x] += a[blockIdx.x - 1]; }", "k<<<100, 1>>>(d);"),
+        ("__global__ void k(int *a) { a[0] = threadIdx.x; }", "k<<<1, 100>>>(d);"),
+        (
+            "__global__ void k(int *a) { __shared__ int s[64]; s[threadIdx.x] = a[threadIdx.x]; "
+            "a[threadIdx.x] = s[63 - threadIdx.x]; }",
+            "k<<<1, 64>>>(d);",
+        ),
+        (
+            "__global__ void k(volatile int *a) { for (int s = 16; s > 0; s /= 2) "
+            "if (threadIdx.x < s) a[threadIdx.x] += a[threadIdx.x + s]; }",
+            "k<<<1, 32>>>(d);",
+        ),
+        ("__global__ void k(int *a) { __shared__ int s; if (threadIdx.x == 40) s = 1; a[0] = s; }", "k<<<1, 32>>>(d);"),
+        ("__global__ void k(int *a, int *b) { a[0] = b[7]; }", "int *b; cudaMalloc(&b, 32); k<<<1, 1>>>(d, b);"),
+        ("__global__ void k(int *a) { a[0] = __shfl_down_sync(~0u, 1, 20); }", "k<<<1, 8>>>(d);"),
+    ],
+    ids=[
+        "carried over threads",
+        "carried over blocks",
+        "last store wins",
+        "missing barrier",
+        "warp without __syncwarp",
+        "shared memory never written",
+        "device memory never written",
+        "shuffle from a lane that is not there",
+    ],
+)
+def test_results_that_depend_on_order_or_garbage_differ_between_schedules(
+    cuda_side: CudaSide, kernel: str, launch: str
+) -> None:
+    results = cuda_side.on_array(kernel, launch, INTS + 1)
+    assert not np.array_equal(results[0], results[1])
+
+
+def test_the_same_seed_gives_the_same_shuffle(cuda_side: CudaSide) -> None:
+    kernel = "__device__ int t;\n__global__ void k(int *a) { a[atomicAdd(&t, 1)] = blockIdx.x * 10 + threadIdx.x; }"
+    results = cuda_side.on_array(kernel, "k<<<10, 10>>>(d);", INTS, schedules=["shuffle", "shuffle"])
+    assert np.array_equal(results[0], results[1])
+
+
+def test_a_kernel_that_does_not_end_is_a_timeout(cuda_side: CudaSide) -> None:
+    kernel = "__global__ void k(volatile int *a) { while (a[0] == 0) {} }"
+    (run,) = cuda_side.try_on_array(kernel, "k<<<1, 2>>>(d);", INTS, schedules=["forward"], seconds=0.3)
+    assert run.outcome.status is Status.TIMEOUT
+
+
+def test_compile_errors_name_the_users_line(cuda_side: CudaSide) -> None:
+    cuda = "__global__ void k(int *a) {\n    __shared__ int s[4];\n    a[0] = s[0] + nonsense;\n}\nvoid f() { k<<<1,\n 1>>>(0); }"
+    outcome = cuda_side.fail_to_build(cuda, "void f()")
+    assert outcome.status is Status.COMPILE_ERROR
+    assert "user.cu:3:19: error: 'nonsense' was not declared" in outcome.message
+    outcome = cuda_side.fail_to_build("\nvoid f() { int *d; k<<<1, 2; }", "void f()")
+    assert outcome.message.endswith("user.cu:2: error: a launch `<<<` without `>>>(`")
