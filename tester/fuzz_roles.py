@@ -259,6 +259,11 @@ def _origins(node: Node | None, names: _Names, skip: frozenset[str] = frozenset(
     return frozenset().union(*(_origins(child, names, skip) for child in node.named_children))
 
 
+def _field(origin: str, member: str) -> str:
+    """The origin of a field; fields of fields and of elements are not told apart."""
+    return origin if origin.endswith("[]") or "." in origin else f"{origin}.{member}"
+
+
 def _loaded(base: frozenset[str]) -> frozenset[str]:
     """Origins of an element, given those of what is subscripted (offsets in pointer arithmetic are not the value's)."""
     pointed = {f"{origin[1:]}[]" for origin in base if origin.startswith("&")}
