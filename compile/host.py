@@ -153,7 +153,7 @@ def _compile(source: SourceFile, mode: Mode, sandbox: Sandbox, *, with_prelude: 
     link = [word for word in extra if word.startswith("-fsanitize") or word == "--coverage"] if mode != "trace" else []
     command, readable = compile_command(source, ["-Dmain=musl_user_main", *extra], with_prelude=with_prelude)
     unit = "unit.cpp" if source.language == "c++" else "unit.c"
-    steps = [[*command, "-c", unit, "-o", "unit.o"], [command[0], *link, "unit.o", *objects, "-o", "run", "-lm"]]
+    steps = [[*command, "-c", unit, "-o", "unit.o"], [command[0], *link, *objects, "unit.o", "-o", "run", "-lm"]]
     return run_steps(steps, sandbox, [*readable, *(Path(o) for o in objects if o.startswith("/"))])
 
 

@@ -36,7 +36,10 @@ SPEAKING = ("trace", "emulator", "gpu")  # kinds of builds whose runtime reports
 
 @dataclass(frozen=True)
 class TestLimits:
-    """Of each test: wall `seconds`, `memory_bytes`, `stderr_bytes` kept; `total_seconds` of all tests of a run."""
+    """Of each test: `seconds` of processor time, `memory_bytes`, `stderr_bytes` kept. Of a run: `total_seconds`.
+
+    A test may take five times `seconds` of wall time, so that what passes does not depend on how busy the machine is.
+    """
 
     __test__ = False
 

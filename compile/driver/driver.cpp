@@ -81,6 +81,8 @@ uint64_t now_ns() {
     return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
 }
 
+uint64_t min_of(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
 uint64_t load_u64(const uint8_t *at) {
     uint64_t value;
     memcpy(&value, at, sizeof value);
@@ -291,14 +293,19 @@ void save_results(const Tests &tests, const Call &call, uint8_t *payload) {
     }
 }
 
+// The test of this child, for main(): the constructors of the user's file run in between.
+struct Task {
+    Tests tests;
+    const uint8_t *test;
+    uint32_t index;
+    Shared shared;
+} task;
+
 [[noreturn]] void run_child(const Tests &tests, const uint8_t *test, uint32_t index, const Shared &shared) {
     const musl_header &header = *tests.header;
-    state_of_this_child = shared.state;
-    limit_memory(header.memory_bytes);
     Call call = make_call(tests, test);
     musl_call_info info = {header.schedule, header.seed, index, call.array_count, call.arrays, header.poison};
     if (musl_hook_begin) musl_hook_begin(&info);
-    refuse_system_calls(tests);
     uint64_t begin = now_ns();
     musl_call(call.arguments, call.returned);
     uint64_t end = now_ns();
@@ -345,21 +352,32 @@ struct Ending {
     rusage usage;
 };
 
-Ending await_child(pid_t child, int stderr_descriptor, int signals, uint64_t deadline, Capture *capture) {
+uint64_t cpu_time_ns(pid_t process) {
+    clockid_t clock;
+    timespec t;
+    if (clock_getcpuclockid(process, &clock) != 0 || clock_gettime(clock, &t) != 0) return 0;
+    return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
+}
+
+// Waits until the child ends, has used `test_ns` of processor time, or `deadline` (wall time) has come.
+Ending await_child(pid_t child, int stderr_descriptor, int signals, uint64_t test_ns, uint64_t deadline, Capture *capture) {
+    uint64_t check = now_ns() + test_ns;
     Ending ending;
     memset(&ending, 0, sizeof ending);
     bool open = true;
     for (;;) {
         if (wait4(child, &ending.status, WNOHANG, &ending.usage) == child) break;
         uint64_t now = now_ns();
-        if (now >= deadline) {
+        uint64_t used = now >= check ? cpu_time_ns(child) : 0;
+        check = now >= check ? now + test_ns - min_of(used, test_ns) + 1000000 : check;
+        if (now >= deadline || used >= test_ns) {
             ending.timed_out = true;
             kill(child, SIGKILL);
             wait4(child, &ending.status, 0, &ending.usage);
             break;
         }
         pollfd watched[2] = {{signals, POLLIN, 0}, {open ? stderr_descriptor : -1, POLLIN, 0}};
-        poll(watched, 2, static_cast<int>((deadline - now) / 1000000u) + 1);
+        poll(watched, 2, static_cast<int>((min_of(check, deadline) - now) / 1000000u) + 1);
         signalfd_siginfo consumed;
         if (watched[0].revents) while (read(signals, &consumed, sizeof consumed) > 0) {}
         if (watched[1].revents) open = drain(stderr_descriptor, capture);
@@ -405,8 +423,9 @@ struct Descriptors {
     int signals;
 };
 
-musl_result run_test(const Tests &tests, const uint8_t *test, uint32_t index, const Shared &shared, const Descriptors &fds,
-                     uint64_t deadline, Capture *capture) {
+// Returns in the parent with true and the result, and in the child with false.
+bool run_test(const Tests &tests, const uint8_t *test, uint32_t index, const Shared &shared, const Descriptors &fds,
+              uint64_t deadline, Capture *capture, musl_result *result) {
     memset(static_cast<void *>(shared.state), 0, sizeof *shared.state);
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) die("driver: pipe");
@@ -415,17 +434,23 @@ musl_result run_test(const Tests &tests, const uint8_t *test, uint32_t index, co
     if (child == 0) {
         close(ends[0]);
         enter_child(tests, ends[1], fds.tests, fds.results, fds.signals);
-        run_child(tests, test, index, shared);
+        state_of_this_child = shared.state;
+        limit_memory(tests.header->memory_bytes);
+        refuse_system_calls(tests);
+        task = {tests, test, index, shared};
+        return false;
     }
     close(ends[1]);
     if (child < 0) {
         close(ends[0]);
-        return {MUSL_MACHINE, errno, 0, 0, 0, 0};
+        *result = {MUSL_MACHINE, errno, 0, 0, 0, 0};
+        return true;
     }
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
-    Ending ending = await_child(child, ends[0], fds.signals, deadline, capture);
+    Ending ending = await_child(child, ends[0], fds.signals, tests.header->test_ns, deadline, capture);
     close(ends[0]);
-    return judge(tests, *shared.state, ending, now_ns() - begin);
+    *result = judge(tests, *shared.state, ending, now_ns() - begin);
+    return true;
 }
 
 uint64_t payload_size(const Tests &tests, const uint8_t *test) {
@@ -470,12 +495,11 @@ int watch_children() {
     return descriptor;
 }
 
-} // namespace
-
-int main(int argc, char **argv) {
+// Runs every test and never returns in the parent. In a child it returns, to main().
+void serve(int argc, char **argv, char **) {
     if (argc != 3) {
         fprintf(stderr, "usage: %s tests_fd results_fd\n", argv[0]);
-        return 2;
+        _exit(2);
     }
     // A process that is not dumpable cannot be traced, nor its memory or descriptors opened through /proc, by its own user.
     prctl(PR_SET_DUMPABLE, 0);
@@ -488,15 +512,20 @@ int main(int argc, char **argv) {
     const uint8_t *test = tests.first;
     for (uint32_t i = 0; i < tests.header->test_count; ++i) {
         capture.size = 0;
-        uint64_t now = now_ns(), deadline = now + tests.header->wall_ns, unused;
+        uint64_t now = now_ns(), unused;
+        uint64_t deadline = min_of(now + MUSL_PATIENCE * tests.header->test_ns, total_deadline);
         musl_result result = {MUSL_TIMEOUT, 1, 0, 0, 0, 0};
-        if (now < total_deadline) {
-            if (deadline > total_deadline) deadline = total_deadline;
-            result = run_test(tests, test, i, shared, fds, deadline, &capture);
-        }
+        if (now < total_deadline && !run_test(tests, test, i, shared, fds, deadline, &capture, &result)) return;
         report(tests, test, result, shared, capture, fds.results);
         prepare_reports(result);
         test = skip_test(tests, test, &unused);
     }
-    return 0;
+    _exit(0);
 }
+
+// Before the constructors of the user's file: so that those too run in the children only.
+__attribute__((section(".preinit_array"), used)) void (*const serve_first)(int, char **, char **) = serve;
+
+} // namespace
+
+int main() { run_child(task.tests, task.test, task.index, task.shared); }

@@ -5,10 +5,12 @@
  *   2. driver.o (driver.cpp), which defines main();
  *   3. optionally a runtime that defines the weak hooks below (the CUDA emulator; the trace runtime).
  *
- * Protocol. `EXECUTABLE tests_fd results_fd`: the tests come in on the first descriptor (a file, mapped), the results go out on
- * the second (compile/runner.py is the other end). The parent forks one child for each test. The child closes both descriptors, gives every array its own malloc of exactly its
- * size, makes the call and copies the results to a shared mapping; only the parent, which never runs code under test, writes
- * to the results. Nothing that the function prints, closes or exits with can be taken for a result.
+ * Protocol. `EXECUTABLE tests_fd results_fd`: the tests come in on the first descriptor (a file, mapped), the results go
+ * out on the second (compile/runner.py is the other end). The parent forks one child for each test. The child closes both
+ * descriptors, gives every array its own malloc of exactly its size, makes the call and copies the results to a shared
+ * mapping; only the parent, which never runs code under test, writes to the results. Nothing that the function prints,
+ * closes or exits with can be taken for a result. The parent does its work from .preinit_array, so that the constructors
+ * of the user's file run in the children too, before their call; driver.o therefore stands first in the link.
  *
  * Both streams are little-endian, without padding, in the order of the structs below.
  *
@@ -35,6 +37,7 @@ extern "C" {
 
 #define MUSL_MAGIC 0x314c53554d554d55ull /* "UMUMSUL1" */
 #define MUSL_NULL UINT64_MAX
+#define MUSL_PATIENCE 5
 
 /* musl_header.flags */
 enum {
@@ -63,7 +66,7 @@ struct musl_header {
     uint32_t parameter_count;
     uint32_t return_size; /* bytes of the returned value, 0 for void */
     uint32_t flags;
-    uint64_t wall_ns;      /* for each test */
+    uint64_t test_ns;      /* processor time for each test; it may take MUSL_PATIENCE times as long on a busy machine */
     uint64_t total_ns;     /* for all tests; those not begun by then are MUSL_TIMEOUT with code 1 */
     uint64_t memory_bytes; /* for each test, beyond what the driver holds itself; 0 for no limit */
     uint64_t seed;

@@ -205,3 +205,37 @@ def test_a_refused_call_cannot_be_hidden_by_a_handler(c_side: CSide) -> None:
     """
     run = attack(c_side, body)
     assert run.outcome.status in (Status.FORBIDDEN, Status.RUNTIME_ERROR)
+
+
+CONSTRUCTOR = """
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+static int calls;
+__attribute__((constructor)) static void before(void) {
+    char forged[4096];
+    memset(forged, 0, sizeof forged);
+    calls++;
+    for (int d = 3; d < 1024; d++) { lseek(d, 0, SEEK_SET); if (write(d, forged, sizeof forged)) {} }
+    BODY
+}
+int f(int n) { return n + calls; }
+"""
+
+
+def test_a_constructor_cannot_forge_results(c_side: CSide) -> None:
+    """Writes to every descriptor before main() begins: constructors run in the children, which have no results."""
+    runs = c_side.run(CONSTRUCTOR.replace("BODY", ""), "f", (1,), (2,), mode="plain")
+    assert [run.returned for run in runs] == [2, 3]
+
+
+def test_a_constructor_that_ends_the_process_is_no_success(c_side: CSide) -> None:
+    """Exits with 0 before main() begins: a runtime error for every test."""
+    runs = c_side.run(CONSTRUCTOR.replace("BODY", "_exit(0);"), "f", (1,), (2,), mode="plain")
+    assert [run.outcome.status for run in runs] == [Status.RUNTIME_ERROR] * 2
+
+
+def test_a_constructor_that_forks_is_forbidden(c_side: CSide) -> None:
+    """A fork bomb before main() begins: forbidden for every test."""
+    runs = c_side.run(CONSTRUCTOR.replace("BODY", "for (;;) fork();"), "f", (1,), (2,), mode="plain")
+    assert [run.outcome.status for run in runs] == [Status.FORBIDDEN] * 2
