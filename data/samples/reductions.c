@@ -40,7 +40,8 @@ bool all_positive(int n, const double *x)
 {
     bool all = true;
     for (int i = 0; i < n; i++)
-        all = all && x[i] > 0.0;
+        if (!(x[i] > 0.0))
+            all = false;
     return all;
 }
 
