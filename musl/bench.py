@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -58,6 +59,11 @@ class Bench:
         preludes = dict.fromkeys(translation.prelude for translation in chosen.values() if translation.prelude)
         header = "\n".join([self._header(list(chosen)), *preludes])
         return to_cxx(source or self.source, replacements, header, self.output)
+
+    def warm_up(self) -> None:
+        """Do once, before the workers are forked, what each of them would do again: adapt the file to C++."""
+        with contextlib.suppress(SourceError):  # a file that cannot be adapted is reported function by function
+            self.cuda_text({})
 
     def _header(self, names: Sequence[str]) -> str:
         made_by = f"MuSL {version('musl-cuda')} ({self.translator.name} translator)"

@@ -16,7 +16,7 @@ import typer
 
 
 def translate(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="C or C++ files to translate.")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="C or C++ files to translate.")],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="OUT.cu", help="Output file. Default: FILE with suffix .cu."),

@@ -13,7 +13,6 @@ from musl.verdict import Verdict, VerdictStatus
 from musl.work import FunctionWork
 from translator.protocol import Translation
 
-UNUSABLE = (Status.INFRASTRUCTURE, Status.TIMEOUT)
 NO_EVIDENCE = (VerdictStatus.NO_VALID_TEST, VerdictStatus.INFRASTRUCTURE)
 Check = Callable[[Mapping[str, Translation]], str]
 
@@ -53,8 +52,8 @@ def settle(bench: Bench, works: Mapping[str, FunctionWork], known: Known) -> Who
         return WholeFile(None, notes=tuple(notes))
     text = bench.cuda_text(chosen)
     outcome, verdict = known.compiled.get(text), known.programs.get(text)
-    if outcome is not None and outcome.status in UNUSABLE:
-        notes.append(f"nvcc could not be used ({outcome.status}): {_first_line(outcome.message)}")
+    if outcome is not None and _is_unusable(outcome):
+        notes.append(f"nvcc gave no answer ({outcome.status}): {_first_line(outcome.message)}")
     if verdict is not None and verdict.status in NO_EVIDENCE:
         notes.append(f"the whole program was not compared: {verdict.reason}")
     return WholeFile(text, _warnings(outcome), tuple(notes), _program_record(verdict))
@@ -95,7 +94,13 @@ def _ask_nvcc(bench: Bench, known: Known, chosen: Mapping[str, Translation]) -> 
     if text not in known.compiled:
         known.compiled[text] = nvcc_outcome(bench, text)
     outcome = known.compiled[text]
-    return "" if outcome.ok or outcome.status in UNUSABLE else f"nvcc: {_first_error(outcome.message)}"
+    return "" if outcome.ok or _is_unusable(outcome) else f"nvcc: {_first_error(outcome.message)}"
+
+
+def _is_unusable(outcome: Outcome) -> bool:
+    """Whether nvcc gave no answer: it was stopped (by the sandbox, for its time or its flood of words) or broken."""
+    stopped = outcome.message.startswith("stopped:")
+    return stopped or outcome.status not in (Status.OK, Status.COMPILE_ERROR)
 
 
 def _ask_program(bench: Bench, known: Known, chosen: Mapping[str, Translation]) -> str:

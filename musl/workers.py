@@ -70,8 +70,9 @@ class WorkerPool:
     _running: dict[str, _Worker] = field(default_factory=dict)
 
     def submit(self, key: str, task: Task, timeout: float) -> None:
-        """Queue a task under a key that no unfinished task has."""
+        """Start a task, or queue it where `jobs` are running, under a key that no unfinished task has."""
         self._waiting.append((key, task, timeout))
+        self._start_waiting()
 
     def messages(self, tick: float = 0.1) -> Generator[tuple[str, object], None, None]:
         """(key, message) as they come, until every task has ended.

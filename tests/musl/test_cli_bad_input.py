@@ -192,7 +192,7 @@ def test_a_name_that_cuda_reserves(tmp_path: Path, name: str) -> None:
 
 def test_a_file_of_fifty_thousand_lines(tmp_path: Path) -> None:
     path = tmp_path / "long.c"
-    filler = "".join(f"static int table{i}[4] = {{\n    {i}, 1,\n    2, 3\n}};\n" for i in range(12_500))
+    filler = "".join(f"int table{i}[4] = {{\n    {i}, 1,\n    2, 3\n}};\n" for i in range(12_500))
     path.write_text(filler + GOOD)
     status, report = translate_json(path, "--tests", 4, timeout=180)
     assert (status, function(report, "scale").line) == (0, 50_001)
