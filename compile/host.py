@@ -66,6 +66,8 @@ WRAPPED = (
     "strncmp",
     "strchr",
 )
+# A function of the user's file that is called `read`, `fork` or `free` must not become the driver's.
+KEEP_TO_ITSELF = ("objcopy", "--keep-global-symbol=musl_call", "unit.o")
 # Flags of a file's own build that change what its text means.
 KEPT_PREFIXES = ("-std=", "-U", "-isystem", "-iquote", "-fwrapv", "-fpermissive", "-fms-extensions")
 KEPT_FLAGS = ("-ansi", "-fsigned-char", "-funsigned-char", "-fshort-enums", "-fgnu89-inline")
@@ -153,7 +155,11 @@ def _compile(source: SourceFile, mode: Mode, sandbox: Sandbox, *, with_prelude: 
     link = [word for word in extra if word.startswith("-fsanitize") or word == "--coverage"] if mode != "trace" else []
     command, readable = compile_command(source, ["-Dmain=musl_user_main", *extra], with_prelude=with_prelude)
     unit = "unit.cpp" if source.language == "c++" else "unit.c"
-    steps = [[*command, "-c", unit, "-o", "unit.o"], [command[0], *link, *objects, "unit.o", "-o", "run", "-lm"]]
+    steps = [
+        [*command, "-c", unit, "-o", "unit.o"],
+        KEEP_TO_ITSELF,
+        [command[0], *link, *objects, "unit.o", "-o", "run", "-lm"],
+    ]
     return run_steps(steps, sandbox, [*readable, *(Path(o) for o in objects if o.startswith("/"))])
 
 

@@ -16,40 +16,39 @@ _ATTRIBUTES = 'no_instrument_function, no_sanitize("thread", "address", "undefin
 def make_stub(function: Function, *, cplusplus: bool) -> str:
     """The text to append: `musl_call` of compile/driver/musl_driver.h for `function`, in C or in C++.
 
-    -->  void musl_call(void **arguments, void *returned) {
-             float result = dot(arguments[0], arguments[1], *(int *)arguments[2]);
-             __builtin_memcpy(returned, &result, sizeof result);
+    -->  void musl_call(void **musl_arguments, void *musl_returned) {
+             __auto_type musl_result = dot(musl_arguments[0], musl_arguments[1], *(int *)musl_arguments[2]);
+             __builtin_memcpy(musl_returned, (const void *)&musl_result, sizeof musl_result);
          }
+
+    All its own names begin with `musl_`, because any other may be a macro of the user's file.
     """
     arguments = ", ".join(_argument(p, i, cplusplus) for i, p in enumerate(function.parameters))
     call = f"{function.name}({arguments})"
     lines = ["", f'#line 1 "<stub of {function.name}>"']
     if cplusplus:
         lines.append(
-            "namespace { struct musl_any { void *at; template <class T> operator T *() const "
-            "{ return static_cast<T *>(at); } }; }"
+            "namespace { struct musl_any { void *musl_at; template <class musl_t> operator musl_t *() const "
+            "{ return static_cast<musl_t *>(musl_at); } }; }"
         )
     lines += [_size_check(p, cplusplus) for p in function.parameters]
     linkage = 'extern "C" ' if cplusplus else ""
     head = f"{linkage}void musl_call(void **, void *) __attribute__(({_ATTRIBUTES}));"
-    lines += [
-        head,
-        f"{linkage}void musl_call(void **arguments, void *returned) {{",
-        "    (void)arguments; (void)returned;",
-    ]
+    lines += [head, f"{linkage}void musl_call(void **musl_arguments, void *musl_returned) {{"]
+    lines.append("    (void)musl_arguments; (void)musl_returned;")
     if function.returns is None:
         lines.append(f"    {call};")
     else:
         lines += [
             f"    {'auto' if cplusplus else '__auto_type'} musl_result = {call};",
             f"    {_size_assertion(cplusplus, 'musl_result', function.returns.itemsize, 'the returned value')}",
-            "    __builtin_memcpy(returned, (const void *)&musl_result, sizeof musl_result);",
+            "    __builtin_memcpy(musl_returned, (const void *)&musl_result, sizeof musl_result);",
         ]
     return "\n".join([*lines, "}", ""])
 
 
 def _argument(parameter: Parameter, index: int, cplusplus: bool) -> str:
-    at = f"arguments[{index}]"
+    at = f"musl_arguments[{index}]"
     if not parameter.is_array:
         return f"*({_spelling(parameter, cplusplus)} *){at}"
     if not cplusplus:

@@ -204,3 +204,41 @@ def test_a_sanitized_program_stops_at_its_first_error(c_side: CSide, tmp_path: P
     outcome = run_program(build)
     assert outcome.status is Status.RUNTIME_ERROR
     assert "m.c:2" in outcome.message
+
+
+@pytest.mark.parametrize("language", ["c", "c++"])
+@pytest.mark.parametrize("mode", MODES)
+def test_names_of_the_file_stay_its_own(c_side: CSide, mode: str, language: str) -> None:
+    """Functions called like those of the C library, and macros called like anything, do not reach the driver."""
+    text = """
+    #define T float
+    #define at 5
+    #define arguments 6
+    #define returned 7
+    long write(int a, const float *b, long n) { return a + n + (long)b[0]; }
+    int read(float *a) { a[0] = 3; return 1; }
+    void close(float *a) { a[0] += 1; }
+    int fork_count = 4;
+    int poll(int n) { return n; }
+    int f(float *a, int n) { read(a); close(a); return (int)write(n, a, poll(fork_count)); }
+    """
+    first, second = c_side.run(text, "f", ([0], 1), ([0], 2), mode=mode, language=language)
+    assert first.outcome.ok, first.outcome.message
+    assert (first.returned, second.returned) == (9, 10)
+    assert second.arguments[0].tolist() == [4.0]
+
+
+def test_templates_exceptions_and_tables_of_cxx_work(c_side: CSide) -> None:
+    text = """
+    #include <cmath>
+    #include <stdexcept>
+    #include <vector>
+    static const std::vector<float> table = {1, 2, 3};
+    template <typename Number> static Number twice(Number a) { return 2 * a; }
+    int f(int n) {
+        try { return twice((int)table.at(n)); } catch (const std::out_of_range &) { return -1; }
+    }
+    """
+    for mode in MODES:
+        runs = c_side.run(text, "f", (1,), (3,), mode=mode, language="c++")
+        assert [run.returned for run in runs] == [4, -1], mode

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from c_side import CSide, make_test
@@ -9,6 +11,7 @@ from c_side import CSide, make_test
 from compile.outcome import Status
 from compile.run_record import Touched
 from compile.runner import TestLimits, run_tests
+from compile.sandbox import Sandbox
 
 MANY_FAULTS = """
 #include <stdlib.h>
@@ -152,3 +155,11 @@ def test_traces_of_cxx_see_references_and_algorithms(c_side: CSide) -> None:
     assert run.touched[0] == Touched(0, 9, read=True, written=True)
     assert run.touched[1] == Touched(0, 9, read=False, written=True)
     assert run.arguments[3] == 9
+
+
+def test_tests_run_without_a_sandbox_where_the_user_says_so(tmp_path: Path) -> None:
+    unsafe = CSide(Sandbox(tmp_path, unsafe=True), tmp_path)
+    text = "#include <unistd.h>\nint f(int n) { if (n > 1) fork(); return n; }"
+    kept, forbidden = unsafe.run(text, "f", (1,), (2,))
+    assert kept.returned == 1
+    assert forbidden.outcome.status is Status.FORBIDDEN
