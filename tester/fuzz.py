@@ -48,13 +48,14 @@ class BrokenMachineError(RuntimeError):
 class FuzzOptions:
     """`operations` limits the estimated innermost iterations of one call, `batches` how often inputs are added,
     `edge_cases` the tests kept on which the function writes nothing. Without `special_values` no NaN, infinity or huge
-    number is tried. `seconds` ends a call of the C side."""
+    number is tried. `seconds` ends a call of the C side; after `timeouts` such calls no more are tried."""
 
     operations: float = 3e5
     batches: int = 5
     edge_cases: int = 3
     special_values: bool = True
-    seconds: float = 2.0
+    seconds: float = 1.0
+    timeouts: int = 10
 
 
 class FuzzTester:
@@ -95,6 +96,7 @@ class _Session:
         self.seen: set[str] = set()
         self.number = 0
         self.dropped = 0
+        self.timeouts = 0
         self.first_error = ""
         self.edge_cases = 0
 
@@ -118,7 +120,8 @@ class _Session:
                 tests += spare if grown != coverage else []
                 coverage = grown
             stale = 0 if coverage != before else stale + 1
-            if len(tests) >= count and (stale > 1 or not _can_grow(coverage)):
+            enough = len(tests) >= count and (stale > 1 or not _can_grow(coverage))
+            if enough or self.timeouts >= self.options.timeouts:
                 break
         return TestSuite(tuple(tests), coverage, self.dropped, self.first_error)
 
@@ -127,7 +130,7 @@ class _Session:
     def _make_batch(self, size: int) -> Iterator[TestCase]:
         """Valid new tests among `size` candidates."""
         candidates = self._make_candidates(size)
-        runs = self._run("trace", [candidate.test for candidate in candidates])
+        runs = self._trace([candidate.test for candidate in candidates])
         sized: list[TestCase] = []
         for test in fit_extents(self.function, self.roles, candidates, runs):
             if isinstance(test, str):
@@ -143,8 +146,21 @@ class _Session:
             elif self._is_worth_keeping(test, run):
                 yield test
 
+    def _trace(self, tests: Sequence[TestCase]) -> list[TestRun]:
+        """Traced runs, in parts that grow while calls end: calls that do not are slow to try."""
+        runs: list[TestRun] = []
+        part = 4
+        while len(runs) < len(tests) and self.timeouts < self.options.timeouts:
+            new = self._run("trace", tests[len(runs) : len(runs) + part])
+            ended = sum(run.outcome.status is not Status.TIMEOUT for run in new)
+            self.timeouts += len(new) - ended
+            part = 2 * part if ended == len(new) else 4
+            runs += new
+        return runs + [TestRun(Outcome(Status.TIMEOUT, stderr=b"too many calls do not end"))] * (len(tests) - len(runs))
+
     def _make_candidates(self, size: int) -> list[Candidate]:
         candidates: list[Candidate] = []
+        probes: list[Candidate] = []
         for _ in range(size):
             shape = make_shape(self.roles, self.number, self.rng, self.options.operations)
             variant = int(self.rng.integers(0, 16))
@@ -156,9 +172,9 @@ class _Session:
             if self.roles.data_dependent:
                 for value in probe_values(self.roles):
                     probe = make_probe(self.function, self.roles, shape, value, self.rng)
-                    candidates.append(Candidate(probe, shape, probe=True))
+                    probes.append(Candidate(probe, shape, probe=True))
             self.number += 1
-        return candidates
+        return candidates + probes
 
     def _is_worth_keeping(self, test: TestCase, run: TestRun) -> bool:
         """Whether the call wrote something that can be told from garbage; a few that did not are kept as edge cases."""

@@ -46,10 +46,10 @@ def make_probe(function: Function, roles: Roles, shape: Shape, value: float, rng
 
 def probe_values(roles: Roles) -> list[float]:
     """Numbers to probe branches with: around zero, around the constants of the text, and far from them."""
-    values = [0.0, 1.0, -1.0, 1000.0, -1000.0]
-    for constant in (*roles.reals[:4], *roles.integers[:6]):
-        values += [constant - 1.0, float(constant), constant + 1.0]
-    return list(dict.fromkeys(values))[:16]
+    values = [0.0, 1000.0, -1000.0, 1.0]
+    for constant in (*roles.reals, *roles.integers):
+        values += [float(constant), constant - 1.0, constant + 1.0]
+    return list(dict.fromkeys(values))[:8]
 
 
 class _Maker:
@@ -109,11 +109,11 @@ class _Maker:
         if name in self.roles.indices and dtype.kind in "iuf":
             pattern = INDEX_PATTERNS[self.variant % len(INDEX_PATTERNS)]
             return make_indices(dtype, pattern, self.length, self._index_limit(dtype), self.rng)
+        if parameter.c_type == "char" and (not self.roles.sizes or self.rng.uniform() < 0.6):
+            return self._text(dtype)
         if self.constant is not None and dtype.names is None:
             low, high = _range(dtype)
             return np.asarray(np.full(self.length, min(max(self.constant, low), high)).astype(dtype))
-        if parameter.c_type == "char" and self.rng.uniform() < 0.6:
-            return self._text(dtype)
         values = self._values(dtype)
         if name in self.roles.dividing and dtype.names is None and self.rng.uniform() < 0.8:
             values = np.where(values == 0, dtype.type(1), values)

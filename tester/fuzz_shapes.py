@@ -39,7 +39,7 @@ def make_shape(roles: Roles, number: int, rng: np.random.Generator, operations: 
 
 def make_integer(roles: Roles, shape: Mapping[str, int], dtype: np.dtype, rng: np.random.Generator) -> int:
     """A value for an integer that decides no extent: constants of the text, their neighbours, small numbers, sizes."""
-    pool = [0, 1, 2, 3, -1, 5, 7, 100, *shape.values()]
+    pool = [*range(8), -1, 100, *shape.values()]
     for constant in roles.integers:
         pool += [constant - 1, constant, constant, constant + 1]
     info = np.iinfo(dtype)
@@ -66,6 +66,8 @@ def _make_sizes(roles: Roles, number: int, rng: np.random.Generator) -> list[int
         return []
     constants = [c + d for c in roles.integers if 1 < c <= 4096 for d in (0, -1, 1)]
     if count == 1:
+        if constants and number >= 9 and number % 3 == 0:
+            return [constants[number // 3 % len(constants)]]
         if number < len(ONE_SIZE):
             return [ONE_SIZE[number]]
         return [int(rng.choice(np.array([*constants, *range(1, 70), 257, 300, 511, 1000])))]

@@ -101,7 +101,8 @@ def make_bounds(dtype: np.dtype, pattern: str, length: int, rng: np.random.Gener
 
 def make_text(dtype: np.dtype, length: int, hints: Hints, rng: np.random.Generator) -> np.ndarray:
     """A NUL-terminated string: letters, digits, blanks, and the character constants of the function's text."""
-    alphabet = list(b"abcdeXYZ 019 _.,\n\t") + [n for n in hints.integers if 32 <= n < 127] * 3
+    constants = [n + d for n in hints.integers if 32 < n < 126 for d in (0, 0, -1, 1)]
+    alphabet = [*b"abcdeXYZ 019 _.,\n\t", *constants]
     values = rng.choice(np.array(alphabet), max(1, length))
     values[-1] = 0
     return _clip(values, dtype)
