@@ -370,6 +370,26 @@ int main(int argc, char **argv) {
         assert (outcome.stdout, outcome.exit_code) == (b"0 9 word\n", 5)
 
 
+def test_cooperative_groups(cuda_side: CudaSide) -> None:
+    kernel = """
+#include <cooperative_groups.h>
+#include <cooperative_groups/reduce.h>
+namespace cg = cooperative_groups;
+__global__ void k(int *a) {
+    cg::thread_block block = cg::this_thread_block();
+    auto tile = cg::tiled_partition<8>(block);
+    int sum = cg::reduce(tile, a[block.thread_rank()], cg::plus<int>());
+    unsigned odd = tile.ballot(a[block.thread_rank()] & 1);
+    block.sync();
+    a[block.thread_rank()] = tile.thread_rank() == 0 ? sum : odd == 0xaa ? (int)tile.meta_group_rank() : -1;
+}"""
+    values = np.arange(64, dtype=np.int32)
+    sums = values.reshape(8, 8).sum(axis=1)
+    expected = np.repeat(np.arange(8), 8)
+    expected[::8] = sums
+    assert all_equal(cuda_side.on_array(kernel, "k<<<1, 64>>>(d);", values), expected)
+
+
 @pytest.mark.parametrize("schedule", ["forward", "reverse", "shuffle"])
 def test_schedules_differ_in_the_order_of_threads_and_blocks(cuda_side: CudaSide, schedule: str) -> None:
     kernel = """
