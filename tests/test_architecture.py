@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 HEAVY = ("torch", "transformers", "ray", "pycuda", "numpy", "islpy", "tree_sitter")
 
@@ -37,3 +40,22 @@ def test_help_needs_nothing_heavy(command: list[str]) -> None:
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.splitlines()[-1] == "[]"
     assert "--tests" in run.stdout
+
+
+def test_every_installed_package_is_pinned(repository: Path) -> None:
+    """An environment made by `make test` has nothing that constraints.txt does not name."""
+    pins = {
+        re.sub(r"[-_.]+", "-", line.split("==")[0]).lower()
+        for line in (repository / "constraints.txt").read_text().splitlines()
+        if "==" in line
+    }
+    needed, seen = ["musl-cuda"], set[str]()
+    while needed:
+        name = re.sub(r"[-_.]+", "-", needed.pop()).lower()
+        if name in seen:
+            continue
+        seen.add(name)
+        extra = "dev" if name == "musl-cuda" else ""
+        wanted = (Requirement(text) for text in requires(name) or [])
+        needed += [one.name for one in wanted if one.marker is None or one.marker.evaluate({"extra": extra})]
+    assert seen - pins == {"musl-cuda"}
