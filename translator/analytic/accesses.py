@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from translator.analytic.ir import (
     AddressOf,
@@ -18,10 +18,12 @@ from translator.analytic.ir import (
     Assign,
     Binary,
     Block,
+    Break,
     Call,
     Cast,
     Conditional,
     Const,
+    Continue,
     Declare,
     Evaluate,
     Expr,
@@ -37,7 +39,6 @@ from translator.analytic.ir import (
     Return,
     Scalar,
     Stmt,
-    Struct,
     Switch,
     Symbol,
     Type,
@@ -73,7 +74,6 @@ class Access:
     `subscripts` are in elements, outermost first, forward substituted; a pointer has one. With `byte_size` not None the single subscript
     counts bytes, and the access is that many bytes wide. `op` is the operator of the assignment that writes it ("=", "+=", ...),
     "" for a read. `loops` are the loops around it, outermost first; `node` the `Index` as in the source; `stmt` its statement.
-    `guarded` says that it may be skipped by a condition or an early exit that `conditions` do not hold.
     """
 
     array: Symbol
@@ -81,10 +81,11 @@ class Access:
     op: str
     loops: tuple[Loop | Sequential, ...]
     conditions: tuple[Condition, ...]
-    node: Node
+    node: Index
     stmt: Stmt
     order: int
     byte_size: int | None = None
+    member: tuple[str, ...] = ()  # the fields of a struct element that are used, outermost first
 
     @property
     def is_write(self) -> bool:
@@ -102,11 +103,13 @@ class Access:
 @dataclass
 class AccessTable:
     """All accesses of a function. `unknowns` maps each unknown to the loops it varies with; `values` gives, for the loops,
-    the bounds as substituted (key: the loop's identity)."""
+    the bounds as substituted (key: the loop's identity). `entry_values` are scalars that keep their name, with their value in
+    terms of parameters; `injective` the places that a stepped variable makes different in every iteration (by variable)."""
 
     accesses: list[Access] = field(default_factory=list)
     unknowns: dict[Symbol, tuple[Loop | Sequential, ...]] = field(default_factory=dict)
     bounds: dict[int, tuple[Expr, Expr, Expr]] = field(default_factory=dict)
+    injective: dict[Index, int] = field(default_factory=dict)
     loops_of: dict[int, tuple[Loop | Sequential, ...]] = field(default_factory=dict)
     entry_values: dict[Symbol, Expr] = field(default_factory=dict)
 
@@ -118,10 +121,16 @@ class AccessTable:
 
 def collect(function: Function) -> AccessTable:
     """The accesses of `function`. Raises UnknownBase."""
-    collector = _Collector(AccessTable())
+    collector = _Collector(AccessTable(), _assigned_once(function))
     collector.block(function.body)
-    collector.table.entry_values = collector.entry_values
     return collector.table
+
+
+def _assigned_once(function: Function) -> set[Symbol]:
+    """Local scalars whose only value is their initializer."""
+    assigned = assigned_scalars(*(n for n in walk(function.body) if isinstance(n, Assign | Loop)))
+    declared = {n.symbol for n in walk(function.body) if isinstance(n, Declare) and n.init is not None}
+    return {symbol for symbol in declared - assigned if isinstance(symbol.type, Scalar)}
 
 
 def element_size(kind: Type) -> int | None:
@@ -137,10 +146,11 @@ def element_size(kind: Type) -> int | None:
 @dataclass
 class _Collector:
     table: AccessTable
+    assigned_once: set[Symbol]
     env: dict[Symbol, Expr] = field(default_factory=dict)
     loops: tuple[Loop | Sequential, ...] = ()
     conditions: tuple[Condition, ...] = ()
-    entry_values: dict[Symbol, Expr] = field(default_factory=dict)
+    depth: int = 0  # of branches around the statement
     order: int = 0
 
     # ------------------------------------------------------------ statements
@@ -178,15 +188,25 @@ class _Collector:
         if stmt.init is None:
             return
         self.reads(stmt.init, stmt)
+        if not self.loops and not self.depth and stmt.symbol in self.assigned_once and self.name_entry_value(stmt):
+            return
         self.define(stmt.symbol, stmt.init)
-        if not self.loops and not self.conditions and stmt.symbol in self.env:
-            self.entry_values[stmt.symbol] = self.env[stmt.symbol]
+
+    def name_entry_value(self, stmt: Declare) -> bool:
+        """Keep the name of a scalar that is computed once before the loops (`const int ow = w - 2`); plain copies are substituted."""
+        assert stmt.init is not None
+        value = self.resolve(stmt.init)
+        if isinstance(value, Const | Var) or any(s in self.table.unknowns for s in symbols(value)):
+            return False
+        full = rewrite(value, lambda n: self.table.entry_values.get(n.symbol) if isinstance(n, Var) else None)
+        if sum(1 for _ in walk(full)) > LARGEST_VALUE or any(isinstance(n, Index) for n in walk(full)):
+            return False
+        self.table.entry_values[stmt.symbol] = full
+        return True
 
     def assign(self, stmt: Assign) -> None:
         self.reads(stmt.value, stmt)
-        target = stmt.target
-        while isinstance(target, Member):
-            target = target.base
+        target, member = _without_members(stmt.target)
         if isinstance(target, Var):
             if isinstance(stmt.target, Var):
                 value = stmt.value
@@ -198,7 +218,7 @@ class _Collector:
             self.reads(subscript, stmt)
         if isinstance(target, Index):
             self.reads_of_base(target.base, stmt)
-            self.record(target, stmt, stmt.op)
+            self.record(target, stmt, stmt.op, member)
 
     def define(self, symbol: Symbol, value: Expr) -> None:
         """Let `symbol` stand for `value` from here on."""
@@ -214,6 +234,7 @@ class _Collector:
         self.reads(stmt.cond, stmt)
         cond = self.resolve(stmt.cond)
         outer, before = self.conditions, dict(self.env)
+        self.depth += 1
         self.conditions = (*outer, Condition(cond, True))
         self.block(stmt.then)
         then_env = self.env
@@ -222,13 +243,12 @@ class _Collector:
         if stmt.orelse is not None:
             self.block(stmt.orelse)
         self.conditions = outer
+        self.depth -= 1
         self.merge(then_env, self.env, cond)
         self.leave_early(stmt, cond)
 
     def leave_early(self, stmt: If, cond: Expr) -> None:
         """After `if (c) continue;` (or return, break) the rest of the block runs where c is false."""
-        from translator.analytic.ir import Break, Continue
-
         jumps = (Continue, Break, Return)
         last = stmt.then.body[-1] if stmt.then.body else None
         if isinstance(last, jumps) and stmt.orelse is None:
@@ -330,7 +350,16 @@ class _Collector:
                 self.reads(subscript, stmt)
             self.reads_of_base(expr.base, stmt)
             if not isinstance(expr.type, Array):
-                self.record(expr, stmt, "")
+                self.record(expr, stmt, "", ())
+        elif isinstance(expr, Member):
+            base, member = _without_members(expr)
+            if not isinstance(base, Index):
+                self.reads(base, stmt)
+                return
+            for subscript in base.subscripts:
+                self.reads(subscript, stmt)
+            self.reads_of_base(base.base, stmt)
+            self.record(base, stmt, "", member)
         elif isinstance(expr, Call) and expr.name == "sizeof":
             return
         else:
@@ -363,14 +392,14 @@ class _Collector:
         elif isinstance(base, Member):
             self.reads_of_base(base.base, stmt)
 
-    def record(self, index: Index, stmt: Stmt, op: str) -> None:
+    def record(self, index: Index, stmt: Stmt, op: str, member: tuple[str, ...]) -> None:
         place = self.place(index)
         if place is None:
             return
         array, subscripts, byte_size = place
         self.order += 1
         self.table.accesses.append(
-            Access(array, subscripts, op, self.loops, self.conditions, index, stmt, self.order, byte_size)
+            Access(array, subscripts, op, self.loops, self.conditions, index, stmt, self.order, byte_size, member)
         )
 
     def place(self, index: Index) -> tuple[Symbol, tuple[Expr, ...], int | None] | None:
@@ -443,6 +472,15 @@ class _Collector:
         return array, _times(offset, size) if offset is not None else None, True
 
 
+def _without_members(expr: Expr) -> tuple[Expr, tuple[str, ...]]:
+    """`p[i].v.x` --> (`p[i]`, ("v", "x"))."""
+    names: list[str] = []
+    while isinstance(expr, Member):
+        names.insert(0, expr.name)
+        expr = expr.base
+    return expr, tuple(names)
+
+
 def _times(expr: Expr, factor: int) -> Expr:
     if factor == 1:
         return expr
@@ -471,23 +509,3 @@ def in_bytes(accesses: Iterable[Access], array_type: Type) -> list[Access]:
             access = dataclasses.replace(access, subscripts=scaled, byte_size=size)
         result.append(access)
     return result
-
-
-def varies_with(expr: Expr, table: AccessTable, loop: Loop | Sequential) -> bool:
-    """Whether an unknown in `expr` may change from one iteration of `loop` to the next."""
-    return any(l is loop for symbol in symbols(expr) for l in table.unknowns.get(symbol, ()))
-
-
-Kind: TypeAlias = Literal["read", "write"]
-__all__ = [
-    "Access",
-    "AccessTable",
-    "Condition",
-    "Sequential",
-    "Struct",
-    "UnknownBase",
-    "collect",
-    "element_size",
-    "in_bytes",
-    "varies_with",
-]

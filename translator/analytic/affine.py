@@ -235,7 +235,7 @@ def _constraint(constraint: isl.Constraint, names: dict[str, Monomial], like: Ex
     for position in range(constraint.dim(isl.dim_type.param)):
         value = constraint.get_coefficient_val(isl.dim_type.param, position).to_python()
         if value:
-            terms[names[constraint.get_dim_name(isl.dim_type.param, position)]] = value
+            terms[names[str(constraint.get_dim_name(isl.dim_type.param, position))]] = value
     positive = Polynomial({m: c for m, c in terms.items() if c > 0})
     negative = Polynomial({m: -c for m, c in terms.items() if c < 0})
     if not constraint.is_equality() and negative.value is not None and positive.terms.get((), 0) == 0:

@@ -11,8 +11,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import islpy as isl
+
 from translator.analytic.accesses import Access
-from translator.analytic.affine import Frame, counted, instance
+from translator.analytic.affine import Frame, counted, instance, param_set
 from translator.analytic.ir import Binary, Const, Expr, Location, Scalar, Symbol, Var
 from translator.analytic.polynomial import Monomial, Polynomial, divide_monomial, to_polynomial
 
@@ -35,18 +37,25 @@ class _Term:
     variable: Expr | None
 
 
-def delinearize(accesses: Sequence[Access], frame: Frame) -> Shape | None:
-    """The reading of all `accesses` of one array, or None where one is not a sum of strided iterators."""
+def delinearize(accesses: Sequence[Access], frame: Frame) -> list[Shape]:
+    """The readings of all `accesses` of one array, the plain one first; empty where one is not a sum of strided iterators."""
     if any(len(access.subscripts) > 1 for access in accesses):
-        return _declared_dims(accesses)
+        declared = _declared_dims(accesses)
+        return [declared] if declared is not None else []
     polynomials: dict[Access, Polynomial] = {}
     for access in accesses:
         polynomial = to_polynomial(access.subscripts[0])
         if polynomial is None:
-            return None
+            return []
         polynomials[access] = polynomial
-    if not _name_composite_strides(polynomials, frame):
-        return None
+    plain = _read(polynomials, frame)
+    composite: Shape | None = None
+    if _composite(polynomials, frame) is not None and _name_composite_strides(polynomials, frame):
+        composite = _read(polynomials, frame)
+    return [shape for shape in (plain, composite) if shape is not None]
+
+
+def _read(polynomials: dict[Access, Polynomial], frame: Frame) -> Shape | None:
     terms: dict[Access, list[_Term]] = {}
     for access, polynomial in polynomials.items():
         split = _split(polynomial, access, frame)
@@ -54,6 +63,15 @@ def delinearize(accesses: Sequence[Access], frame: Frame) -> Shape | None:
             return None
         terms[access] = split
     return _shape(terms)
+
+
+def shifted(shape: Shape, access: Access, dimension: int, amount: int) -> tuple[Polynomial, ...]:
+    """The dimensions of `access` with `amount` extents moved from `dimension` (an inner one) to the one outside it:
+    `a[i][j + n]` is `a[i + 1][j]`."""
+    dims = list(shape.dims[access])
+    dims[dimension - 1] = dims[dimension - 1] + Polynomial.constant(amount)
+    dims[dimension] = dims[dimension] - shape.extents[dimension - 1] * Polynomial.constant(amount)
+    return tuple(dims)
 
 
 def _declared_dims(accesses: Sequence[Access]) -> Shape | None:
@@ -159,16 +177,17 @@ def _dims(split: list[_Term], strides: list[Monomial], contents: dict[Monomial, 
     return [dims[stride] for stride in strides]
 
 
-def invalid_where(shape: Shape, access: Access, frame: Frame) -> list[tuple[list[str], str]]:
-    """For each inner dimension, isl texts of "below 0" and "at or above the extent"; empty where the array has one."""
-    place = instance(frame, "v", access.loops, access.conditions)
-    result: list[tuple[list[str], str]] = []
+def invalid_where(shape: Shape, access: Access, frame: Frame) -> isl.Set:
+    """The parameters for which an inner dimension leaves its extent in some iteration."""
+    bad = isl.Set("{ : false }")
+    if not shape.extents:
+        return bad
     for dim, extent in zip(shape.dims[access][1:], shape.extents, strict=True):
+        place = instance(frame, "v", access.loops, access.conditions)
         value, limit = place.linear(dim), place.linear(extent)
-        if value is None or limit is None:
-            return [(["true"], "")]
-        result.append((place.constraints, f"({value} < 0 or {value} >= {limit})"))
-    return result
+        outside = [f"({value} < 0 or {value} >= {limit})"] if value is not None and limit is not None else []
+        bad = bad | param_set(frame, [place], outside)
+    return bad
 
 
 __all__ = ["Location", "Shape", "delinearize", "invalid_where"]

@@ -14,9 +14,11 @@ import islpy as isl
 from translator.analytic import codes
 from translator.analytic.accesses import Access, AccessTable, UnknownBase, in_bytes
 from translator.analytic.affine import Frame, Instance, instance, param_set
-from translator.analytic.delinearize import Shape, delinearize, invalid_where
-from translator.analytic.ir import Assign, Expr, Function, Location, Loop, Symbol, Var
-from translator.analytic.visit import assigned_scalars, declared, walk
+from translator.analytic.delinearize import Shape, delinearize, invalid_where, shifted
+from translator.analytic.ir import Expr, Function, Index, Location, Loop, Symbol, Var
+from translator.analytic.polynomial import Polynomial, to_polynomial
+from translator.analytic.print_c import Printer
+from translator.analytic.visit import assigned_scalars, declared, symbols, walk
 
 LARGE_TRIP_COUNT = 64  # a condition that no loop this long can meet is no condition worth testing at run time
 
@@ -79,11 +81,25 @@ def open_region(function: Function, table: AccessTable, loop: Loop) -> Region:
 
     written = frozenset(a.array for a in accesses if a.is_write)
     frame = Frame(table, is_fixed, written, frozenset(l.iterator for l in outer))
+    frame.relations += linear_values(table)
     return Region(function, table, loop, frame, accesses)
 
 
-def is_entry_symbol(symbol: Symbol, function: Function) -> bool:
-    """Whether a guard at the function's entry can name the symbol: a parameter that the function does not assign."""
+def linear_values(table: AccessTable) -> list[tuple[Polynomial, Polynomial]]:
+    """What isl should know of the scalars computed before the loops: those that are affine in parameters."""
+    relations: list[tuple[Polynomial, Polynomial]] = []
+    for symbol, value in table.entry_values.items():
+        polynomial = to_polynomial(value)
+        if polynomial is not None and all(len(m) <= 1 and all(isinstance(a, Var) for a in m) for m in polynomial.terms):
+            relations.append((Polynomial.atom(Var(symbol, at=symbol.at)), polynomial))
+    return relations
+
+
+def is_entry_symbol(symbol: Symbol, function: Function, table: AccessTable) -> bool:
+    """Whether a guard at the function's entry can name the symbol: a parameter that the function does not assign, or a
+    scalar computed from such parameters before the loops."""
+    if symbol in table.entry_values:
+        return all(is_entry_symbol(s, function, AccessTable()) for s in symbols(table.entry_values[symbol]))
     return symbol.kind == "param" and symbol not in assigned_scalars(function.body)
 
 
@@ -118,13 +134,16 @@ def _array(
         accesses = in_bytes(accesses, array.type)
     except UnknownBase as error:
         return Independence(reason=Reason(codes.UNKNOWN_POINTER, str(error), error.at), culprit=array)
-    shape = delinearize(accesses, region.frame)
-    if shape is None:
+    if _never_meet(region, accesses):
+        return Independence()
+    shapes = delinearize(accesses, region.frame)
+    if not shapes:
         at = next(a for a in accesses if a.is_write)
         message = f"the subscripts of {array.name} are not affine in the loop counters"
         return Independence(reason=Reason(codes.UNKNOWN_SUBSCRIPT, message, at.at), culprit=array)
     try:
-        return _shaped(region, array, accesses, shape, candidate, fixed)
+        results = [_shaped(region, array, accesses, shape, candidate, fixed) for shape in shapes]
+        return next((r for r in results if r.holds), results[0])
     except isl.Error:
         message = f"the dependences on {array.name} are too complex to decide"
         return Independence(reason=Reason(codes.CARRIED_ARRAY, message, accesses[0].at), culprit=array)
@@ -133,16 +152,14 @@ def _array(
 def _shaped(
     region: Region, array: Symbol, accesses: list[Access], shape: Shape, candidate: Loop, fixed: Sequence[Loop]
 ) -> Independence:
+    _shift_into_extents(region, shape, accesses)
     bad = isl.Set("{ : false }")
     for access in accesses:
-        for constraints, outside in invalid_where(shape, access, region.frame):
-            place = instance(region.frame, "v", access.loops, access.conditions)
-            del constraints
-            bad = bad | param_set(region.frame, [place], [outside] if outside else [])
+        bad = bad | invalid_where(shape, access, region.frame)
     culprit: tuple[Access, Access] | None = None
     for position, first in enumerate(accesses):
         for second in accesses[position:]:
-            if not (first.is_write or second.is_write):
+            if not (first.is_write or second.is_write) or _different_fields(first, second):
                 continue
             conflict = conflicts(region.frame, shape, first, second, candidate, fixed)
             if conflict is None:
@@ -158,6 +175,30 @@ def _shaped(
         return Independence(_simplify(region, guard))
     pair = culprit or (accesses[0], accesses[0])
     return Independence(reason=_carried(array, *pair), culprit=array)
+
+
+def _never_meet(region: Region, accesses: Sequence[Access]) -> bool:
+    """Whether a stepped variable (`out[k++]`) gives every access of the array an element of its own."""
+    variables = {region.table.injective.get(access.node) for access in accesses}
+    return len(variables) == 1 and None not in variables
+
+
+def _different_fields(first: Access, second: Access) -> bool:
+    """Whether two uses of a struct touch different fields of it."""
+    return any(a != b for a, b in zip(first.member, second.member, strict=False))
+
+
+def _shift_into_extents(region: Region, shape: Shape, accesses: Sequence[Access]) -> None:
+    """Read `i*n + (n - 1 - j)` as [i][n - 1 - j], not as [i + 1][-1 - j]."""
+    for access in accesses:
+        for dimension in range(1, len(shape.extents) + 1):
+            original = shape.dims[access]
+            for amount in (0, -1, 1):
+                shape.dims[access] = shifted(shape, access, dimension, amount) if amount else original
+                bad = invalid_where(shape, access, region.frame)
+                if bad.is_empty() or _worth_testing(region, bad.complement()):
+                    break
+                shape.dims[access] = original
 
 
 def conflicts(
@@ -224,22 +265,20 @@ def _at_entry(region: Region, guard: isl.Set) -> bool:
         if atom in composites:
             return all(known(a) for a in composites[atom].atoms())
         if isinstance(atom, Var):
-            return is_entry_symbol(atom.symbol, region.function)
-        return all(is_entry_symbol(n.symbol, region.function) for n in walk(atom) if isinstance(n, Var)) and not any(
-            hasattr(n, "subscripts") for n in walk(atom)
-        )
+            return is_entry_symbol(atom.symbol, region.function, region.table)
+        loads = any(isinstance(n, Index) for n in walk(atom))
+        return not loads and all(is_entry_symbol(s, region.function, region.table) for s in symbols(atom))
 
     for position in range(guard.dim(isl.dim_type.param)):
         if guard.involves_dims(isl.dim_type.param, position, 1):
-            monomial = names.get(guard.get_dim_name(isl.dim_type.param, position), ())
+            monomial = names[str(guard.get_dim_name(isl.dim_type.param, position))]
             if not all(known(atom) for atom in monomial):
                 return False
     return True
 
 
 def _carried(array: Symbol, first: Access, second: Access) -> Reason:
-    from translator.analytic.print_c import expression_text
-
+    expression_text = Printer().expression
     write, other = (first, second) if first.is_write else (second, first)
     if other is write or other.node == write.node:
         message = f"different iterations write the same {expression_text(write.node)}"
@@ -251,4 +290,4 @@ def _carried(array: Symbol, first: Access, second: Access) -> Reason:
     return Reason(codes.CARRIED_ARRAY, message, write.at)
 
 
-__all__ = ["Assign", "Independence", "Reason", "Region", "conflicts", "independent", "is_entry_symbol", "open_region"]
+__all__ = ["Independence", "Reason", "Region", "conflicts", "independent", "is_entry_symbol", "open_region"]

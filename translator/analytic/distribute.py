@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import islpy as isl
 
 from translator.analytic.accesses import Access, AccessTable, UnknownBase, in_bytes
-from translator.analytic.affine import instance, param_set
 from translator.analytic.delinearize import Shape, delinearize, invalid_where
 from translator.analytic.dependence import Region, conflicts, open_region
 from translator.analytic.ir import (
@@ -65,14 +64,17 @@ def _map(block: Block, visit: object) -> Block:
 
 def interchanged(loop: Loop, nest: Sequence[Loop], inner: Loop) -> Loop | None:
     """The nest with `inner` outermost, or None where its bounds depend on the loops it would leave."""
-    left = {l.iterator for l in nest[: nest.index(inner)]}
+    position = next(i for i, l in enumerate(nest) if l is inner)
+    left = {l.iterator for l in nest[:position]} | {
+        s.symbol for l in nest[:position] for s in statements(l.body) if isinstance(s, Declare)
+    }
     if any(symbols(bound) & left for bound in (inner.lower, inner.upper, inner.step)):
         return None
     body: Block = inner.body
-    for outer in reversed([l for l in nest if l is not inner]):
-        if nest.index(outer) > nest.index(inner):
-            continue
-        body = Block((dataclasses.replace(outer, body=body),), at=outer.at)
+    for outer in reversed(nest[:position]):
+        before = statements(outer.body)[:-1]
+        within = Block((*before, *body.body), at=outer.at)
+        body = Block((dataclasses.replace(outer, body=within),), at=outer.at)
     return dataclasses.replace(inner, body=body)
 
 
@@ -174,7 +176,7 @@ def _array_order(region: Region, loop: Loop, first: Stmt, second: Stmt) -> tuple
 def _pairs(region: Region, loop: Loop, array: Symbol, left: list[Access], right: list[Access]) -> tuple[bool, bool]:
     try:
         unified = in_bytes([*left, *right], array.type)
-        shape = delinearize(unified, region.frame)
+        shape = next(iter(delinearize(unified, region.frame)), None)
     except UnknownBase:
         return True, True
     if shape is None or not _always_valid(region, shape, unified):
@@ -184,12 +186,7 @@ def _pairs(region: Region, loop: Loop, array: Symbol, left: list[Access], right:
 
 def _always_valid(region: Region, shape: Shape, accesses: list[Access]) -> bool:
     """Whether the reading of the subscripts is right for all parameters."""
-    for access in accesses:
-        for _, outside in invalid_where(shape, access, region.frame):
-            place = instance(region.frame, "v", access.loops, access.conditions)
-            if not outside or not param_set(region.frame, [place], [outside]).is_empty():
-                return False
-    return True
+    return all(invalid_where(shape, access, region.frame).is_empty() for access in accesses)
 
 
 def _decide(region: Region, loop: Loop, shape: Shape, accesses: list[Access], split: int) -> tuple[bool, bool]:

@@ -8,11 +8,12 @@ that the function touches is missed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from translator.analytic import codes
-from translator.analytic.accesses import Access, AccessTable, UnknownBase, element_size, in_bytes
+from translator.analytic.accesses import Access, AccessTable, Condition, UnknownBase, element_size, in_bytes
 from translator.analytic.dependence import Reason, is_entry_symbol
 from translator.analytic.ir import (
     Array,
@@ -24,7 +25,9 @@ from translator.analytic.ir import (
     Function,
     Index,
     Loop,
+    Node,
     Pointer,
+    Program,
     Scalar,
     Symbol,
     Type,
@@ -33,7 +36,7 @@ from translator.analytic.ir import (
 )
 from translator.analytic.normalize import INT, add, constant, trip_count
 from translator.analytic.polynomial import Polynomial, to_polynomial
-from translator.analytic.visit import declared, substitute, symbols, walk
+from translator.analytic.visit import declared, rewrite, substitute, symbols, walk
 
 
 class UnknownExtent(Exception):
@@ -64,7 +67,8 @@ class Touch:
 
 @dataclass
 class Usage:
-    """How a function uses one array. With `unit` 1 the range counts bytes, else elements of the array's scalar type."""
+    """How a function uses one array. `touches` are what it certainly uses; the parallel path is taken only where `possible` ones
+    lie within them. With `unit` 1 the range counts bytes, else elements of the array's scalar type."""
 
     array: Symbol
     element: Type
@@ -73,6 +77,7 @@ class Usage:
     copy_in: bool = True
     in_bytes: bool = False
     touches: list[Touch] = field(default_factory=list)
+    possible: list[Touch] = field(default_factory=list)  # under conditions that are not known at entry
     guards: list[Expr] = field(default_factory=list)
 
 
@@ -83,7 +88,7 @@ def element_type(kind: Type) -> Type:
     return element_type(kind.of) if isinstance(kind, Array) else kind
 
 
-def find_usage(function: Function, table: AccessTable, given: dict[str, Expr]) -> list[Usage]:
+def find_usage(function: Function, table: AccessTable, given: dict[str, Expr], program: Program) -> list[Usage]:
     """The usage of every array that lives outside the function, in the order of its parameters, then globals. `given` are extents that
     the user vouches for. Raises UnknownExtent and UnknownBase."""
     local = declared(function.body)
@@ -94,11 +99,34 @@ def find_usage(function: Function, table: AccessTable, given: dict[str, Expr]) -
     order = {symbol: position for position, symbol in enumerate(function.params)}
     result = []
     for array in sorted(groups, key=lambda s: (order.get(s, len(order)), s.name)):
-        result.append(_usage(function, table, array, groups[array], given.get(array.name)))
+        usage = _usage(_Finder(function, table, program), array, groups[array], given.get(array.name))
+        result.append(_named(usage, table))
     return result
 
 
-def _usage(function: Function, table: AccessTable, array: Symbol, accesses: list[Access], given: Expr | None) -> Usage:
+def _named(usage: Usage, table: AccessTable) -> Usage:
+    """The usage with scalars that the function computes before its loops written out in terms of its parameters."""
+
+    def out(expr: Expr) -> Expr:
+        return folded(substitute(expr, table.entry_values))
+
+    def header(h: Header) -> Header:
+        if h.loop is None:
+            assert h.cond is not None
+            return Header(cond=out(h.cond))
+        lower, upper, step = out(h.loop.lower), out(h.loop.upper), out(h.loop.step)
+        return Header(loop=dataclasses.replace(h.loop, lower=lower, upper=upper, step=step))
+
+    def touch(t: Touch) -> Touch:
+        return Touch(t.array, out(t.low), out(t.high), tuple(header(h) for h in t.headers))
+
+    usage.touches = [touch(t) for t in usage.touches]
+    usage.possible = [touch(t) for t in usage.possible]
+    usage.guards = [out(g) for g in usage.guards]
+    return usage
+
+
+def _usage(finder: _Finder, array: Symbol, accesses: list[Access], given: Expr | None) -> Usage:
     usage = Usage(array, element_type(array.type))
     usage.reads = any(not a.is_write or a.op != "=" for a in accesses)
     usage.writes = any(a.is_write for a in accesses)
@@ -112,9 +140,15 @@ def _usage(function: Function, table: AccessTable, array: Symbol, accesses: list
         return usage
     accesses = in_bytes(accesses, array.type)
     usage.in_bytes = any(a.byte_size is not None for a in accesses)
-    finder = _Finder(function, table)
-    for access in _distinct(accesses):
-        usage.touches.extend(finder.touches(access))
+    unknown: UnknownExtent | None = None
+    for access in finder.distinct(accesses):
+        try:
+            usage.touches.append(finder.touch(access))
+        except UnknownExtent as error:
+            unknown = unknown or error
+            usage.possible.append(finder.touch(access, certain=False))
+    if unknown is not None and not usage.touches:
+        raise unknown
     usage.guards = finder.guards
     usage.copy_in = usage.reads or not _covers(accesses, usage)
     return usage
@@ -134,51 +168,72 @@ def whole_array(array: Symbol) -> Expr | None:
     return total
 
 
-def _distinct(accesses: Sequence[Access]) -> list[Access]:
-    """The accesses without those that another one covers: the same element, in the same loops, under fewer conditions."""
-    kept: list[Access] = []
-    for access in accesses:
-        if not any(
-            _covered(access, other)
-            for other in accesses
-            if other is not access and (other in kept or other.order > access.order)
-        ):
-            kept.append(access)
-    return kept
-
-
-def _covered(access: Access, other: Access) -> bool:
-    if access.subscripts != other.subscripts or access.byte_size != other.byte_size:
-        return False
-    if len(other.loops) != len(access.loops) or any(a is not b for a, b in zip(access.loops, other.loops, strict=True)):
-        return False
-    weaker = all(condition in access.conditions for condition in other.conditions)
-    return weaker and (len(other.conditions) < len(access.conditions) or other.order < access.order)
-
-
 @dataclass
 class _Finder:
     function: Function
     table: AccessTable
+    program: Program
     guards: list[Expr] = field(default_factory=list)
 
-    def touches(self, access: Access) -> Iterator[Touch]:
+    def touch(self, access: Access, *, certain: bool = True) -> Touch:
+        """The extremes of an access. With `certain` not set, conditions that are not known at entry are left out. Raises
+        UnknownExtent."""
         subscript = flat_subscript(access)
         conditions = [_truth(c.expr, c.holds) for c in access.conditions]
-        loops = [self._loop(loop, access) for loop in access.loops]
+        if not certain:
+            conditions = [c for c in conditions if self._is_known(access, c)]
+        loops = self._loops(access, certain)
         self._check(access, [subscript, *conditions, *(b for l in loops for b in (l.lower, l.upper, l.step))])
         low, high, headers = self._reduce(subscript, conditions, loops)
         if access.byte_size is not None:
             high = add(high, access.byte_size - 1)
-        yield Touch(access.array, low, high, tuple(headers))
-        if low != high:
-            yield from ()
+        return Touch(access.array, low, high, tuple(headers))
 
-    def _loop(self, loop: object, access: Access) -> Loop:
-        if not isinstance(loop, Loop):
+    def _is_known(self, access: Access, cond: Expr) -> bool:
+        try:
+            self._check(access, [cond])
+        except UnknownExtent:
+            return False
+        return True
+
+    def _loops(self, access: Access, certain: bool) -> list[Loop]:
+        """The counted loops around an access. A loop that does not count may run no iteration: nothing in it is certain."""
+        if certain and not all(isinstance(loop, Loop) for loop in access.loops):
             raise UnknownExtent(_unknown(access, "its loop has no known number of iterations"))
-        import dataclasses
+        return [self._loop(loop) for loop in access.loops if isinstance(loop, Loop)]
 
+    def distinct(self, accesses: Sequence[Access]) -> list[Access]:
+        """The accesses without those that another one covers: the same elements, under no more conditions."""
+        kept: list[Access] = []
+        for position, access in enumerate(accesses):
+            others = [*kept, *accesses[position + 1 :]]
+            if not any(self._covered(access, other, strictly=other not in kept) for other in others):
+                kept.append(access)
+        return kept
+
+    def _covered(self, access: Access, other: Access, *, strictly: bool) -> bool:
+        mine, theirs = self._space(access), self._space(other)
+        if mine is None or mine != theirs or access.byte_size != other.byte_size:
+            return False
+        names: dict[Symbol, Expr] = {
+            old: Var(new, at=access.at) for old, new in zip(other.iterators, access.iterators, strict=True)
+        }
+        conditions = [Condition(substitute(c.expr, names), c.holds) for c in other.conditions]
+        weaker = all(condition in access.conditions for condition in conditions)
+        return weaker and (not strictly or len(conditions) < len(access.conditions))
+
+    def _space(self, access: Access) -> tuple[Expr, ...] | None:
+        """The subscript and the bounds around it, with the counters numbered; equal for accesses of the same elements."""
+        loops = [loop for loop in access.loops if isinstance(loop, Loop)]
+        if len(loops) != len(access.loops):
+            return None
+        at = access.at
+        numbers: dict[Symbol, Expr] = {l.iterator: Const(f"#{i}", None, INT, at=at) for i, l in enumerate(loops)}
+        parts = [b for l in loops for b in self.table.bounds[id(l)]] + list(access.subscripts)
+        directions = [Const(str(l.descending), None, INT, at=at) for l in loops]
+        return tuple([*(substitute(part, numbers) for part in parts), *directions])
+
+    def _loop(self, loop: Loop) -> Loop:
         lower, upper, step = self.table.bounds[id(loop)]
         return dataclasses.replace(loop, lower=lower, upper=upper, step=step)
 
@@ -188,15 +243,23 @@ class _Finder:
         for part in parts:
             for node in walk(part):
                 if isinstance(node, Var) and not isinstance(node.type, Pointer | Array):
-                    known = node.symbol in counters or is_entry_symbol(node.symbol, self.function)
+                    known = node.symbol in counters or is_entry_symbol(node.symbol, self.function, self.table)
                     if not known and not _is_constant_global(node.symbol):
                         raise UnknownExtent(
                             _unknown(access, f"it depends on {node.symbol.name}, which the function computes")
                         )
                 if isinstance(node, Index):
                     self._check_load(node, access)
-                if isinstance(node, Call) and node.name not in _PURE:
+                if isinstance(node, Call) and node.name not in _PURE and not self._is_pure(node.name):
                     raise UnknownExtent(_unknown(access, f"it depends on a call of {node.name}"))
+
+    def _is_pure(self, name: str) -> bool:
+        """Whether a function of the file computes from its scalar arguments alone, so that the host can call it as well."""
+        callee = self.program.function(name)
+        if callee is None or callee.unsupported:
+            return False
+        named = symbols(callee.body)
+        return not any(s.kind == "global" or isinstance(s.type, Pointer | Array) for s in {*named, *callee.params})
 
     def _check_load(self, load: Index, access: Access) -> None:
         from translator.analytic.flow import written_before
@@ -217,10 +280,8 @@ class _Finder:
         inner: list[Header] = []
         for position in range(len(loops) - 1, -1, -1):
             loop = loops[position]
-            uses = [h for h in inner if _mentions(h, loop.iterator)] or [
-                c for c in pending if loop.iterator in symbols(c)
-            ]
-            ends = None if uses else self._ends(low, high, loop)
+            uses = any(_mentions(h, loop.iterator) for h in inner) or any(loop.iterator in symbols(c) for c in pending)
+            ends = None if uses else self._ends(low, high, loop, loops)
             if ends is not None:
                 low, high = ends
                 inner.insert(0, Header(cond=_enters(loop)))
@@ -231,13 +292,13 @@ class _Finder:
         headers = [*(Header(cond=c) for c in pending), *inner]
         return low, high, _hoisted(headers)
 
-    def _ends(self, low: Expr, high: Expr, loop: Loop) -> tuple[Expr, Expr] | None:
+    def _ends(self, low: Expr, high: Expr, loop: Loop, loops: Sequence[Loop]) -> tuple[Expr, Expr] | None:
         """The extremes over the iterations of `loop`, or None where they may lie between its ends."""
         iterator = Var(loop.iterator, at=loop.at)
         first, last = loop.lower, _last(loop)
         if loop.descending:
             first, last = last, loop.lower
-        signs = [self._direction(expr, iterator) for expr in (low, high)]
+        signs = [self._direction(expr, iterator, loops) for expr in (low, high)]
         if None in signs:
             return None
         return (
@@ -245,7 +306,7 @@ class _Finder:
             substitute(high, {loop.iterator: last if signs[1] != "-" else first}),
         )
 
-    def _direction(self, expr: Expr, iterator: Var) -> str | None:
+    def _direction(self, expr: Expr, iterator: Var, loops: Sequence[Loop]) -> str | None:
         """ "+" where `expr` does not fall as the iterator grows, "-" where it does not rise, "0" where it does not depend on it."""
         if iterator.symbol not in symbols(expr):
             return "0"
@@ -254,10 +315,10 @@ class _Finder:
             return None
         if any(iterator.symbol in symbols(a) for a in polynomial.atoms() if a != iterator):
             return None
-        return self._sign(polynomial.coefficient(iterator))
+        return self._sign(polynomial.coefficient(iterator), loops)
 
-    def _sign(self, factor: Polynomial) -> str | None:
-        """The sign of a factor whose atoms are taken as not negative (a guard tests that)."""
+    def _sign(self, factor: Polynomial, loops: Sequence[Loop]) -> str | None:
+        """The sign of a factor whose atoms are not negative: counters and extents of the loops, or by a guard."""
         if all(c > 0 for c in factor.terms.values()):
             sign = "+"
         elif all(c < 0 for c in factor.terms.values()):
@@ -267,12 +328,27 @@ class _Finder:
         for atom in sorted(factor.atoms(), key=repr):
             if isinstance(atom.type, Scalar) and atom.type.is_unsigned:
                 continue
-            if not all(is_entry_symbol(s, self.function) for s in symbols(atom)):
+            if any(_is_extent(atom, loop) for loop in loops):
+                continue
+            if not all(is_entry_symbol(s, self.function, self.table) for s in symbols(atom)):
                 return None
             guard = Binary(">=", atom, constant(0, atom.at), INT, at=atom.at)
             if guard not in self.guards:
                 self.guards.append(guard)
         return sign
+
+
+def _is_extent(atom: Expr, loop: Loop) -> bool:
+    """Whether the loop, where it runs, shows that the atom is not negative: it is its bound, and the counter starts at 0 or
+    above."""
+    starts = isinstance(loop.lower, Const) and isinstance(loop.lower.value, int) and loop.lower.value >= 0
+    if not starts or loop.descending:
+        return False
+    if isinstance(atom, Var) and atom.symbol is loop.iterator:
+        return True
+    upper = to_polynomial(loop.upper)
+    distance = (upper - Polynomial.atom(atom)).value if upper is not None else None
+    return distance is not None and distance <= 0
 
 
 _PURE = {"min", "max", "abs", "labs", "fabs", "fabsf", "floor", "ceil", "floorf", "ceilf", "sqrt", "sqrtf", "sizeof"} | {
@@ -305,6 +381,27 @@ def flat_subscript(access: Access) -> Expr:
         if position + 1 < len(access.subscripts):
             result = Binary("+", result, access.subscripts[position + 1], INT, at=access.at)
     return result
+
+
+def folded(expr: Expr) -> Expr:
+    """The expression without the zeros and ones that substitution leaves: `0 * n + (n - 1)` is `n - 1`."""
+
+    def change(node: Node) -> Node | None:
+        if not isinstance(node, Binary):
+            return None
+        left = node.left.value if isinstance(node.left, Const) else None
+        right = node.right.value if isinstance(node.right, Const) else None
+        if node.op == "*" and 0 in (left, right):
+            return constant(0, node.at)
+        if (node.op == "*" and left == 1) or (node.op == "+" and left == 0):
+            return node.right
+        if (node.op == "*" and right == 1) or (node.op in ("+", "-") and right == 0):
+            return node.left
+        if node.op in ("+", "-") and isinstance(right, int):
+            return add(node.left, right if node.op == "+" else -right)
+        return None
+
+    return rewrite(expr, change)
 
 
 def _truth(cond: Expr, holds: bool) -> Expr:

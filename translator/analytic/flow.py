@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import islpy as isl
 
 from translator.analytic.accesses import Access, AccessTable, UnknownBase, in_bytes
 from translator.analytic.affine import Frame, counted, instance, param_set
 from translator.analytic.delinearize import delinearize
 from translator.analytic.ir import Function, Index, Symbol
+from translator.analytic.polynomial import Polynomial
 from translator.analytic.visit import assigned_scalars, declared
 
 
@@ -24,7 +27,7 @@ def written_before(function: Function, table: AccessTable, array: Symbol, load: 
     frame = Frame(table, lambda s: s not in table.unknowns and s not in changed, frozenset({array}))
     try:
         unified = in_bytes([reads[0], *writes], array.type)
-        shape = delinearize(unified, frame)
+        shape = next(iter(delinearize(unified, frame)), None)
         if shape is None or shape.extents:
             return True
         return any(_precedes(frame, shape.dims, write, unified[0]) for write in unified[1:])
@@ -32,7 +35,7 @@ def written_before(function: Function, table: AccessTable, array: Symbol, load: 
         return True
 
 
-def _precedes(frame: Frame, dims: dict[Access, tuple[object, ...]], write: Access, read: Access) -> bool:
+def _precedes(frame: Frame, dims: Mapping[Access, tuple[Polynomial, ...]], write: Access, read: Access) -> bool:
     """Whether some instance of `write` that runs before an instance of `read` uses the same element."""
     left, right = instance(frame, "a", write.loops, write.conditions), instance(frame, "b", read.loops, read.conditions)
     common = 0
@@ -42,7 +45,7 @@ def _precedes(frame: Frame, dims: dict[Access, tuple[object, ...]], write: Acces
         common += 1
     same: list[str] = []
     for x, y in zip(dims[write], dims[read], strict=True):
-        first, second = left.linear(x), right.linear(y)  # type: ignore[arg-type]
+        first, second = left.linear(x), right.linear(y)
         if first is None or second is None:
             return True
         same.append(f"{first} = {second}")

@@ -36,7 +36,7 @@ def assumption_guard(function: Function, table: AccessTable, assumption: Assumpt
     text = place.linear(polynomial) if polynomial is not None else None
     unknown = Reason(codes.CARRIED_SCALAR, "the closed form of an induction variable cannot be justified", value.at)
     if text is None:
-        if any(not is_entry_symbol(s, function) for s in symbols(value)):
+        if any(not is_entry_symbol(s, function, table) for s in symbols(value)):
             raise Unprovable(unknown)
         return Binary(">=", value, Const("0", 0, INT, at=value.at), INT, at=value.at)
     # -1 iterations and fewer: a count of 0 is right either way
@@ -44,7 +44,7 @@ def assumption_guard(function: Function, table: AccessTable, assumption: Assumpt
     if bad.is_empty():
         return None
     atoms = {atom for monomial in frame.params for atom in monomial}
-    if any(not is_entry_symbol(s, function) for atom in atoms for s in symbols(atom)):
+    if any(not is_entry_symbol(s, function, table) for atom in atoms for s in symbols(atom)):
         raise Unprovable(unknown)
     good = bad.complement()
     runs = param_set(frame, [place], [])

@@ -248,22 +248,28 @@ class HostText:
             return []
         names = ", ".join(f"{u.array.name}_used = {{0, 0}}" for u in self.usages)
         lines = [f"musl_range {names};  // the elements that the loops use"]
-        merged: list[tuple[tuple[Header, ...], list[Touch]]] = []
-        for usage in self.usages:
-            for touch in usage.touches:
-                group = next((g for h, g in merged if h == touch.headers), None)
-                if group is None:
-                    merged.append((touch.headers, [touch]))
-                elif not any((t.array, t.low, t.high) == (touch.array, touch.low, touch.high) for t in group):
-                    group.append(touch)
-        for headers, touches in merged:
-            lines += self._touches(printer, headers, touches)
-        return lines
+        possible = [u for u in self.usages if u.possible]
+        if possible:
+            names = ", ".join(f"{u.array.name}_possible = {{0, 0}}" for u in possible)
+            lines.append(f"musl_range {names};  // what they may use, by conditions that only they know")
+        lines += self._grouped(printer, [t for u in self.usages for t in u.touches], "used")
+        return lines + self._grouped(printer, [t for u in possible for t in u.possible], "possible")
 
-    def _touches(self, printer: Printer, headers: Sequence[Header], touches: Sequence[Touch]) -> list[str]:
+    def _grouped(self, printer: Printer, touches: Sequence[Touch], suffix: str) -> list[str]:
+        """The touches, those under the same loops and conditions together."""
+        merged: list[tuple[tuple[Header, ...], list[Touch]]] = []
+        for touch in touches:
+            group = next((g for h, g in merged if h == touch.headers), None)
+            if group is None:
+                merged.append((touch.headers, [touch]))
+            elif not any((t.array, t.low, t.high) == (touch.array, touch.low, touch.high) for t in group):
+                group.append(touch)
+        return [line for headers, group in merged for line in self._touches(printer, headers, group, suffix)]
+
+    def _touches(self, printer: Printer, headers: Sequence[Header], touches: Sequence[Touch], suffix: str) -> list[str]:
         lines: list[str] = []
         depth = 0
-        for header in headers:
+        for header in _joined(headers):
             if header.loop is not None:
                 text = printer.loop(_declaring(header.loop), 0).split("{", 1)[0].rstrip()
             else:
@@ -273,24 +279,26 @@ class HostText:
             depth += 1
         for touch in touches:
             low, high = printer.expression(touch.low), printer.expression(touch.high)
-            lines.append(f"{INDENT * depth}{touch.array.name}_used.add({low}, {high});")
+            lines.append(f"{INDENT * depth}{touch.array.name}_{suffix}.add({low}, {high});")
         lines += [f"{INDENT * level}}}" for level in range(depth - 1, -1, -1)]
         return lines
 
     def _sequential_path(self, printer: Printer) -> list[str]:
         """Where the parallel path does not apply: guards, overlapping arrays, or nothing to do."""
         tests: list[str] = []
+        if self.usages:
+            tests.append(" && ".join(f"{u.array.name}_used.empty()" for u in self.usages))
         for guard in self.guards:
             tests.append(f"!({printer.expression(guard)})")
+        tests += [f"!{u.array.name}_used.covers({u.array.name}_possible)" for u in self.usages if u.possible]
         for position, usage in enumerate(self.usages):
             for other in self.usages[position + 1 :]:
                 if usage.writes or other.writes:
                     tests.append(
                         f"musl_overlap({_range_arguments(printer, usage)}, {_range_arguments(printer, other)})"
                     )
-        if self.usages:
-            empty = " && ".join(f"{u.array.name}_used.low == {u.array.name}_used.high" for u in self.usages)
-            tests.append(f"({empty})" if len(self.usages) > 1 and tests else empty)
+        if len(tests) > 1 and len(self.usages) > 1:
+            tests[0] = f"({tests[0]})"
         arguments = ", ".join(s.name for s in self.function.params)
         call = f"{self.function.name}_sequential({arguments});"
         if isinstance(self.function.returns, Void):
@@ -326,6 +334,19 @@ class HostText:
                 )
         lines += [f"musl_release(d_{u.array.name}, {u.array.name}_used);" for u in self.usages]
         return [*lines, "return result;"] if returns else lines
+
+
+def _joined(headers: Sequence[Header]) -> list[Header]:
+    """Neighbouring conditions as one."""
+    result: list[Header] = []
+    for header in headers:
+        previous = result[-1].cond if result else None
+        if header.cond is not None and previous is not None:
+            both = Binary("&&", previous, header.cond, INT, at=header.cond.at)
+            result[-1] = Header(cond=both)
+        else:
+            result.append(header)
+    return result
 
 
 def _range_arguments(printer: Printer, usage: Usage) -> str:

@@ -15,7 +15,9 @@ are variables like any other. The sums over iterations are Faulhaber's, up to de
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from translator.analytic.ir import (
     Assign,
@@ -40,6 +42,9 @@ from translator.analytic.polynomial import Polynomial, to_expr, to_polynomial
 from translator.analytic.visit import assigned_scalars, rewrite, symbols, walk
 
 
+N = TypeVar("N", bound=Node)
+
+
 @dataclass(frozen=True)
 class Assumption:
     """`value >= 0` in every iteration of `loops` (outermost first): a trip count that a closed form relies on."""
@@ -54,6 +59,7 @@ class ClosedForms:
 
     function: Function
     assumptions: list[Assumption] = field(default_factory=list)
+    injective: dict[Index, int] = field(default_factory=dict)  # places with an element of their own, by variable
 
 
 class _NotClosed(Exception):
@@ -81,7 +87,7 @@ def _block(block: Block, loops: tuple[Loop, ...], out: ClosedForms, uses: dict[S
     result: list[Stmt] = []
     for stmt in block.body:
         if isinstance(stmt, Loop):
-            result.extend(_loop(stmt, loops, out, uses))
+            result.extend(_loop(stmt, result, loops, out, uses))
         else:
             result.append(_descend(stmt, loops, out, uses))
     return dataclasses.replace(block, body=tuple(result))
@@ -98,22 +104,38 @@ def _descend(stmt: Stmt, loops: tuple[Loop, ...], out: ClosedForms, uses: dict[S
     return dataclasses.replace(stmt, **updates) if updates else stmt
 
 
-def _loop(loop: Loop, loops: tuple[Loop, ...], out: ClosedForms, uses: dict[Symbol, int]) -> list[Stmt]:
+def _loop(
+    loop: Loop, before: Sequence[Stmt], loops: tuple[Loop, ...], out: ClosedForms, uses: dict[Symbol, int]
+) -> list[Stmt]:
     after: list[Stmt] = []
     for symbol in _candidates(loop):
         try:
             assumptions: list[Assumption] = []
-            closer = _Closer(symbol, loop, assumptions, loops)
+            closer = _Closer(symbol, loop, assumptions, loops, _constant_before(symbol, before))
             closed, total = closer.close()
         except _NotClosed:
             continue
         inside = sum(isinstance(n, Var) and n.symbol is symbol for n in walk(loop))
-        if uses.get(symbol, 0) > inside or symbol.kind != "local":
+        if uses.get(symbol, 0) > inside or symbol.kind == "global":
             after.append(Assign(Var(symbol, at=loop.at), "+=", total, at=loop.at))
         out.assumptions.extend(assumptions)
+        out.injective.update({node: len(out.assumptions) for node in closer.windows})
         loop = closed
     body = _block(loop.body, (*loops, loop), out, uses)
     return [dataclasses.replace(loop, body=body), *after]
+
+
+def _constant_before(symbol: Symbol, before: Sequence[Stmt]) -> int | None:
+    """The constant that `symbol` holds after the statements `before`, if the last one that names it assigns it."""
+    for stmt in reversed(before):
+        if isinstance(stmt, Declare) and stmt.symbol is symbol and isinstance(stmt.init, Const):
+            return stmt.init.value if isinstance(stmt.init.value, int) else None
+        if isinstance(stmt, Assign) and stmt.op == "=" and stmt.target == Var(symbol, at=stmt.at):
+            known = isinstance(stmt.value, Const) and isinstance(stmt.value.value, int)
+            return stmt.value.value if known else None  # type: ignore[union-attr,return-value]
+        if symbol in symbols(stmt) or symbol in assigned_scalars(stmt):
+            return None
+    return None
 
 
 def _candidates(loop: Loop) -> list[Symbol]:
@@ -147,12 +169,18 @@ class _Closer:
     loop: Loop
     assumptions: list[Assumption]
     outer: tuple[Loop, ...]
+    start: int | None = None  # the variable's value when the loop is entered, where it is known
 
     def close(self) -> tuple[Loop, Expr]:
         """The loop without the variable's steps, and what the whole loop adds to it."""
         changed = assigned_scalars(self.loop) - {n.iterator for n in walk(self.loop) if isinstance(n, Loop)}
         self.changed = changed
+        self.forward = True  # all steps are positive constants
+        self.windows: list[Index] = []
+        self.window: tuple[Polynomial, int] | None = None
         closed, total = self._loop(self.loop, Polynomial(), self.outer)
+        if not self.forward:
+            self.windows.clear()
         return closed, to_expr(total, trip_count(self.loop))
 
     def _loop(self, loop: Loop, start: Polynomial, loops: tuple[Loop, ...]) -> tuple[Loop, Polynomial]:
@@ -165,7 +193,10 @@ class _Closer:
         if trips is None or not isinstance(loop.step, Const):
             raise _NotClosed
         self.assumptions.append(Assumption(trip_count(loop), loops))
+        outer = self.window
+        self.window = (at_iteration, per_iteration.value) if per_iteration.value else None
         body, _ = self._block(loop.body, at_iteration, (*loops, loop))
+        self.window = outer
         return dataclasses.replace(loop, body=body), start + self._sum(loop, per_iteration, trips)
 
     def _ordinal(self, loop: Loop) -> Polynomial:
@@ -227,7 +258,9 @@ class _Closer:
             raise _NotClosed
         if symbols(step[1]) & self.changed or any(isinstance(n, Index) for n in walk(step[1])):
             raise _NotClosed
-        return -amount if step[2] else amount
+        signed = -amount if step[2] else amount
+        self.forward = self.forward and (signed.value or 0) > 0
+        return signed
 
     def _block(self, block: Block, value: Polynomial, loops: tuple[Loop, ...]) -> tuple[Block, Polynomial]:
         result: list[Stmt] = []
@@ -235,8 +268,9 @@ class _Closer:
             if isinstance(stmt, Assign) and self._steps(stmt):
                 value = value + self._amount(stmt)
             elif isinstance(stmt, Loop):
-                bounds = {n: self._use(getattr(stmt, n), value) for n in ("lower", "upper", "step")}
-                rewritten, value = self._loop(dataclasses.replace(stmt, **bounds), value, loops)
+                lower, upper, step = (self._use(bound, value) for bound in (stmt.lower, stmt.upper, stmt.step))
+                bounded = dataclasses.replace(stmt, lower=lower, upper=upper, step=step)
+                rewritten, value = self._loop(bounded, value, loops)
                 result.append(rewritten)
             elif isinstance(stmt, Block):
                 inner, value = self._block(stmt, value, loops)
@@ -245,15 +279,37 @@ class _Closer:
                 result.append(self._use(stmt, value))
         return dataclasses.replace(block, body=tuple(result)), value
 
-    def _use(self, node: Node, value: Polynomial) -> Stmt:
+    def _use(self, node: N, value: Polynomial) -> N:
         """`node` with the variable read as `variable + value`."""
 
         def change(n: Node) -> Node | None:
             if isinstance(n, Var) and n.symbol is self.symbol:
+                if self.start is not None:
+                    return to_expr(value + Polynomial.constant(self.start), n)
                 return shifted(n, value, n.at)
             return flatten_index(n)
 
-        return rewrite(node, change)  # type: ignore[return-value]
+        changed = rewrite(node, change)
+        for before, after in zip(_indices(node), _indices(changed), strict=True):
+            if self._in_window(before, value):
+                self.windows.append(after)
+        return changed
+
+    def _in_window(self, index: Index, value: Polynomial) -> bool:
+        """Whether `index` is `a[k + d]` or `*(p + d)` with d among the steps of this iteration (0 <= d < step)."""
+        base, offset = index.base, to_polynomial(index.subscripts[0]) if len(index.subscripts) == 1 else None
+        variable = Var(self.symbol, at=index.at)
+        if offset is None or self.window is None:
+            return False
+        if base != variable:
+            offset = offset - Polynomial.atom(variable)
+        start, step = self.window
+        distance = (offset + value - start).value
+        return distance is not None and 0 <= distance < step
+
+
+def _indices(node: Node) -> list[Index]:
+    return [n for n in walk(node) if isinstance(n, Index)]
 
 
 def shifted(var: Var, offset: Polynomial, at: Location) -> Expr:

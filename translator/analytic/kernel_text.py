@@ -36,7 +36,15 @@ from translator.analytic.visit import declared, symbols, walk
 
 AXES = ("x", "y", "z")
 MAX_THREADS = 256  # of a block; the shared arrays of reductions have this many elements
-_ATOMICS = {"+=": "atomicAdd", "-=": "atomicAdd", "&=": "atomicAnd", "|=": "atomicOr", "^=": "atomicXor"}
+_ATOMICS = {
+    "min=": "atomicMin",
+    "max=": "atomicMax",
+    "+=": "atomicAdd",
+    "-=": "atomicAdd",
+    "&=": "atomicAnd",
+    "|=": "atomicOr",
+    "^=": "atomicXor",
+}
 _DOUBLE_MATH = {
     "sqrt", "exp", "log", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "fabs",
     "floor", "ceil", "round", "trunc", "pow", "fmod", "fmin", "fmax", "hypot", "cbrt", "exp2", "expm1", "log1p", "erf",
@@ -60,6 +68,12 @@ class DevicePrinter(Printer):
             if extents is not None and len(expr.subscripts) == len(extents) + 1:
                 return f"{self.variable(base)}[{self.expression(flat(expr, extents))}]"
         return super().index(expr)
+
+    def assignment(self, stmt: Assign) -> str:
+        if stmt.op in ("min=", "max="):
+            target, value = self.expression(stmt.target), self.expression(stmt.value, 11)
+            return f"if ({value} {'<' if stmt.op == 'min=' else '>'} {target}) {target} = {self.expression(stmt.value)}"
+        return super().assignment(stmt)
 
     def call(self, expr: Call) -> str:
         """`sqrt(x)` of a float is a double in C; C++ would take the float overload."""
@@ -207,7 +221,11 @@ class KernelPrinter(DevicePrinter):
         assert isinstance(kind, Scalar)
         if stmt.op == "-=":
             value = f"-{self.expression(stmt.value, 14)}"
-        if "long" in kind.name:
+        if stmt.op in ("min=", "max="):
+            spelled = "unsigned long long" if kind.is_unsigned else "long long"
+            if "long" in kind.name:
+                return f"{_ATOMICS[stmt.op]}(({spelled} *)&{target}, ({spelled})({value}))"
+        elif "long" in kind.name:
             return f"{_ATOMICS[stmt.op]}((unsigned long long *)&{target}, (unsigned long long)({value}))"
         if isinstance(stmt.value.type, Scalar) and stmt.value.type.name != kind.name:
             value = f"({kind.name})({value})"

@@ -11,7 +11,7 @@ from data.c_types import CArray, CFunction, Declared, TypeTable
 from data.find_functions import declared_parameters
 from data.preprocess import Preprocessed, preprocess
 from data.source_file import SourceFile
-from data.syntax import Syntax, field, parse_syntax, text_of, top_level
+from data.syntax import Syntax, field, parse_syntax, syntax_errors, text_of, top_level
 from translator.analytic import codes
 from translator.analytic.cxx_names import output_function_name, output_name
 from translator.analytic.ir import (
@@ -174,7 +174,9 @@ def parse_function(unit: Unit, node: SyntaxNode, declared: Declared) -> Function
     except RefusedError as refusal:
         statements.unsupported.append(refusal.unsupported)
     else:
-        if body_node is not None:
+        if node.has_error:
+            statements.unsupported += [_syntax_error(unit, n) for n in syntax_errors(node)]
+        elif body_node is not None:
             body = statements.block(body_node)
     unit.types.typedefs, unit.types.structs, unit.types.constants = typedefs, structs, constants
     is_static = any(c.type == "storage_class_specifier" and text_of(c) == "static" for c in node.children)
@@ -263,6 +265,11 @@ def _with_recursion(functions: list[Function]) -> list[Function]:
 def _syntax_errors(unit: Unit) -> Iterator[Unsupported]:
     """Syntax errors outside function bodies."""
     for node in top_level(unit.syntax.root):
-        if node.type == "ERROR" or node.is_missing:
-            text = " ".join(text_of(node).split())[:40]
-            yield Unsupported(codes.SYNTAX_ERROR, f"syntax error near `{text}`", unit.at(node))
+        if node.type != "function_definition":
+            yield from (_syntax_error(unit, error) for error in syntax_errors(node))
+
+
+def _syntax_error(unit: Unit, node: SyntaxNode) -> Unsupported:
+    text = " ".join(text_of(node).split())[:40]
+    message = f"syntax error: expected `{node.type}`" if node.is_missing else f"syntax error near `{text}`"
+    return Unsupported(codes.SYNTAX_ERROR, message, unit.at(node))

@@ -501,8 +501,10 @@ def _scalar(expr: Expr) -> Scalar:
 def _signed(offset: Expr) -> Expr:
     """The offset in a signed type that holds it: unsigned 32-bit offsets would wrap around in a sum or when negated."""
     kind = _scalar(offset)
-    if not kind.is_unsigned or (isinstance(offset, Const) and offset.value is not None and offset.value < 2**31):
+    if not kind.is_unsigned:
         return offset
+    if isinstance(offset, Const) and isinstance(offset.value, int) and offset.value < 2**31:
+        return Const(str(offset.value), offset.value, INT, at=offset.at)
     return Cast(Scalar("long"), offset, at=offset.at)
 
 

@@ -22,26 +22,23 @@ from translator.analytic.accesses import Access, AccessTable, collect
 from translator.analytic.affine import to_condition
 from translator.analytic.dependence import Independence, Reason, Region, independent, open_region
 from translator.analytic.distribute import distributed, interchanged, replaced
-from translator.analytic.induction import Assumption
+from translator.analytic.induction import Assumption, ClosedForms
 from translator.analytic.ir import (
     Array,
     Assign,
     Block,
     Break,
+    Const,
     Declare,
     Expr,
     For,
     Function,
     If,
-    Index,
     Location,
     Loop,
-    Member,
-    Node,
     Return,
     Scalar,
     Stmt,
-    Switch,
     Symbol,
     Var,
     While,
@@ -140,16 +137,18 @@ class _Rewritten(Exception):
         self.function = function
 
 
-def make_plan(function: Function, assumptions: Sequence[Assumption], *, strict_fp: bool) -> Plan:
+def make_plan(closed: ClosedForms, *, strict_fp: bool) -> Plan:
     """The plan of a normalized function. Raises NotPlanned and UnknownBase."""
+    function = closed.function
     for _ in range(24):
         planner = _Planner(function, collect(function), strict_fp)
+        planner.table.injective = closed.injective
         try:
             host = planner.block(function.body)
         except _Rewritten as rewritten:
             function = rewritten.function
             continue
-        planner.assume(assumptions)
+        planner.assume(closed.assumptions)
         return Plan(function, planner.table, host, planner.kernels, planner.guards, planner.remarks)
     raise NotPlanned(Reason(codes.HOST_CONSTRUCT, "the loops cannot be brought to a stable form", function.at))
 
@@ -275,7 +274,7 @@ class _Planner:
             found, special = self._with_special_writes(region, loop, found)
         if not found.holds:
             return None, found.reason
-        grid = self._grid(region, loop, roles, special)
+        grid = self._grid(region, loop, roles, special, found)
         return self._kernel(region, loop, roles, grid, special, found), None
 
     def _early_exit(self, loop: Loop) -> Reason | None:
@@ -330,29 +329,48 @@ class _Planner:
         first = next(a for a in accesses if a.is_write)
         name = first.array.name
         ops = {a.op for a in accesses}
-        families = {"+": {"+=", "-="}, "&": {"&="}, "|": {"|="}, "^": {"^="}}
+        families = {"+": {"+=", "-="}, "&": {"&="}, "|": {"|="}, "^": {"^="}, "min": {"min="}, "max": {"max="}}
         for family, members in families.items():
             if ops <= members:
                 return self._atomic_kind(family, first)
-        if ops == {"="} and all(isinstance(a.node, Index) for a in accesses):
-            return "ordered"
+        if ops == {"="} and not any(a.member for a in accesses):
+            if self._same_value(accesses):
+                return "same value"
+            if first.array in self.outside and self._writes_only(loop):
+                return "ordered"
         message = f"{name} is read and written at subscripts that iterations over {loop.iterator.name} may share"
         return Reason(codes.CARRIED_ARRAY, message, first.at)
+
+    def _same_value(self, accesses: list[Access]) -> bool:
+        """Whether all writes store one and the same constant: then their order does not matter."""
+        values = [a.stmt.value for a in accesses if isinstance(a.stmt, Assign)]
+        return len(values) == len(accesses) and isinstance(values[0], Const) and all(v == values[0] for v in values)
+
+    @property
+    def outside(self) -> set[Symbol]:
+        return {a.array for a in self.table.accesses} - declared(self.function.body)
+
+    def _writes_only(self, loop: Loop) -> bool:
+        """Whether the loop reads no array that it writes: its first pass, which only finds the last writers, skips the writes."""
+        accesses = self.table.inside(loop)
+        written = {a.array for a in accesses if a.is_write} - declared(loop)
+        return not any(a.array in written and (not a.is_write or a.op != "=") for a in accesses)
 
     def _atomic_kind(self, family: str, access: Access) -> str | Reason:
         assert isinstance(access.stmt, Assign)
         kind = access.stmt.target.type
         allowed = _ATOMIC["+" if family == "+" else "&"]
+        family_op = family if family in ("min", "max") else f"{family}="
         if not isinstance(kind, Scalar) or kind.name not in allowed:
             spelled = kind.name if isinstance(kind, Scalar) else "struct"
-            message = f"CUDA has no atomic {family}= for {spelled} (array {access.array.name})"
+            message = f"CUDA has no atomic {family_op} for {spelled} (array {access.array.name})"
             return Reason(codes.NO_ATOMIC, message, access.at)
         if self.strict_fp and kind.is_float:
             message = f"the sums in {access.array.name} would be reordered (--strict-fp)"
             return Reason(codes.STRICT_FP, message, access.at)
         return "atomic"
 
-    def _grid(self, region: Region, loop: Loop, roles: Roles, special: _Special) -> list[Loop]:
+    def _grid(self, region: Region, loop: Loop, roles: Roles, special: _Special, found: Independence) -> list[Loop]:
         """The loops that span the grid: `loop`, and inner ones as far as they follow directly and are parallel as well."""
         grid = [loop]
         allowed = {r.symbol for r in roles.reductions} | {p for r in roles.reductions for p in r.payload}
@@ -365,8 +383,8 @@ class _Planner:
                 break
             if any(r.op.startswith("arg") or r.op == "last" for r in inner_roles.reductions):
                 break
-            found = independent(region, inner, tuple(grid), frozenset(special.ignored))
-            if not found.holds or found.guard is not None:
+            inner_found = independent(region, inner, tuple(grid), frozenset(special.ignored))
+            if not inner_found.holds or not _implied(found, inner_found):
                 break
             grid.append(inner)
         return grid
@@ -405,6 +423,13 @@ class _Planner:
                 self.guards.append(guard)
 
 
+def _implied(outer: Independence, inner: Independence) -> bool:
+    """Whether the guard of `inner` needs no test beside that of `outer`."""
+    if inner.guard is None:
+        return True
+    return outer.guard is not None and bool(outer.guard.is_subset(inner.guard))
+
+
 @dataclass
 class _Special:
     """Arrays whose writes need care: the accesses that dependence analysis may ignore, and how they are done."""
@@ -419,7 +444,7 @@ class _Special:
         self.ignored |= set(accesses)
         if kind == "ordered":
             self.ordered.append(array)
-        else:
+        elif kind == "atomic":
             self.statements |= {id(a.stmt) for a in accesses}
 
     @property
@@ -438,13 +463,14 @@ def _expand(condition: Expr, region: Region) -> Expr:
 
 
 def perfect_nest(loop: Loop) -> list[Loop]:
-    """`loop` and the loops that are the whole body of the one before."""
+    """`loop` and the loops that end the body of the one before, with nothing but declarations of scalars before them."""
     nest = [loop]
     while True:
-        body = [s for s in statements(nest[-1].body) if not (isinstance(s, Declare) and s.init is None)]
-        if len(body) != 1 or not isinstance(body[0], Loop):
+        *before, last = statements(nest[-1].body) or (None,)
+        scalars = all(isinstance(s, Declare) and not isinstance(s.symbol.type, Array) for s in before)
+        if not scalars or not isinstance(last, Loop):
             return nest
-        nest.append(body[0])
+        nest.append(last)
 
 
 def next_in_chain(loop: Loop, function: Function) -> Loop | None:
@@ -462,4 +488,4 @@ def next_in_chain(loop: Loop, function: Function) -> Loop | None:
     return body[-1]
 
 
-__all__ = ["Member", "Node", "NotPlanned", "Plan", "Switch", "make_plan", "perfect_nest"]
+__all__ = ["NotPlanned", "Plan", "make_plan", "perfect_nest"]

@@ -33,6 +33,8 @@ struct musl_range {
         if (last + 1 > high) high = last + 1;
     }
     size_t count() const { return (size_t)(high - low); }
+    bool empty() const { return low == high; }
+    bool covers(const musl_range &other) const { return other.empty() || (low <= other.low && other.high <= high); }
 };
 
 template <typename A, typename B>

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from data.function import Function
@@ -12,7 +13,7 @@ from translator.analytic import codes, ir
 from translator.analytic.accesses import UnknownBase
 from translator.analytic.dependence import Reason
 from translator.analytic.device_calls import DeviceCode, UncallableOnDevice, device_code
-from translator.analytic.extents import UnknownExtent, Usage, find_usage
+from translator.analytic.extents import UnknownExtent, Usage, find_usage, folded
 from translator.analytic.given_extents import parse_extents
 from translator.analytic.guards import Unprovable
 from translator.analytic.host_text import HostText, signature
@@ -24,7 +25,7 @@ from translator.analytic.parse import parse_program
 from translator.analytic.plan import Kernel, NotPlanned, Plan, make_plan
 from translator.analytic.prelude import PRELUDE
 from translator.analytic.updates import canonical_updates
-from translator.analytic.visit import declared, walk
+from translator.analytic.visit import declared, substitute, walk
 from translator.protocol import Diagnostic, ParallelLoop, Provenance, Refusal, Translation, TranslationOptions
 
 _CXX_KEYWORDS = re.compile(r"\b(restrict|register|_Bool|_Complex|typeof)\b")
@@ -40,7 +41,7 @@ class AnalyticTranslator:
     ) -> Mapping[str, Sequence[Translation] | Refusal]:
         """One translation per function, or the reasons against. Raises data.read_source.SourceError where the file cannot be
         preprocessed."""
-        program = parse_program(source)
+        program = _program(source)
         result: dict[str, Sequence[Translation] | Refusal] = {}
         for function in functions:
             result[function.name] = self._function(source, program, function, options)
@@ -62,6 +63,12 @@ class AnalyticTranslator:
             return _refusal(function, refused.reasons, source.path)
 
 
+@lru_cache(maxsize=4)
+def _program(source: SourceFile) -> ir.Program:
+    """The file's program, parsed once however many of its functions are asked for, one by one."""
+    return parse_program(source)
+
+
 class _Refused(Exception):
     def __init__(self, reasons: Sequence[Reason]) -> None:
         super().__init__(reasons[0].message)
@@ -74,11 +81,11 @@ def _translate(
     try:
         inlined = inline_array_calls(parsed, program)
         closed = close_inductions(canonical_updates(normalize(inlined)))
-        plan = make_plan(closed.function, closed.assumptions, strict_fp=options.strict_fp)
+        plan = make_plan(closed, strict_fp=options.strict_fp)
         if not plan.is_parallel:
             raise _Refused(_why_not(plan))
         device = device_code(program, plan.kernels)
-        usages = find_usage(plan.function, plan.table, parse_extents(options.extents, plan.function))
+        usages = find_usage(plan.function, plan.table, parse_extents(options.extents, plan.function), program)
     except (NotPlanned, UnknownExtent, Unprovable, UncallableOnDevice) as error:
         raise _Refused([error.reason]) from error
     except UnknownBase as error:
@@ -104,8 +111,8 @@ def _assemble(
     options: TranslationOptions,
 ) -> Translation:
     _name_kernels(plan)
-    guards = [*plan.guards]
-    guards += [g for usage in usages for g in usage.guards if g not in guards]
+    guards = [folded(substitute(g, plan.table.entry_values)) for g in plan.guards]
+    guards += [g for usage in usages for g in usage.guards]
     host = HostText(plan, usages, _unique(guards), device.names)
     restrict = not any(isinstance(s.type, ir.Pointer) for s in declared(plan.function.body))
     kernels = [kernel_text(k, plan.function, plan.table, device.names, restrict=restrict) for k in plan.kernels]
