@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from cuda_side import CudaSide
 
-from compile.emulator.build import build_emulated_program
 from compile.build import Build
+from compile.emulator.build import build_emulated_program
 from compile.program import run_program
 from data.source_file import SourceFile
 
@@ -125,7 +125,8 @@ __global__ void count(const unsigned *a, unsigned *bins, int n) {
     __shared__ unsigned local[8];
     if (threadIdx.x < 8) local[threadIdx.x] = 0;
     __syncthreads();
-    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += blockDim.x * gridDim.x) atomicAdd(&local[a[i] % 8], 1u);
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += blockDim.x * gridDim.x)
+        atomicAdd(&local[a[i] % 8], 1u);
     __syncthreads();
     if (threadIdx.x < 8) atomicAdd(&bins[threadIdx.x], local[threadIdx.x]);
 }"""
@@ -252,7 +253,8 @@ __global__ void k(float *a, int n) {
     long long big = 5;
     a[0] = min(2, 3) + max(u, 2) + min(1.5f, 2.0f) + max(big, 4LL) + std::max(1, 2) + min(1.0f, 0.25);
     a[1] = rsqrtf(4.0f) + fabsf(-1.0f) + abs(-2) + fmaxf(1.0f, 2.0f) + powf(2.0f, 3.0f) + floor(1.5f) + std::sqrt(9.0f);
-    a[2] = __expf(0.0f) + __fdividef(1.0f, 2.0f) + __fmaf_rn(2.0f, 3.0f, 1.0f) + __float2int_rn(2.5f) + __saturatef(7.0f);
+    a[2] = __expf(0.0f) + __fdividef(1.0f, 2.0f) + __fmaf_rn(2.0f, 3.0f, 1.0f) + __float2int_rn(2.5f);
+    a[2] += __saturatef(7.0f);
     a[3] = __popc(255u) + __clz(1) + __ffs(8) + __brev(1u) / 1e9f + __mul24(3, 4) + __umulhi(1u << 31, 4u);
     a[4] = __int_as_float(__float_as_int(1.25f)) + sqrt(2.0f) * 0.0f + (sizeof(sqrt(2.0f)) == 4);
     a[5] = __float2int_rz(1e20f) == 2147483647 && __float2uint_rn(-3.0f) == 0 && __double2int_rd(-1.5) == -2;
@@ -298,7 +300,9 @@ __global__ void over(int *a, int b) { a[0] += b; }
 
 
 def test_device_printf_managed_memory_streams_and_events(cuda_side: CudaSide) -> None:
-    kernel = '__managed__ int total;\n__global__ void k(int *a, int *m) { printf("%d\\n", m[0]); a[0] = m[0] + 1; total = 3; }'
+    kernel = """
+__managed__ int total;
+__global__ void k(int *a, int *m) { printf("%d\\n", m[0]); a[0] = m[0] + 1; total = 3; }"""
     launch = """
     int *managed, *pinned; cudaStream_t stream; cudaEvent_t begin, end; float milliseconds = -1;
     cudaMallocManaged(&managed, 4); cudaMallocHost(&pinned, 4); cudaStreamCreate(&stream);
@@ -311,7 +315,8 @@ def test_device_printf_managed_memory_streams_and_events(cuda_side: CudaSide) ->
     cudaMemcpyAsync(d + 1, pinned, 4, cudaMemcpyHostToDevice, stream);
     int flag = milliseconds >= 0 && total == 3 && cudaDeviceSynchronize() == cudaSuccess;
     cudaMemcpy(d + 2, &flag, 4, cudaMemcpyDefault);
-    cudaFree(managed); cudaFreeHost(pinned); cudaStreamDestroy(stream); cudaEventDestroy(begin); cudaEventDestroy(end);"""
+    cudaFree(managed); cudaFreeHost(pinned);
+    cudaStreamDestroy(stream); cudaEventDestroy(begin); cudaEventDestroy(end);"""
     assert all_equal(cuda_side.on_array(kernel, launch, np.zeros(3, np.int32)), [42, 1, 1])
 
 
@@ -344,7 +349,8 @@ def test_properties_and_occupancy(cuda_side: CudaSide) -> None:
     cudaGetDeviceProperties(&p, 0); cudaGetDeviceCount(&count); cudaSetDevice(0);
     cudaDeviceGetAttribute(&threads, cudaDevAttrMaxThreadsPerBlock, 0);
     cudaOccupancyMaxPotentialBlockSize(&grid, &block, k, 0, 0);
-    if (p.warpSize == 32 && p.maxThreadsPerBlock == threads && count == 1 && grid > 0) k<<<1, block < n ? block : n>>>(d);"""
+    if (p.warpSize == 32 && p.maxThreadsPerBlock == threads && count == 1 && grid > 0)
+        k<<<1, block < n ? block : n>>>(d);"""
     assert all_equal(cuda_side.on_array(kernel, launch, np.zeros(5, np.int32)), [1] * 5)
 
 

@@ -50,12 +50,14 @@ FAULTS = {
     "local variable of the host in a kernel": (
         FILL,
         "int h = 0; k<<<1, 1>>>(&h, 1); a[0] = h;",
-        "host memory used in a kernel: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: store of 4 bytes on the host's stack",
+        "host memory used in a kernel: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: "
+        "store of 4 bytes on the host's stack",
     ),
     "device memory in host code": (
         FILL,
         "k<<<1, 1>>>(d, 1);\n    a[0] = d[3];",
-        "device memory used by host code: host code at user.cu:7: load of 4 bytes at offset 12 of device array of 400 bytes",
+        "device memory used by host code: host code at user.cu:7: "
+        "load of 4 bytes at offset 12 of device array of 400 bytes",
     ),
     "freed memory": (
         FILL,
@@ -103,13 +105,14 @@ FAULTS = {
     "shuffle that not all lanes reach": (
         "__global__ void k(int *a) {\n if (threadIdx.x < 16) a[0] = __shfl_sync(~0u, 1, 0);\n __syncthreads(); }",
         "k<<<1, 32>>>(d);",
-        "error: kernel k block (0,0,0) thread (0,0,0): deadlock: waits in a warp operation at line 2 for threads that wait "
-        "at the barrier of line 3",
+        "error: kernel k block (0,0,0) thread (0,0,0): deadlock: waits in a warp operation at line 2 "
+        "for threads that wait at the barrier of line 3",
     ),
     "mask without the caller": (
         "__global__ void k(int *a) { a[threadIdx.x] = __shfl_sync(1u, 1, 0); }",
         "k<<<1, 2>>>(d);",
-        "error: kernel k block (0,0,0) thread (1,0,0): warp operation at line 1: the mask 0x00000001 does not name the calling",
+        "error: kernel k block (0,0,0) thread (1,0,0): warp operation at line 1: "
+        "the mask 0x00000001 does not name the calling",
     ),
     "assertion": (
         "#include <assert.h>\n__global__ void k(int *a) { assert(threadIdx.x != 5); }",
@@ -150,7 +153,8 @@ FAULTS = {
     "device variable in host code": (
         "__device__ int v[4] = {3};\n__global__ void k(int *a, int n) { a[0] = v[n]; }",
         "k<<<1, 1>>>(d, 3);\n    a[0] = v[m];",
-        "device memory used by host code: host code at user.cu:8: load of 4 bytes at offset 0 of device variable v of 16 bytes",
+        "device memory used by host code: host code at user.cu:8: "
+        "load of 4 bytes at offset 0 of device variable v of 16 bytes",
     ),
     "no block": (
         FILL,
@@ -169,7 +173,8 @@ FAULTS = {
     "copy in the wrong direction": (
         "",
         "cudaMemcpy(d, a, 4, cudaMemcpyDeviceToHost);",
-        "CUDA error cudaErrorInvalidValue (invalid argument): cudaMemcpy is to read device memory, but is given a host pointer",
+        "CUDA error cudaErrorInvalidValue (invalid argument): "
+        "cudaMemcpy is to read device memory, but is given a host pointer",
     ),
     "copy of too much": (
         "",
@@ -255,7 +260,8 @@ def test_a_kernel_that_does_not_end_is_a_timeout(cuda_side: CudaSide) -> None:
 
 
 def test_compile_errors_name_the_users_line(cuda_side: CudaSide) -> None:
-    cuda = "__global__ void k(int *a) {\n    __shared__ int s[4];\n    a[0] = s[0] + nonsense;\n}\nvoid f() { k<<<1,\n 1>>>(0); }"
+    cuda = "__global__ void k(int *a) {\n    __shared__ int s[4];\n    a[0] = s[0] + nonsense;\n}\n"
+    cuda += "void f() { k<<<1,\n 1>>>(0); }"
     outcome = cuda_side.fail_to_build(cuda, "void f()")
     assert outcome.status is Status.COMPILE_ERROR
     assert "user.cu:3:19: error: 'nonsense' was not declared" in outcome.message

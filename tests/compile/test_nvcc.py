@@ -1,4 +1,4 @@
-"""nvcc as a judge of CUDA text: errors of both sides, warnings, include folders; and the emulator accepts what nvcc does."""
+"""nvcc as a judge of CUDA text: errors of both sides, warnings, include folders; the emulator accepts what nvcc does."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ struct point { float x, y; };
 __constant__ float weights[4];
 __device__ int counter;
 __device__ __forceinline__ float length(struct point p) { return sqrtf(p.x * p.x + p.y * p.y); }
-__global__ void __launch_bounds__(256, 2) k(struct point *__restrict__ p, float *out, int n, unsigned m, long long big) {
+__global__ void __launch_bounds__(256, 2)
+k(struct point *__restrict__ p, float *out, int n, unsigned m, long long big) {
     __shared__ float tile[16][17], one;
     extern __shared__ __align__(16) unsigned char raw[];
     int i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -44,7 +45,7 @@ __global__ void __launch_bounds__(256, 2) k(struct point *__restrict__ p, float 
     float v = i < n ? length(p[i]) : CUDART_INF_F;
     v = fminf(v, min(1.0f, v)) + max(i, n) + min(m, i) + max(big, (long long)i) + fabs(v) + pow(v, 2.0f) + exp(v);
     v += __shfl_down_sync(0xffffffff, v, 1) + __ldg(out) + rsqrtf(v) + __expf(v) + __powf(v, 2.0f) + weights[i & 3];
-    v += __fmaf_rn(v, v, v) + __int2float_rn(i) + __float_as_int(v) + __popc(m) + norm3df(v, v, v) + erfcf(v) + cbrtf(v);
+    v += __fmaf_rn(v, v, v) + __int2float_rn(i) + __float_as_int(v) + __popc(m) + norm3df(v, v, v) + erfcf(v);
     unsigned ballot = __ballot_sync(__activemask(), v > 0);
     if (__any_sync(0xffffffff, ballot != 0) && atomicAdd(&counter, 1) >= 0 && atomicMax(&counter, i) >= 0)
         atomicAdd(out, v);
@@ -61,7 +62,8 @@ int f(struct point *p, float *out, int n) {
     cudaStream_t stream;
     cudaStreamCreate(&stream);
     k<<<grid, block, 64, stream>>>(p, out, n, n, 3LL);
-    if ((error = cudaGetLastError()) != cudaSuccess) printf("%s %s\\n", cudaGetErrorName(error), cudaGetErrorString(error));
+    error = cudaGetLastError();
+    if (error != cudaSuccess) printf("%s %s\\n", cudaGetErrorName(error), cudaGetErrorString(error));
     cudaStreamDestroy(stream);
     return (int)error;
 }
@@ -92,7 +94,10 @@ def test_warnings_are_shown_with_the_users_line(cuda_side: CudaSide, tmp_path: P
         ("__global__ void k(int *a) { a[0] = nonsense; }", 'unit.cu(1): error: identifier "nonsense" is undefined'),
         ("\nvoid f() { nonsense(); }", 'unit.cu(2): error: identifier "nonsense" is undefined'),
         ("int h(); __global__ void k(int *a) { a[0] = h(); }", 'calling a __host__ function("h()")'),
-        ("__global__ void k(int *a) { __shared__ double s[7000]; s[a[1]] = a[0]; a[0] = s[a[2]]; }", "uses too much shared data"),
+        (
+            "__global__ void k(int *a) { __shared__ double s[7000]; s[a[1]] = a[0]; a[0] = s[a[2]]; }",
+            "uses too much shared data",
+        ),
     ],
     ids=["device", "host", "host function in a kernel", "machine code"],
 )
