@@ -26,13 +26,12 @@ class OwnBuildFailedError(RuntimeError):
 @functools.cache
 def cache_folder() -> Path:
     """`$XDG_CACHE_HOME/musl` (default `~/.cache/musl`), or a folder of this process where that cannot be written."""
-    base = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
-    folder = Path(base) / "musl"
     try:
+        folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "musl"
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
             return folder.resolve()
-    except OSError:
+    except (OSError, RuntimeError):  # RuntimeError: the user has no home folder
         return _process_folder()
 
 

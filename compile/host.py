@@ -11,7 +11,8 @@ Modes of `build_host`:
 
 All are built with -O0: from -O1 on, gcc 12 takes an uninitialised variable for whatever suits it, pattern or not, and
 compiling is the greater part of a small function's time. Floating point is the same in all of them and on the CUDA
-side: no contraction to fused multiply-add, no fast-math.
+side: no contraction to fused multiply-add, no fast-math. gcc before 12 cannot fill variables: with it, uninitialised
+ones show only where the two builds happen to differ.
 """
 
 from __future__ import annotations

@@ -95,9 +95,9 @@ def _write(descriptor: int, parts: Sequence[bytes]) -> None:
 
 def _lost(outcome: Outcome) -> Outcome:
     """The outcome of tests without a result: the driver itself ended before them."""
-    infrastructure = outcome.exit_code in (120, 126, 127) or outcome.message.startswith("bwrap:")
+    infrastructure = outcome.exit_code in (120, 126, 127) or b"ReserveShadowMemoryRange failed" in outcome.stderr
     status = Status.INFRASTRUCTURE if infrastructure else Status.RUNTIME_ERROR
-    if outcome.status in (Status.TIMEOUT, Status.OUT_OF_MEMORY):
+    if outcome.status in (Status.TIMEOUT, Status.OUT_OF_MEMORY, Status.INFRASTRUCTURE):
         status = outcome.status
     note = b"the test process ended without a result\n"
     return Outcome(status, b"", note + outcome.stderr[:4096], outcome.seconds, outcome.exit_code)

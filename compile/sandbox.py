@@ -22,6 +22,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import os
+import platform
 import resource
 import selectors
 import signal
@@ -103,7 +104,7 @@ class Sandbox:
         """
         bounds = limits or self.limits
         command = [str(word) for word in argv]
-        wrapped = ["/bin/sh", "-c", _ulimits(bounds) + 'exec "$@"', "sh", *command]
+        wrapped = ["/bin/sh", "-c", _ulimits(bounds) + launch_script(0 if writable else _random_bits()), "sh", *command]
         variables = {**_environment(), **(environment or {})}
         if self.unsafe:
             return _run_bounded(wrapped, bounds, variables, descriptors, self.scratch)
@@ -202,6 +203,23 @@ def _ulimits(limits: Limits) -> str:
         grace = 1 if letter == "t" and hard == resource.RLIM_INFINITY else 0
         words.append(f"ulimit -S -{letter} {bounded // unit}; ulimit -H -{letter} {bounded // unit + grace}; ")
     return "".join(words)
+
+
+def launch_script(random_bits: int) -> str:
+    """Shell words that start the command. Where the kernel places mappings with more than 28 random bits, the
+    sanitizers of older compilers now and then find no room for their shadow
+    (github.com/google/sanitizers/issues/1614): there the command gets fixed addresses, if that is allowed."""
+    fixed = f"setarch {platform.machine()} -R"
+    attempt = f'{fixed} true 2>/dev/null && exec {fixed} "$@"; ' if random_bits > 28 else ""
+    return attempt + 'exec "$@"'
+
+
+@functools.cache
+def _random_bits() -> int:
+    try:
+        return int(Path("/proc/sys/vm/mmap_rnd_bits").read_text())
+    except (OSError, ValueError):  # readable by root alone on some systems: then the kernel's own default is not known
+        return 32
 
 
 @contextlib.contextmanager

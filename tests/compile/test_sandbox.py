@@ -9,7 +9,7 @@ import pytest
 
 import compile.sandbox
 from compile.outcome import Status
-from compile.sandbox import Limits, Sandbox, SandboxUnavailable, why_unavailable
+from compile.sandbox import Limits, Sandbox, SandboxUnavailable, launch_script, why_unavailable
 from compile.toolchain import find_gcc, find_gcov, find_gxx, find_nvcc
 
 
@@ -144,3 +144,11 @@ def test_nvcc_runs_in_the_sandbox_where_there_is_one(sandbox: Sandbox) -> None:
         pytest.skip("no nvcc on PATH or in site-packages")
     outcome = sandbox.run([nvcc.path, "--version"])
     assert nvcc.version and nvcc.version.encode() in outcome.stdout
+
+
+def test_addresses_are_fixed_where_they_would_be_too_random_for_the_sanitizers(sandbox: Sandbox) -> None:
+    stack = "grep -F [stack] /proc/self/maps"
+    fixed = ["/bin/sh", "-c", launch_script(32), "sh", "/bin/sh", "-c", stack]
+    assert sandbox.run(fixed).stdout == sandbox.run(fixed).stdout
+    plain = ["/bin/sh", "-c", launch_script(28), "sh", "/bin/sh", "-c", stack]
+    assert len({sandbox.run(plain).stdout for _ in range(4)}) > 1
