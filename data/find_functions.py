@@ -14,7 +14,7 @@ from data.c_types import CArray, CFunction, CPointer, CScalar, CStruct, CType, C
 from data.function import Function, Parameter, Span
 from data.preprocess import Place, Preprocessed, preprocess
 from data.source_file import SourceFile
-from data.syntax import Syntax, field, named, parse_syntax, text_of, top_level
+from data.syntax import Syntax, field, named, parse_syntax, syntax_errors, text_of, top_level
 
 _SYNTAX_ERROR, _VARIADIC, _FUNCTION_POINTER = "MUSL001", "MUSL004", "MUSL005"
 _UNSUPPORTED_TYPE, _CXX_FEATURE, _UNION = "MUSL007", "MUSL010", "MUSL020"
@@ -295,16 +295,13 @@ def c_spelling(ctype: CType) -> str:
 
 
 def _syntax_errors(syntax: Syntax) -> Iterator[SyntaxErrorAt]:
-    """The outermost ERROR nodes and the MISSING tokens, in source order."""
-    stack = [syntax.root]
-    while stack:
-        node = stack.pop()
+    """The syntax errors of the user's files, in order."""
+    for node in syntax_errors(syntax.root):
+        start = node.start_byte
         if node.is_missing:
-            place = syntax.preprocessed.place(node.start_byte)
-            yield SyntaxErrorAt(place.file, place.line, place.column, f"syntax error: expected `{node.type}`")
-        elif node.type == "ERROR" and node is not syntax.root:
-            place = syntax.place(node)
-            text = " ".join(text_of(node).split())
-            yield SyntaxErrorAt(place.file, place.line, place.column, f"syntax error near `{text[:40]}`")
-        elif node.has_error:
-            stack.extend(reversed(node.children))
+            blanks = re.compile(rb"\s*").match(syntax.preprocessed.content, start)
+            start = blanks.end() if blanks else start  # the parser puts it right after what it has read
+        place = syntax.preprocessed.place(start)
+        text = " ".join(text_of(node).split())[:40]
+        message = f"syntax error: expected `{node.type}`" if node.is_missing else f"syntax error near `{text}`"
+        yield SyntaxErrorAt(place.file, place.line, place.column, message)

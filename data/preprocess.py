@@ -291,10 +291,11 @@ def _split(source: SourceFile, output: str) -> Preprocessed:
                     headers[name] = None
                 is_system = now_system and name != main
                 file = name
+                if not is_system:
+                    own[file] = None
             number = int(marker[1])
             continue
         if not is_system:
-            own[file] = None
             kept.append(text)
             lines.append(_Line(file, number))
         elif "/c++/" not in file:

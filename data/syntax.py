@@ -71,6 +71,17 @@ def walk(node: Node) -> Iterator[Node]:
         stack.extend(reversed(current.children))
 
 
+def syntax_errors(root: Node) -> Iterator[Node]:
+    """The outermost ERROR nodes and the MISSING tokens below `root` (itself included), in source order."""
+    stack = [root]
+    while stack:
+        node = stack.pop()
+        if node.is_missing or node.type == "ERROR":
+            yield node
+        elif node.has_error:
+            stack.extend(reversed(node.children))
+
+
 def top_level(root: Node) -> Iterator[Node]:
     """The declarations at file scope, those in `extern "C"` blocks and in namespaces included."""
     for child in root.children:

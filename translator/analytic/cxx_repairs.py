@@ -17,7 +17,7 @@ Origin = Callable[[int], int | None]
 _STANDARD_INPUT = "<stdin>"
 _TARGET = re.compile(r"to '([^']*)'")
 _CONVERSION = re.compile(r"^(invalid conversion|cannot convert|narrowing conversion)")
-_NAME_IN_QUOTES = r"'(?:[^']*\W)?(\w+)(?:\[[^']*\])*'"
+_NAME_IN_QUOTES = r"'(?:[^']*\W)?(\w+)\s*(?:\[[^']*\])*'"
 _REDECLARED = re.compile(rf"{_NAME_IN_QUOTES} redeclared|^conflicting declaration {_NAME_IN_QUOTES}")
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 # names that nvcc makes known in every file, as these headers do
