@@ -269,22 +269,19 @@ def _repaired(source: SourceFile, syntax: Syntax, adapted: _Adapted, run: Runner
         body, kept = apply_edits(content, adapted.edits)
         text = _assemble(source, "", adapted.includes, body.decode())
         origin = _origins(kept, text.encode().index(body.strip(b"\n")) - (len(body) - len(body.lstrip(b"\n"))))
-        edits: list[Edit] = []
-        still_open: list[tuple[int, Complaint]] = []
-        renames = dict(adapted.renames)
-        for complaint in complaints(source, text, run):
-            name = redeclared_name(complaint)
-            made = repair(complaint, text.encode(), lists, origin)
-            if name is not None and name not in renames:
-                renames[name] = f"{name}_"
-                edits += _renamed(content, name, f"{name}_")
-            elif made is None:
-                still_open.append((origin(complaint.start) or 0, complaint))
-            else:
-                edits += [edit for edit in (Edit(*parts) for parts in made) if edit not in edits]
+        found = complaints(source, text, run)
+        clashing = sorted({name for c in found if (name := redeclared_name(c))} - set(adapted.renames))
+        if clashing:  # what else g++ says may follow from the clash
+            edits = [edit for name in clashing for edit in _renamed(content, name, f"{name}_")]
+            renames = {**adapted.renames, **{name: f"{name}_" for name in clashing}}
+            adapted = replace(adapted, edits=(*adapted.edits, *edits), renames=renames)
+            continue
+        repairs = [(complaint, repair(complaint, text.encode(), lists, origin)) for complaint in found]
+        edits = list(dict.fromkeys(Edit(*parts) for _, made in repairs for parts in made or ()))
         if not edits:
-            return replace(adapted, open_complaints=tuple(still_open))
-        adapted = replace(adapted, edits=(*adapted.edits, *edits), renames=renames)
+            still_open = tuple((origin(complaint.start) or 0, complaint) for complaint, _ in repairs)
+            return replace(adapted, open_complaints=still_open)
+        adapted = replace(adapted, edits=(*adapted.edits, *edits))
     return adapted
 
 

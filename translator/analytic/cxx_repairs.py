@@ -118,6 +118,8 @@ def _cast(complaint: Complaint, text: bytes, origin: Origin) -> list[Replacement
     start, last = origin(complaint.start), origin(complaint.end - 1)
     if target is None or start is None or last is None or not _can_be_named(target[1]):
         return None
+    if complaint.message.startswith("cannot convert") and "*" not in target[1]:
+        return None
     cast = f"({_spelled(target[1])})"
     if is_primary(text[complaint.start : complaint.end].decode()):
         return [(start, start, cast)]
