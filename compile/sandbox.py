@@ -25,6 +25,7 @@ import os
 import platform
 import resource
 import selectors
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -103,8 +104,8 @@ class Sandbox:
         much output is a RUNTIME_ERROR whose stderr says so.
         """
         bounds = limits or self.limits
-        command = [str(word) for word in argv]
-        wrapped = ["/bin/sh", "-c", _ulimits(bounds) + launch_script(0 if writable else _random_bits()), "sh", *command]
+        command = [*(() if writable else address_words(_random_bits())), *(str(word) for word in argv)]
+        wrapped = ["/bin/sh", "-c", _ulimits(bounds) + 'exec "$@"', "sh", *command]
         variables = {**_environment(), **(environment or {})}
         if self.unsafe:
             return _run_bounded(wrapped, bounds, variables, descriptors, self.scratch)
@@ -205,13 +206,16 @@ def _ulimits(limits: Limits) -> str:
     return "".join(words)
 
 
-def launch_script(random_bits: int) -> str:
-    """Shell words that start the command. Where the kernel places mappings with more than 28 random bits, the
-    sanitizers of older compilers now and then find no room for their shadow
+@functools.cache
+def address_words(random_bits: int) -> tuple[str, ...]:
+    """What to put in front of a command that may be sanitized. Where the kernel places mappings with more than 28
+    random bits, the sanitizers of older compilers now and then find no room for their shadow
     (github.com/google/sanitizers/issues/1614): there the command gets fixed addresses, if that is allowed."""
-    fixed = f"setarch {platform.machine()} -R"
-    attempt = f'{fixed} true 2>/dev/null && exec {fixed} "$@"; ' if random_bits > 28 else ""
-    return attempt + 'exec "$@"'
+    words = ("setarch", platform.machine(), "-R")
+    if random_bits <= 28 or shutil.which("setarch") is None:
+        return ()
+    done = subprocess.run([*words, "true"], capture_output=True, timeout=30, check=False)
+    return words if done.returncode == 0 else ()
 
 
 @functools.cache
