@@ -311,15 +311,22 @@ class _Collector:
         self.reads(stmt.value, stmt)
         outer, before = self.conditions, dict(self.env)
         changed = assigned_scalars(*(s for case in stmt.cases for s in case.body))
-        opaque = Var(self.unknown(Symbol("case", Scalar("int"), "local", stmt.at)).symbol, at=stmt.at)
-        self.conditions = (*outer, Condition(opaque, True))
-        for case in stmt.cases:
+        self.depth += 1
+        ordered = sorted(stmt.cases, key=lambda case: case.is_default)
+        for case in ordered:
+            matches = self.unknown(Symbol("switch", Scalar("int"), "local", case.at))
+            if not case.is_default:
+                self.conditions = (*outer, Condition(matches, True))
             self.env = dict(before)
             for symbol in changed:
                 self.env[symbol] = self.unknown(symbol)
             for inner in case.body:
                 self.statement(inner)
-        self.conditions, self.env = outer, dict(before)
+            if not case.is_default:
+                outer = (*outer, Condition(matches, False))
+            self.conditions = outer
+        self.depth -= 1
+        self.conditions, self.env = self.conditions[: len(outer) - sum(not c.is_default for c in ordered)], dict(before)
         for symbol in sorted(changed, key=lambda s: s.name):
             self.env[symbol] = self.unknown(symbol)
 

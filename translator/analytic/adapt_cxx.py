@@ -21,13 +21,13 @@ from data.find_functions import definition_span
 from data.preprocess import Preprocessed, Runner, preprocess, run_preprocessor, tokenize
 from data.read_source import SourceError
 from data.source_file import SourceFile
-from data.syntax import Syntax, parse_syntax, text_of, top_level
+from data.syntax import Syntax, parse_syntax, text_of, top_level, walk
 from data.syntax import field as child_in
 from translator.analytic import codes
 from translator.analytic.cxx_names import SPELLINGS, output_function_name, output_name
 from translator.analytic.cxx_repairs import Complaint, complaints, redeclared_name, repair
 from translator.analytic.designators import designated_lists
-from translator.analytic.ir import Array, Function
+from translator.analytic.ir import Array, Function, Program
 from translator.analytic.parse import parse_program
 from translator.analytic.print_c import Printer, has_variable_rows
 
@@ -209,17 +209,15 @@ def _signatures(
     source: SourceFile, preprocessed: Preprocessed, syntax: Syntax, spans: Mapping[str, tuple[int, int]]
 ) -> list[Edit]:
     """K&R definitions, and definitions and prototypes with variable-length array parameters, printed as C++."""
-    program = parse_program(source, preprocessed)
+    candidates = [node for node in top_level(syntax.root) if _needs_new_signature(node)]
+    candidates = [node for node in candidates if preprocessed.file_at(node.start_byte) == str(source.path)]
+    program = parse_program(source, preprocessed) if candidates else Program((), (), ())
     edits: list[Edit] = []
-    for node in top_level(syntax.root):
-        if syntax.preprocessed.file_at(node.start_byte) != str(source.path):
-            continue
+    for node in candidates:
         names = [text_of(n) for n in _declared_functions(node)]
         function = program.function(names[0]) if len(names) == 1 else None
-        if function is None:
-            continue
         is_old = any(child.type == "declaration" for child in node.children)
-        if not is_old and not _has_variable_rows(function):
+        if function is None or not (is_old or _has_variable_rows(function)):
             continue
         if node.type == "function_definition" and names[0] in spans and not function.unsupported:
             start, end = spans[names[0]]
@@ -233,16 +231,34 @@ def _signatures(
     return edits
 
 
+def _needs_new_signature(node: Node) -> bool:
+    """Whether a declaration at file scope may be K&R or have rows of variable length: what to look at more closely."""
+    if any(child.type == "declaration" for child in node.children):
+        return True
+    return any(array_of_arrays(function) for function in _function_declarators(node))
+
+
+def array_of_arrays(function: Node) -> bool:
+    """Whether a parameter is declared with several extents, or as a pointer to an array."""
+    parameters = child_in(function, "parameters")
+    arrays = [n for n in walk(parameters) if n.type == "array_declarator"] if parameters is not None else []
+    return any((inner := child_in(array, "declarator")) is not None and inner.type != "identifier" for array in arrays)
+
+
 def _declared_functions(node: Node) -> list[Node]:
     """The names of the functions that a declaration or definition at file scope declares."""
+    names = (child_in(function, "declarator") for function in _function_declarators(node))
+    return [name for name in names if name is not None and name.type == "identifier"]
+
+
+def _function_declarators(node: Node) -> list[Node]:
     found: list[Node] = []
     for declarator in node.children_by_field_name("declarator"):
         inner: Node | None = declarator
         while inner is not None and inner.type in ("pointer_declarator", "init_declarator"):
             inner = child_in(inner, "declarator")
-        name = child_in(inner, "declarator") if inner is not None and inner.type == "function_declarator" else None
-        if name is not None and name.type == "identifier":
-            found.append(name)
+        if inner is not None and inner.type == "function_declarator":
+            found.append(inner)
     return found
 
 

@@ -134,6 +134,10 @@ def _usage(finder: _Finder, array: Symbol, accesses: list[Access], given: Expr |
         high = add(given, -1)
         usage.touches = [Touch(array, constant(0, given.at), high, ())]
         return usage
+    if isinstance(array.type, Pointer) and array.type.reference:  # C++ binds a reference to an object
+        zero = constant(0, array.at)
+        usage.touches = [Touch(array, zero, zero, ())]
+        return usage
     whole = whole_array(array)
     if whole is not None:
         usage.touches = [Touch(array, constant(0, array.at), add(whole, -1), ())]
@@ -204,6 +208,7 @@ class _Finder:
 
     def distinct(self, accesses: Sequence[Access]) -> list[Access]:
         """The accesses without those that another one covers: the same elements, under no more conditions."""
+        accesses = self._merged(accesses)
         kept: list[Access] = []
         for position, access in enumerate(accesses):
             others = [*kept, *accesses[position + 1 :]]
@@ -211,14 +216,46 @@ class _Finder:
                 kept.append(access)
         return kept
 
+    def _merged(self, accesses: Sequence[Access]) -> list[Access]:
+        """Accesses of the same elements under a condition and under its opposite, as one without it."""
+        result = list(accesses)
+        while True:
+            pair = next(((a, b) for i, a in enumerate(result) for b in result[i + 1 :] if self._opposite(a, b)), None)
+            if pair is None:
+                return result
+            first, second = pair
+            common = tuple(c for c in first.conditions if c in self._conditions(second, first))
+            result[result.index(first)] = dataclasses.replace(first, conditions=common)
+            result.remove(second)
+
+    def _opposite(self, a: Access, b: Access) -> bool:
+        mine = self._space(a)
+        if (
+            mine is None
+            or len(a.conditions) != len(b.conditions)
+            or mine != self._space(b)
+            or a.byte_size != b.byte_size
+        ):
+            return False
+        theirs = self._conditions(b, a)
+        only_mine = [c for c in a.conditions if c not in theirs]
+        only_theirs = [c for c in theirs if c not in a.conditions]
+        if len(only_mine) != 1 or len(only_theirs) != 1:
+            return False
+        return only_mine[0].expr == only_theirs[0].expr and only_mine[0].holds != only_theirs[0].holds
+
+    def _conditions(self, other: Access, like: Access) -> list[Condition]:
+        """The conditions of `other` with its counters named as in `like`."""
+        names: dict[Symbol, Expr] = {
+            old: Var(new, at=like.at) for old, new in zip(other.iterators, like.iterators, strict=True)
+        }
+        return [Condition(substitute(c.expr, names), c.holds) for c in other.conditions]
+
     def _covered(self, access: Access, other: Access, *, strictly: bool) -> bool:
         mine, theirs = self._space(access), self._space(other)
         if mine is None or mine != theirs or access.byte_size != other.byte_size:
             return False
-        names: dict[Symbol, Expr] = {
-            old: Var(new, at=access.at) for old, new in zip(other.iterators, access.iterators, strict=True)
-        }
-        conditions = [Condition(substitute(c.expr, names), c.holds) for c in other.conditions]
+        conditions = self._conditions(other, access)
         weaker = all(condition in access.conditions for condition in conditions)
         return weaker and (not strictly or len(conditions) < len(access.conditions))
 
@@ -288,9 +325,17 @@ class _Finder:
                 continue
             mine = [c for c in pending if loop.iterator in symbols(c)]
             pending = [c for c in pending if loop.iterator not in symbols(c)]
-            inner = [Header(loop=loop), *(Header(cond=c) for c in mine), *inner]
-        headers = [*(Header(cond=c) for c in pending), *inner]
+            # the tests that the loops inside run come first: the source evaluates no condition where they do not
+            tests = [h for h in inner if h.cond is not None and not _loads(h.cond)]
+            rest = [h for h in inner if h not in tests]
+            inner = [Header(loop=loop), *tests, *(Header(cond=c) for c in mine), *rest]
+        tests = [h for h in inner if h.cond is not None and not _loads(h.cond) and not self._names_counter(h, loops)]
+        rest = [h for h in inner if h not in tests]
+        headers = [*tests, *(Header(cond=c) for c in pending), *rest]
         return low, high, _hoisted(headers)
+
+    def _names_counter(self, header: Header, loops: Sequence[Loop]) -> bool:
+        return any(_mentions(header, loop.iterator) for loop in loops)
 
     def _ends(self, low: Expr, high: Expr, loop: Loop, loops: Sequence[Loop]) -> tuple[Expr, Expr] | None:
         """The extremes over the iterations of `loop`, or None where they may lie between its ends."""
@@ -421,6 +466,10 @@ def _enters(loop: Loop) -> Expr:
     return Binary(">" if loop.descending else "<", loop.lower, loop.upper, INT, at=loop.at)
 
 
+def _loads(cond: Expr) -> bool:
+    return any(isinstance(n, Index | Call) for n in walk(cond))
+
+
 def _mentions(header: Header, iterator: Symbol) -> bool:
     if header.loop is not None:
         bounds = (header.loop.lower, header.loop.upper, header.loop.step)
@@ -498,4 +547,5 @@ def _dense(access: Access) -> bool:
         if remaining and (lower.value != 0 or step.descending):
             return False
         unit = unit * upper
-    return True
+    counters = {loop.iterator for loop in loops}
+    return not any(counters & symbols(atom) for atom in subscript.atoms())

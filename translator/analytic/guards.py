@@ -18,9 +18,10 @@ from translator.analytic.visit import assigned_scalars, substitute, symbols
 class Unprovable(Exception):
     """An assumption that neither isl nor a test at the function's entry can settle."""
 
-    def __init__(self, reason: Reason) -> None:
+    def __init__(self, reason: Reason, symbol: Symbol | None = None) -> None:
         super().__init__(reason.message)
         self.reason = reason
+        self.symbol = symbol
 
 
 def assumption_guard(function: Function, table: AccessTable, assumption: Assumption) -> Expr | None:
@@ -37,7 +38,7 @@ def assumption_guard(function: Function, table: AccessTable, assumption: Assumpt
     unknown = Reason(codes.CARRIED_SCALAR, "the closed form of an induction variable cannot be justified", value.at)
     if text is None:
         if any(not is_entry_symbol(s, function, table) for s in symbols(value)):
-            raise Unprovable(unknown)
+            raise Unprovable(unknown, assumption.symbol)
         return Binary(">=", value, Const("0", 0, INT, at=value.at), INT, at=value.at)
     # -1 iterations and fewer: a count of 0 is right either way
     bad = param_set(frame, [place], [f"{text} < 0"])
@@ -45,7 +46,7 @@ def assumption_guard(function: Function, table: AccessTable, assumption: Assumpt
         return None
     atoms = {atom for monomial in frame.params for atom in monomial}
     if any(not is_entry_symbol(s, function, table) for atom in atoms for s in symbols(atom)):
-        raise Unprovable(unknown)
+        raise Unprovable(unknown, assumption.symbol)
     good = bad.complement()
     runs = param_set(frame, [place], [])
     return to_condition(frame, good.gist(runs).coalesce(), value)

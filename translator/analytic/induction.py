@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from translator.analytic.ir import (
     Assign,
@@ -51,6 +51,7 @@ class Assumption:
 
     value: Expr
     loops: tuple[Loop, ...]
+    symbol: Symbol
 
 
 @dataclass
@@ -60,15 +61,17 @@ class ClosedForms:
     function: Function
     assumptions: list[Assumption] = field(default_factory=list)
     injective: dict[Index, int] = field(default_factory=dict)  # places with an element of their own, by variable
+    leave: frozenset[Symbol] = frozenset()
 
 
 class _NotClosed(Exception):
     """The variable has no closed form in this loop."""
 
 
-def close_inductions(function: Function) -> ClosedForms:
-    """Replace induction variables by their closed forms, in the outermost loop in which each has one."""
-    result = ClosedForms(function)
+def close_inductions(function: Function, leave: frozenset[Symbol] = frozenset()) -> ClosedForms:
+    """Replace induction variables by their closed forms, in the outermost loop in which each has one. Those in `leave` stay, as do
+    those that no subscript needs (a mere counter is a reduction)."""
+    result = ClosedForms(function, leave=leave)
     read_count = _uses(function.body)
     body = _block(function.body, (), result, read_count)
     result.function = dataclasses.replace(function, body=body)
@@ -96,7 +99,7 @@ def _block(block: Block, loops: tuple[Loop, ...], out: ClosedForms, uses: dict[S
 def _descend(stmt: Stmt, loops: tuple[Loop, ...], out: ClosedForms, uses: dict[Symbol, int]) -> Stmt:
     if isinstance(stmt, Block):
         return _block(stmt, loops, out, uses)
-    updates = {
+    updates: dict[str, Any] = {
         f.name: _block(value, loops, out, uses)
         for f in dataclasses.fields(stmt)
         if isinstance(value := getattr(stmt, f.name), Block)
@@ -109,6 +112,8 @@ def _loop(
 ) -> list[Stmt]:
     after: list[Stmt] = []
     for symbol in _candidates(loop):
+        if symbol in out.leave or not _addresses(loop, symbol):
+            continue
         try:
             assumptions: list[Assumption] = []
             closer = _Closer(symbol, loop, assumptions, loops, _constant_before(symbol, before))
@@ -123,6 +128,20 @@ def _loop(
         loop = closed
     body = _block(loop.body, (*loops, loop), out, uses)
     return [dataclasses.replace(loop, body=body), *after]
+
+
+def _addresses(loop: Loop, symbol: Symbol) -> bool:
+    """Whether an address in the loop depends on the symbol: directly, or through scalars computed from it."""
+    if isinstance(symbol.type, Pointer):
+        return True
+    reached = {symbol}
+    for _ in range(4):
+        for node in walk(loop):
+            if isinstance(node, Declare) and node.init is not None and symbols(node.init) & reached:
+                reached.add(node.symbol)
+            elif isinstance(node, Assign) and isinstance(node.target, Var) and symbols(node.value) & reached:
+                reached.add(node.target.symbol)
+    return any(isinstance(node, Index) and symbols(*node.subscripts, node.base) & reached for node in walk(loop))
 
 
 def _constant_before(symbol: Symbol, before: Sequence[Stmt]) -> int | None:
@@ -192,7 +211,7 @@ class _Closer:
         trips = to_polynomial(trip_count(loop))
         if trips is None or not isinstance(loop.step, Const):
             raise _NotClosed
-        self.assumptions.append(Assumption(trip_count(loop), loops))
+        self.assumptions.append(Assumption(trip_count(loop), loops, self.symbol))
         outer = self.window
         self.window = (at_iteration, per_iteration.value) if per_iteration.value else None
         body, _ = self._block(loop.body, at_iteration, (*loops, loop))

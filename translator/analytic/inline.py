@@ -115,6 +115,7 @@ class _Inliner:
         if callee.unsupported:
             first = callee.unsupported[0]
             raise Unprovable(Reason(first.code, f"in {callee.name}: {first.message}", first.at))
+        callee = _single_return(callee)
         body, value = _split_return(callee)
         self.count += 1
         values = self._bind(callee, call, before)
@@ -155,6 +156,55 @@ class _Inliner:
                 before.append(Declare(local, argument, at=call.at))
                 values[parameter] = Var(local, at=call.at)
         return values
+
+
+def _single_return(callee: Function) -> Function:
+    """The function with `if (c) { ...; return a; } ...; return b;` as one `if` with a single return at its end.
+
+    Raises Unprovable where a return stands in a loop or a switch.
+    """
+    if not any(isinstance(n, Return) for n in walk(*callee.body.body[:-1])):
+        return callee
+    at = callee.body.at
+    result = None if isinstance(callee.returns, Void) else Symbol("result", callee.returns, "local", at)
+    body = _structured(callee, callee.body.body, result)
+    stmts: tuple[Stmt, ...] = tuple(body)
+    if result is not None:
+        stmts = (Declare(result, None, at=at), *stmts, Return(Var(result, at=at), at=at))
+    return dataclasses.replace(callee, body=Block(stmts, at=at))
+
+
+def _structured(callee: Function, stmts: Sequence[Stmt], result: Symbol | None) -> list[Stmt]:
+    """Statements that end in `result = value` wherever they returned; what follows a returning `if` goes into its other branch."""
+    out: list[Stmt] = []
+    for position, stmt in enumerate(stmts):
+        if isinstance(stmt, Return):
+            if result is not None and stmt.value is not None:
+                out.append(Assign(Var(result, at=stmt.at), "=", stmt.value, at=stmt.at))
+            return out
+        if not any(isinstance(n, Return) for n in walk(stmt)):
+            out.append(stmt)
+            continue
+        if not isinstance(stmt, If):
+            message = f"{callee.name} returns from the middle of a loop, and takes arrays"
+            raise Unprovable(Reason(codes.KERNEL_CALL, message, callee.at))
+        rest = stmts[position + 1 :]
+        then = _structured(callee, [*stmt.then.body, *(() if _returns(stmt.then.body) else rest)], result)
+        other = stmt.orelse.body if stmt.orelse is not None else ()
+        orelse = _structured(callee, [*other, *(() if _returns(other) else rest)], result)
+        out.append(If(stmt.cond, Block(tuple(then), at=stmt.at), Block(tuple(orelse), at=stmt.at), at=stmt.at))
+        return out
+    return out
+
+
+def _returns(stmts: Sequence[Stmt]) -> bool:
+    """Whether every path through the statements returns."""
+    if not stmts:
+        return False
+    last = stmts[-1]
+    if isinstance(last, If) and last.orelse is not None:
+        return _returns(last.then.body) and _returns(last.orelse.body)
+    return isinstance(last, Return)
 
 
 def _split_return(callee: Function) -> tuple[Sequence[Stmt], Expr | None]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 from translator.analytic.ir import (
     Assign,
@@ -83,7 +84,7 @@ def _block(block: Block) -> Block:
 
 
 def _inside(stmt: Stmt) -> Stmt:
-    updates: dict[str, object] = {}
+    updates: dict[str, Any] = {}
     for field in dataclasses.fields(stmt):
         value = getattr(stmt, field.name)
         if isinstance(value, Block):
@@ -133,6 +134,9 @@ def _while(loop: While, before: Sequence[Stmt]) -> list[Stmt]:
     if loop.test_last or not body:
         return [loop]
     counter = _counter(loop.cond)
+    front = _stepped_first(loop)
+    if front is not None:
+        return front
     step = step_of(body[-1])
     if step is None or step[0] not in counter or escapes(loop.body, (Continue,)):
         return [loop]
@@ -146,6 +150,24 @@ def _while(loop: While, before: Sequence[Stmt]) -> list[Stmt]:
     first = counted[-1]
     assert isinstance(first, Loop)
     return [dataclasses.replace(first, lower=start)]
+
+
+def _stepped_first(loop: While) -> list[Stmt] | None:
+    """`while (k > e) { k -= 1; ... }`, which the parser makes of `while (k-- > e)`: k runs from its value - 1 down to e."""
+    body = loop.body.body
+    step = step_of(body[0])
+    counter = _counter(loop.cond)
+    if step is None or step[0] not in counter or not (isinstance(step[1], Const) and step[1].value == 1):
+        return None
+    op, bound = counter[step[0]]
+    forward = -1 if step[2] else 1
+    inner = dataclasses.replace(loop.body, body=body[1:])
+    counted = _counted(loop, step[0], None, (op, add(bound, forward)), step[1], step[2], inner, declares=False)
+    if counted is None:
+        return None
+    *before, last = counted
+    assert isinstance(last, Loop)
+    return [*before, dataclasses.replace(last, lower=add(last.lower, forward))]
 
 
 def _value_just_set(symbol: Symbol, before: Sequence[Stmt]) -> Expr | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -234,10 +235,10 @@ def _global_writes(body: Block) -> Iterator[Unsupported]:
 
 def _with_overloads(functions: list[Function]) -> list[Function]:
     """The functions, those that share a name marked MUSL010: a name has to say which function is meant."""
-    names = [function.name for function in functions]
+    names = Counter(function.name for function in functions)
     result: list[Function] = []
     for function in functions:
-        if names.count(function.name) > 1:
+        if names[function.name] > 1:
             mark = Unsupported(codes.CXX_FEATURE, f"`{function.name}` is overloaded", function.at)
             function = replace(function, unsupported=(*function.unsupported, mark))
         result.append(function)

@@ -80,8 +80,7 @@ def _translate(
 ) -> Translation:
     try:
         inlined = inline_array_calls(parsed, program)
-        closed = close_inductions(canonical_updates(normalize(inlined)))
-        plan = make_plan(closed, strict_fp=options.strict_fp)
+        plan = _plan(canonical_updates(normalize(inlined)), options)
         if not plan.is_parallel:
             raise _Refused(_why_not(plan))
         device = device_code(program, plan.kernels)
@@ -93,6 +92,18 @@ def _translate(
             [Reason(codes.UNKNOWN_POINTER, "a pointer that may point to more than one array", error.at)]
         ) from error
     return _assemble(source, parsed, function, plan, usages, device, options)
+
+
+def _plan(function: ir.Function, options: TranslationOptions) -> Plan:
+    """The plan, with closed forms for those induction variables that have justified ones."""
+    leave: set[ir.Symbol] = set()
+    while True:
+        try:
+            return make_plan(close_inductions(function, frozenset(leave)), strict_fp=options.strict_fp)
+        except Unprovable as unprovable:
+            if unprovable.symbol is None or unprovable.symbol in leave:
+                raise
+            leave.add(unprovable.symbol)
 
 
 def _why_not(plan: Plan) -> list[Reason]:

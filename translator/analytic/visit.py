@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from translator.analytic.ir import (
     AddressOf,
@@ -51,7 +51,7 @@ def walk(*nodes: Node) -> Iterator[Node]:
 
 def rewrite(node: N, change: Callable[[Node], Node | None]) -> N:
     """The tree with `change` applied bottom-up: it returns the node to put in place, or None to keep the node."""
-    updates: dict[str, object] = {}
+    updates: dict[str, Any] = {}
     for field in dataclasses.fields(node):
         if field.name in ("at", "type"):
             continue
