@@ -53,12 +53,19 @@ class Bench:
     others: tuple[SourceFile, ...] = ()
     run_args: tuple[tuple[str, ...], ...] = ()
 
-    def cuda_text(self, chosen: Mapping[str, Translation], source: SourceFile | None = None) -> str:
-        """The output file: the functions named in `chosen` are replaced, everything else stands as it was."""
+    def cuda_text(self, chosen: Mapping[str, Translation]) -> str:
+        """The CUDA file as it is checked: the functions in `chosen` are replaced, everything else stands as it was."""
+        return self._text(chosen, self.source.path.with_suffix(".cu"))
+
+    def output_text(self, chosen: Mapping[str, Translation]) -> str:
+        """The CUDA file as it is written: the same, with paths of quoted includes that hold in the output's folder."""
+        return self._text(chosen, self.output)
+
+    def _text(self, chosen: Mapping[str, Translation], path: Path) -> str:
         replacements = {name: replacement_text(translation) for name, translation in chosen.items()}
         preludes = dict.fromkeys(translation.prelude for translation in chosen.values() if translation.prelude)
         header = "\n".join([self._header(list(chosen)), *preludes])
-        return to_cxx(source or self.source, replacements, header, self.output)
+        return to_cxx(self.source, replacements, header, path)
 
     def warm_up(self) -> None:
         """Do once, before the workers are forked, what each of them would do again: adapt the file to C++."""

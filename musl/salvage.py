@@ -45,8 +45,8 @@ class Salvage:
 
     @property
     def functions(self) -> tuple[Function, ...]:
-        """The functions that are whole."""
-        names = {broken.name for broken in self.broken}
+        """The functions that are whole, and of one name only (C++ may have several of a name)."""
+        names = {broken.name for broken in self.broken} | {function.name for function in self.table.unsupported}
         return tuple(function for function in self.table.functions if function.name not in names)
 
     @property

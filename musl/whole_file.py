@@ -56,7 +56,7 @@ def settle(bench: Bench, works: Mapping[str, FunctionWork], known: Known) -> Who
         notes.append(f"nvcc gave no answer ({outcome.status}): {_first_line(outcome.message)}")
     if verdict is not None and verdict.status in NO_EVIDENCE:
         notes.append(f"the whole program was not compared: {verdict.reason}")
-    return WholeFile(text, _warnings(outcome), tuple(notes), _program_record(verdict))
+    return WholeFile(bench.output_text(chosen), _warnings(outcome), tuple(notes), _program_record(verdict))
 
 
 def find_culprits(check: Check, chosen: Mapping[str, Translation]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -118,6 +119,29 @@ def test_flags_of_a_build_and_an_extent_that_the_code_does_not_tell(tmp_path: Pa
     (tmp_path / "compile_commands.json").write_text(json.dumps([entry]))
     report = musl.translate_file(path, tests=4, build=tmp_path, extents=["x=n"])
     assert statuses(report) == {"scale": "verified"}
+
+
+def test_includes_hold_in_the_folder_of_the_output(tmp_path: Path) -> None:
+    for folder in ("project/src", "elsewhere"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "project" / "src" / "factor.h").write_text("#define FACTOR 3\n")
+    path = tmp_path / "project" / "src" / "a.c"
+    path.write_text('#include "factor.h"\n' + SCALE.replace("a * x[i]", "FACTOR * x[i]"))
+    output = tmp_path / "elsewhere" / "a.cu"
+    report = musl.translate_file(path, output=output, tests=4)
+    assert statuses(report) == {"scale": "verified"}, report
+    include = re.search(r'#include "(.*factor\.h)"', output.read_text())
+    assert include is not None and (output.parent / include.group(1)).exists()
+
+
+def test_overloads_are_refused_and_stop_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "a.cpp"
+    path.write_text(
+        SCALE + SCALE.replace("scale", "twice") + SCALE.replace("scale", "twice").replace("float", "double")
+    )
+    report = musl.translate_file(path, tests=4)
+    assert statuses(report) == {"scale": "verified", "twice": "not_translated"}
+    assert "overloaded" in report.functions[1].reason
 
 
 def test_json_on_standard_output_and_in_a_file(scale: Path, tmp_path: Path) -> None:
