@@ -118,13 +118,13 @@ def _definitions(syntax: Syntax) -> Iterator[Node]:
 
 def definition_span(syntax: Syntax, node: Node) -> Span:
     """The definition's span in the original text; where a macro made it, the span of the macro's use."""
-    text = syntax.preprocessed.source.text.encode()
+    text = syntax.preprocessed.original
     start, last = syntax.preprocessed.place(node.start_byte), syntax.preprocessed.place(node.end_byte - 1)
     end = last.offset + 1
     if not last.exact:
         macro = start if not start.exact and last.offset < _macro_end(text, start) else last
         end = _macro_end(text, macro)
-    end_line = text.count(b"\n", 0, max(end - 1, 0)) + 1
+    end_line = last.line + text.count(b"\n", last.offset, end)
     return Span(start.line, start.column, end_line, start.offset, end)
 
 
@@ -180,7 +180,7 @@ def _function(syntax: Syntax, types: TypeTable, node: Node, span: Span) -> Funct
         raise _InexpressibleError(_VARIADIC, "variable argument list")
     parameters = tuple(_parameters(types, node, declared.function))
     source = syntax.preprocessed.source
-    text = source.text.encode()[span.start_byte : span.end_byte].decode()
+    text = syntax.preprocessed.original[span.start_byte : span.end_byte].decode()
     is_static = any(c.type == "storage_class_specifier" and text_of(c) == "static" for c in node.children)
     returns = _return_dtype(declared.type.returns)
     return Function(text_of(declared.name), source.language, text, parameters, returns, source.path, span, is_static)

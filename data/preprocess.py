@@ -89,6 +89,11 @@ class Preprocessed:
         """`text` as UTF-8 bytes: what a parser reads, and what `place` takes offsets into."""
         return self._encoded
 
+    @property
+    def original(self) -> bytes:
+        """The user's main file as UTF-8 bytes: what `Place.offset` counts in."""
+        return self._original(str(self.source.path)).content
+
     def file_at(self, offset: int) -> str:
         """The user's file that the byte at `offset` of `content` came from."""
         return self._lines[self._row(offset)].file
