@@ -107,7 +107,8 @@ def write_unit(folder: Path, source: SourceFile, stub: str) -> Path:
 
 def driver_object() -> Path:
     """driver.o, which defines main(); compiled once per machine. Raises OwnBuildFailedError."""
-    return own_object(HERE / "driver" / "driver.cpp", DRIVER_FLAGS, (DRIVER_HEADER,))
+    parts = (DRIVER_HEADER, HERE / "driver" / "tests.h", HERE / "driver" / "child.h")
+    return own_object(HERE / "driver" / "driver.cpp", DRIVER_FLAGS, parts)
 
 
 def trace_object() -> Path:

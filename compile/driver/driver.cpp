@@ -1,38 +1,18 @@
 // main() of an executable under test: see musl_driver.h for the protocol and what it guards against.
 //
-// Built without the C++ library, exceptions and sanitizers, so that one object file links into C, C++, sanitized and emulated
-// executables alike. The parent stays single-threaded and never runs code under test.
-#include "musl_driver.h"
+// Built without the C++ library, exceptions and sanitizers, so that one object file links into C, C++, sanitized and
+// emulated executables alike. The parent stays single-threaded and never runs code under test.
+#include "child.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <malloc.h>
 #include <poll.h>
-#include <signal.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
 
 extern "C" {
-void __gcov_dump(void) __attribute__((weak));
-size_t __sanitizer_get_allocated_size(const volatile void *memory) __attribute__((weak));
-int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
-                                              void (*on_free)(const volatile void *)) __attribute__((weak));
 void __sanitizer_symbolize_pc(void *pc, const char *format, char *text, size_t capacity) __attribute__((weak));
 
-// Options of the sanitizers, where the executable is linked with them. Leaks are not errors of the function under test, and the
-// byte that fills fresh memory differs from that of the plain build, so that a read of it changes the result.
+// Options of the sanitizers, where the executable is linked with them. Leaks are not errors of the function under test,
+// and the byte that fills fresh memory differs from that of the plain build, so that a read of it changes the result.
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
     return "detect_leaks=0:exitcode=99:handle_abort=1:allocator_may_return_null=0:max_malloc_fill_size=67108864:"
@@ -44,51 +24,6 @@ const char *__ubsan_default_options(void) { return "print_stacktrace=0:halt_on_e
 
 namespace {
 
-// What the child tells the parent, in front of the payload of the shared mapping.
-struct ChildState {
-    volatile uint32_t finished; // the call returned and the payload is whole
-    volatile uint32_t failed;   // a musl_result.status other than MUSL_OK that the child itself found
-    volatile int32_t code;
-    uint64_t wall_ns;
-    uint64_t launches;
-};
-constexpr uint64_t kPayloadOffset = 64;
-constexpr uint64_t kSanitizerReserve = 1ull << 30; // redzones, quarantine and shadow of the allocations
-static_assert(sizeof(ChildState) <= kPayloadOffset, "the payload begins after the state");
-
-struct Tests {
-    const musl_header *header;
-    const sock_filter *filter;
-    const musl_parameter *parameters;
-    const uint8_t *first;
-    const uint8_t *end;
-};
-
-struct Shared {
-    ChildState *state;
-    uint8_t *payload;
-    uint64_t capacity;
-};
-
-[[noreturn]] void die(const char *what) {
-    perror(what);
-    _exit(120);
-}
-
-uint64_t now_ns() {
-    timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return static_cast<uint64_t>(t.tv_sec) * 1000000000u + static_cast<uint64_t>(t.tv_nsec);
-}
-
-uint64_t min_of(uint64_t a, uint64_t b) { return a < b ? a : b; }
-
-uint64_t load_u64(const uint8_t *at) {
-    uint64_t value;
-    memcpy(&value, at, sizeof value);
-    return value;
-}
-
 void write_all(int descriptor, const void *data, uint64_t size) {
     const char *at = static_cast<const char *>(data);
     while (size > 0) {
@@ -99,231 +34,6 @@ void write_all(int descriptor, const void *data, uint64_t size) {
         size -= static_cast<uint64_t>(done);
     }
 }
-
-// ---------------------------------------------------------------------------------------------------------- the tests
-
-Tests map_tests(int descriptor) {
-    struct stat status;
-    if (fstat(descriptor, &status) != 0) die("driver: tests");
-    auto size = static_cast<size_t>(status.st_size);
-    void *memory = mmap(nullptr, size, PROT_READ, MAP_PRIVATE, descriptor, 0);
-    if (memory == MAP_FAILED) die("driver: mapping tests");
-    auto *bytes = static_cast<const uint8_t *>(memory);
-    Tests tests;
-    tests.header = reinterpret_cast<const musl_header *>(bytes);
-    tests.filter = reinterpret_cast<const sock_filter *>(tests.header + 1);
-    tests.parameters = reinterpret_cast<const musl_parameter *>(tests.filter + tests.header->filter_count);
-    tests.first = reinterpret_cast<const uint8_t *>(tests.parameters + tests.header->parameter_count);
-    tests.end = bytes + size;
-    if (size < sizeof(musl_header) || tests.header->magic != MUSL_MAGIC) {
-        errno = EPROTO;
-        die("driver: not a test file");
-    }
-    return tests;
-}
-
-// The test after the one at `test`; adds up the bytes of its payload.
-const uint8_t *skip_test(const Tests &tests, const uint8_t *test, uint64_t *payload_bytes) {
-    *payload_bytes = tests.header->return_size + sizeof(musl_touched) * tests.header->parameter_count;
-    for (uint32_t i = 0; i < tests.header->parameter_count; ++i) {
-        uint64_t count = load_u64(test);
-        test += sizeof count;
-        if (count == MUSL_NULL) continue;
-        uint64_t bytes = count * tests.parameters[i].element_size;
-        *payload_bytes += bytes;
-        test += bytes;
-    }
-    return test;
-}
-
-Shared map_shared(const Tests &tests) {
-    uint64_t largest = 0;
-    const uint8_t *test = tests.first;
-    for (uint32_t i = 0; i < tests.header->test_count; ++i) {
-        uint64_t bytes;
-        test = skip_test(tests, test, &bytes);
-        if (bytes > largest) largest = bytes;
-    }
-    if (test != tests.end) {
-        errno = EPROTO;
-        die("driver: test file of another length");
-    }
-    uint64_t capacity = kPayloadOffset + largest;
-    void *memory = mmap(nullptr, capacity, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) die("driver: shared mapping");
-    return {static_cast<ChildState *>(memory), static_cast<uint8_t *>(memory) + kPayloadOffset, capacity};
-}
-
-// ---------------------------------------------------------------------------------------------------------- the child
-
-ChildState *state_of_this_child;
-
-void on_forbidden_call(int, siginfo_t *info, void *) {
-    state_of_this_child->failed = MUSL_FORBIDDEN;
-    state_of_this_child->code = info->si_syscall;
-    _exit(121);
-}
-
-// Everything the child inherits from the parent that code under test must not have.
-void enter_child(const Tests &tests, int stderr_descriptor, int tests_fd, int results_fd, int signals) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    int null = open("/dev/null", O_RDWR);
-    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(stderr_descriptor, 2) < 0) _exit(122);
-    close(null);
-    close(stderr_descriptor);
-    close(tests_fd);
-    close(results_fd);
-    close(signals);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, nullptr);
-    if (tests.header->flags & MUSL_PERTURB) mallopt(M_PERTURB, static_cast<int>(tests.header->poison));
-}
-
-// A sanitizer that gets no memory any more hangs in its own report: so its allocations are counted before that.
-uint64_t allocated, may_allocate;
-
-void on_malloc(const volatile void *, size_t size) {
-    allocated += size;
-    if (allocated <= may_allocate) return;
-    state_of_this_child->failed = MUSL_MEMORY;
-    _exit(124);
-}
-
-void on_free(const volatile void *memory) {
-    uint64_t size = memory ? __sanitizer_get_allocated_size(memory) : 0;
-    allocated -= size < allocated ? size : allocated;
-}
-
-// RLIMIT_DATA counts private writable memory, a sanitizer's shadow included: so the limit stands above what is held already.
-void limit_memory(uint64_t bytes) {
-    if (bytes == 0) return;
-    if (__sanitizer_install_malloc_and_free_hooks && __sanitizer_get_allocated_size) {
-        may_allocate = bytes;
-        __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
-        bytes = 2 * bytes + kSanitizerReserve;
-    }
-    FILE *file = fopen("/proc/self/statm", "re");
-    unsigned long long size, resident, shared, text, library, data;
-    if (!file || fscanf(file, "%llu %llu %llu %llu %llu %llu", &size, &resident, &shared, &text, &library, &data) != 6)
-        die("driver: /proc/self/statm");
-    fclose(file);
-    rlim_t limit = data * static_cast<unsigned long long>(sysconf(_SC_PAGESIZE)) + bytes;
-    rlimit limits = {limit, limit};
-    setrlimit(RLIMIT_DATA, &limits);
-    rlimit none = {0, 0};
-    setrlimit(RLIMIT_CORE, &none);
-}
-
-void refuse_system_calls(const Tests &tests) {
-    if (tests.header->filter_count == 0) return;
-    struct sigaction action;
-    memset(&action, 0, sizeof action);
-    action.sa_sigaction = on_forbidden_call;
-    action.sa_flags = SA_SIGINFO;
-    sigaction(SIGSYS, &action, nullptr);
-    // abort() needs tgkill, but only with the process's own id.
-    sock_filter signals[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
-                             BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_tgkill, 0, 3),
-                             BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0])),
-                             BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(getpid()), 1, 0),
-                             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
-                             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
-    sock_fprog own = {sizeof signals / sizeof signals[0], signals};
-    sock_fprog program = {static_cast<unsigned short>(tests.header->filter_count), const_cast<sock_filter *>(tests.filter)};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &own) != 0 ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
-        state_of_this_child->failed = MUSL_MACHINE;
-        state_of_this_child->code = errno;
-        _exit(123);
-    }
-}
-
-void *make_argument(const Tests &tests, uint32_t parameter, const uint8_t *values, uint64_t bytes) {
-    const musl_parameter &p = tests.parameters[parameter];
-    if ((tests.header->flags & MUSL_TRACE) && p.kind == MUSL_ARRAY && musl_trace_array)
-        return musl_trace_array(parameter, values, bytes, p.element_size);
-    // malloc(0) may share its block with others; one of its own keeps the sanitizer's redzone right at the address.
-    void *memory = malloc(bytes);
-    if (!memory) {
-        state_of_this_child->failed = MUSL_MEMORY;
-        _exit(124);
-    }
-    memcpy(memory, values, bytes);
-    return memory;
-}
-
-struct Call {
-    void **arguments;
-    uint64_t *bytes;
-    musl_array *arrays;
-    uint32_t array_count;
-    void *returned;
-};
-
-Call make_call(const Tests &tests, const uint8_t *test) {
-    uint32_t count = tests.header->parameter_count;
-    Call call = {static_cast<void **>(calloc(count + 1, sizeof(void *))), static_cast<uint64_t *>(calloc(count + 1, 8)),
-                 static_cast<musl_array *>(calloc(count + 1, sizeof(musl_array))), 0, calloc(1, tests.header->return_size + 16)};
-    for (uint32_t i = 0; i < count; ++i) {
-        uint64_t elements = load_u64(test);
-        test += sizeof elements;
-        if (elements == MUSL_NULL) continue;
-        call.bytes[i] = elements * tests.parameters[i].element_size;
-        call.arguments[i] = make_argument(tests, i, test, call.bytes[i]);
-        test += call.bytes[i];
-        if (tests.parameters[i].kind != MUSL_SCALAR)
-            call.arrays[call.array_count++] = {call.arguments[i], call.bytes[i], tests.parameters[i].element_size, i};
-    }
-    return call;
-}
-
-void save_results(const Tests &tests, const Call &call, uint8_t *payload) {
-    memcpy(payload, call.returned, tests.header->return_size);
-    payload += tests.header->return_size;
-    for (uint32_t i = 0; i < call.array_count; ++i) {
-        memcpy(payload, call.arrays[i].data, call.arrays[i].bytes);
-        payload += call.arrays[i].bytes;
-    }
-    if (!(tests.header->flags & MUSL_TRACE)) return;
-    for (uint32_t i = 0; i < tests.header->parameter_count; ++i, payload += sizeof(musl_touched)) {
-        musl_touched touched = {0, 0, 0, 0};
-        if (musl_trace_touched && tests.parameters[i].kind == MUSL_ARRAY) musl_trace_touched(i, &touched);
-        memcpy(payload, &touched, sizeof touched);
-    }
-}
-
-// The test of this child, for main(): the constructors of the user's file run in between.
-struct Task {
-    Tests tests;
-    const uint8_t *test;
-    uint32_t index;
-    Shared shared;
-} task;
-
-[[noreturn]] void run_child(const Tests &tests, const uint8_t *test, uint32_t index, const Shared &shared) {
-    const musl_header &header = *tests.header;
-    Call call = make_call(tests, test);
-    musl_call_info info = {header.schedule, header.seed, index, call.array_count, call.arrays, header.poison};
-    if (musl_hook_begin) musl_hook_begin(&info);
-    uint64_t begin = now_ns();
-    musl_call(call.arguments, call.returned);
-    uint64_t end = now_ns();
-    uint64_t launches = 0;
-    bool in_error = musl_hook_end && musl_hook_end(&launches) != 0;
-    shared.state->wall_ns = end - begin;
-    shared.state->launches = launches;
-    if (in_error) {
-        shared.state->failed = MUSL_HOOK;
-        _exit(125);
-    }
-    save_results(tests, call, shared.payload);
-    if (__gcov_dump) __gcov_dump();
-    shared.state->finished = 1;
-    _exit(0);
-}
-
-// --------------------------------------------------------------------------------------------------------- the parent
 
 struct Capture {
     char *text;

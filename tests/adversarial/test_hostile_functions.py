@@ -239,3 +239,10 @@ def test_a_constructor_that_forks_is_forbidden(c_side: CSide) -> None:
     """A fork bomb before main() begins: forbidden for every test."""
     runs = c_side.run(CONSTRUCTOR.replace("BODY", "for (;;) fork();"), "f", (1,), (2,), mode="plain")
     assert [run.outcome.status for run in runs] == [Status.FORBIDDEN] * 2
+
+
+@pytest.mark.parametrize("call", ["return fork();", "return socket(AF_INET, SOCK_STREAM, 0);"])
+def test_sanitized_builds_forbid_the_same(c_side: CSide, call: str) -> None:
+    """A new process or a connection from a function under the sanitizers: forbidden, as without them."""
+    run = attack(c_side, call, "sanitize")
+    assert run.outcome.status is Status.FORBIDDEN

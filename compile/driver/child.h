@@ -1,0 +1,194 @@
+// Part of driver.cpp: what a child does, from the fork to its end. This is the only side that runs code under test.
+#pragma once
+
+#include "tests.h"
+
+#include <fcntl.h>
+#include <linux/seccomp.h>
+#include <malloc.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+extern "C" {
+void __gcov_dump(void) __attribute__((weak));
+size_t __sanitizer_get_allocated_size(const volatile void *memory) __attribute__((weak));
+int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
+                                              void (*on_free)(const volatile void *)) __attribute__((weak));
+}
+
+namespace {
+
+constexpr uint64_t kSanitizerReserve = 1ull << 30; // redzones, quarantine and shadow of the allocations
+
+ChildState *state_of_this_child;
+
+void on_forbidden_call(int, siginfo_t *info, void *) {
+    state_of_this_child->failed = MUSL_FORBIDDEN;
+    state_of_this_child->code = info->si_syscall;
+    _exit(121);
+}
+
+// Everything the child inherits from the parent that code under test must not have.
+void enter_child(const Tests &tests, int stderr_descriptor, int tests_fd, int results_fd, int signals) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    int null = open("/dev/null", O_RDWR);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(stderr_descriptor, 2) < 0) _exit(122);
+    close(null);
+    close(stderr_descriptor);
+    close(tests_fd);
+    close(results_fd);
+    close(signals);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, nullptr);
+    if (tests.header->flags & MUSL_PERTURB) mallopt(M_PERTURB, static_cast<int>(tests.header->poison));
+}
+
+// A sanitizer that gets no memory any more hangs in its own report: so its allocations are counted before that.
+uint64_t allocated, may_allocate;
+
+void on_malloc(const volatile void *, size_t size) {
+    allocated += size;
+    if (allocated <= may_allocate) return;
+    state_of_this_child->failed = MUSL_MEMORY;
+    _exit(124);
+}
+
+void on_free(const volatile void *memory) {
+    uint64_t size = memory ? __sanitizer_get_allocated_size(memory) : 0;
+    allocated -= size < allocated ? size : allocated;
+}
+
+// RLIMIT_DATA counts private writable memory, a sanitizer's shadow included: so the limit stands above what is held already.
+void limit_memory(uint64_t bytes) {
+    if (bytes == 0) return;
+    if (__sanitizer_install_malloc_and_free_hooks && __sanitizer_get_allocated_size) {
+        may_allocate = bytes;
+        __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
+        bytes = 2 * bytes + kSanitizerReserve;
+    }
+    FILE *file = fopen("/proc/self/statm", "re");
+    unsigned long long size, resident, shared, text, library, data;
+    if (!file || fscanf(file, "%llu %llu %llu %llu %llu %llu", &size, &resident, &shared, &text, &library, &data) != 6)
+        die("driver: /proc/self/statm");
+    fclose(file);
+    rlim_t limit = data * static_cast<unsigned long long>(sysconf(_SC_PAGESIZE)) + bytes;
+    rlimit limits = {limit, limit};
+    setrlimit(RLIMIT_DATA, &limits);
+    rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+}
+
+void refuse_system_calls(const Tests &tests) {
+    if (tests.header->filter_count == 0) return;
+    struct sigaction action;
+    memset(&action, 0, sizeof action);
+    action.sa_sigaction = on_forbidden_call;
+    action.sa_flags = SA_SIGINFO;
+    sigaction(SIGSYS, &action, nullptr);
+    // abort() needs tgkill, but only with the process's own id.
+    sock_filter signals[] = {BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr)),
+                             BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_tgkill, 0, 3),
+                             BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, args[0])),
+                             BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(getpid()), 1, 0),
+                             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
+                             BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    sock_fprog own = {sizeof signals / sizeof signals[0], signals};
+    sock_fprog program = {static_cast<unsigned short>(tests.header->filter_count), const_cast<sock_filter *>(tests.filter)};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &own) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+        state_of_this_child->failed = MUSL_MACHINE;
+        state_of_this_child->code = errno;
+        _exit(123);
+    }
+}
+
+void *make_argument(const Tests &tests, uint32_t parameter, const uint8_t *values, uint64_t bytes) {
+    const musl_parameter &p = tests.parameters[parameter];
+    if ((tests.header->flags & MUSL_TRACE) && p.kind == MUSL_ARRAY && musl_trace_array)
+        return musl_trace_array(parameter, values, bytes, p.element_size);
+    // malloc(0) may share its block with others; one of its own keeps the sanitizer's redzone right at the address.
+    void *memory = malloc(bytes);
+    if (!memory) {
+        state_of_this_child->failed = MUSL_MEMORY;
+        _exit(124);
+    }
+    memcpy(memory, values, bytes);
+    return memory;
+}
+
+struct Call {
+    void **arguments;
+    uint64_t *bytes;
+    musl_array *arrays;
+    uint32_t array_count;
+    void *returned;
+};
+
+Call make_call(const Tests &tests, const uint8_t *test) {
+    uint32_t count = tests.header->parameter_count;
+    Call call = {static_cast<void **>(calloc(count + 1, sizeof(void *))), static_cast<uint64_t *>(calloc(count + 1, 8)),
+                 static_cast<musl_array *>(calloc(count + 1, sizeof(musl_array))), 0, calloc(1, tests.header->return_size + 16)};
+    for (uint32_t i = 0; i < count; ++i) {
+        uint64_t elements = load_u64(test);
+        test += sizeof elements;
+        if (elements == MUSL_NULL) continue;
+        call.bytes[i] = elements * tests.parameters[i].element_size;
+        call.arguments[i] = make_argument(tests, i, test, call.bytes[i]);
+        test += call.bytes[i];
+        if (tests.parameters[i].kind != MUSL_SCALAR)
+            call.arrays[call.array_count++] = {call.arguments[i], call.bytes[i], tests.parameters[i].element_size, i};
+    }
+    return call;
+}
+
+void save_results(const Tests &tests, const Call &call, uint8_t *payload) {
+    memcpy(payload, call.returned, tests.header->return_size);
+    payload += tests.header->return_size;
+    for (uint32_t i = 0; i < call.array_count; ++i) {
+        memcpy(payload, call.arrays[i].data, call.arrays[i].bytes);
+        payload += call.arrays[i].bytes;
+    }
+    if (!(tests.header->flags & MUSL_TRACE)) return;
+    for (uint32_t i = 0; i < tests.header->parameter_count; ++i, payload += sizeof(musl_touched)) {
+        musl_touched touched = {0, 0, 0, 0};
+        if (musl_trace_touched && tests.parameters[i].kind == MUSL_ARRAY) musl_trace_touched(i, &touched);
+        memcpy(payload, &touched, sizeof touched);
+    }
+}
+
+// The test of this child, for main(): the constructors of the user's file run in between.
+struct Task {
+    Tests tests;
+    const uint8_t *test;
+    uint32_t index;
+    Shared shared;
+} task;
+
+[[noreturn]] void run_child(const Tests &tests, const uint8_t *test, uint32_t index, const Shared &shared) {
+    const musl_header &header = *tests.header;
+    Call call = make_call(tests, test);
+    musl_call_info info = {header.schedule, header.seed, index, call.array_count, call.arrays, header.poison};
+    if (musl_hook_begin) musl_hook_begin(&info);
+    uint64_t begin = now_ns();
+    musl_call(call.arguments, call.returned);
+    uint64_t end = now_ns();
+    uint64_t launches = 0;
+    bool in_error = musl_hook_end && musl_hook_end(&launches) != 0;
+    shared.state->wall_ns = end - begin;
+    shared.state->launches = launches;
+    if (in_error) {
+        shared.state->failed = MUSL_HOOK;
+        _exit(125);
+    }
+    save_results(tests, call, shared.payload);
+    if (__gcov_dump) __gcov_dump();
+    shared.state->finished = 1;
+    _exit(0);
+}
+
+} // namespace
