@@ -36,7 +36,8 @@ class ExpectedFunction:
 
 @dataclass(frozen=True)
 class Sample:
-    """One translation of one file, with its options. `program` holds argument lists for the whole program."""
+    """One translation of one file, with its options. `program` holds argument lists for the whole program,
+    `program_files` the files that it needs besides."""
 
     name: str
     path: Path
@@ -44,6 +45,7 @@ class Sample:
     defines: tuple[str, ...]
     strict_fp: bool
     program: tuple[tuple[str, ...], ...]
+    program_files: tuple[Path, ...]
     functions: dict[str, ExpectedFunction]
 
     @property
@@ -68,6 +70,7 @@ def _read_sample(name: str, entry: dict[str, Any]) -> Sample:
         defines=tuple(entry.pop("defines", [])),
         strict_fp=entry.pop("strict_fp", False),
         program=tuple(tuple(arguments) for arguments in entry.pop("program", [])),
+        program_files=tuple(SAMPLES / file for file in entry.pop("program_files", [])),
         functions={key: _read_function(key, dict(value)) for key, value in entry.pop("functions").items()},
     )
     _refuse_rest(name, entry)

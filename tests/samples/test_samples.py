@@ -25,6 +25,7 @@ def test_sample_ends_as_expected(sample: Sample, tmp_path: Path) -> None:
         defines=sample.defines,
         strict_fp=sample.strict_fp,
         run_args=tuple(shlex.join(arguments) for arguments in sample.program),
+        program_files=sample.program_files,
         tests=TESTS,
     )
     found = {record.name: record for record in report.functions}
