@@ -194,3 +194,10 @@ def test_a_function_that_takes_too_long_costs_itself_alone(tmp_path: Path) -> No
     assert statuses(report) == {"scale": "unverified"}
     assert report.functions[0].code == "MUSL901" and "--timeout" in report.functions[0].reason
     assert report.exit_code == 3
+
+
+def test_a_call_of_a_function_in_another_file_costs_the_caller_only(tmp_path: Path) -> None:
+    path = tmp_path / "part.c"
+    path.write_text("int elsewhere(int n);\n" + SCALE + "int caller(int n)\n{\n    return elsewhere(n);\n}\n")
+    report = musl.translate_file(path, tests=4)
+    assert statuses(report) == {"scale": "verified", "caller": "not_translated"}
