@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 import time
@@ -31,6 +32,9 @@ from tester.fuzz import FuzzTester
 from translator.analytic.codes import SYNTAX_ERROR
 from translator.analytic.translator import AnalyticTranslator
 from translator.protocol import TranslationOptions
+
+LOG = logging.getLogger(__name__)
+MANY = 200  # functions: from about here on a file takes minutes
 
 
 def translate_file(
@@ -83,6 +87,8 @@ def translate_file(
     others = tuple(read_file(other, include_dirs, defines, build) for other in program_files)
     runs = choose_runs(run_args, [source, *others], path)
     works = {f.name: FunctionWork(f) for f in salvaged.functions if f.name in selected}
+    if len(works) > MANY:
+        LOG.warning("%s: %d functions will be verified one by one; --function NAME selects some", path, len(works))
     with tempfile.TemporaryDirectory(prefix="musl-") as folder:
         scratch = Path(folder)
         sandbox, obstacle = make_sandbox(scratch, unsafe=unsafe_no_sandbox)

@@ -126,7 +126,8 @@ def _conclude(verdict: Verdict) -> tuple[FunctionStatus, str, str]:
         return status, "", ""
     words = str(verdict.status).replace("_", " ")
     code = NOT_VERIFIED if status == "unverified" else WRONG_RESULT
-    return status, code, f"{words}: {verdict.reason}" if verdict.reason else words
+    reason = verdict.reason.removeprefix(f"{words}: ")
+    return status, code, f"{words}: {reason}" if reason else words
 
 
 def remark_record(diagnostic: Diagnostic) -> RemarkRecord:

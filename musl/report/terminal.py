@@ -56,7 +56,7 @@ def print_function(function: FunctionRecord, console: Console) -> None:
         _line(console, "parallel", f"line {loop.line}: {iterators} -> {loop.form}, {loop.kernel}", "green")
     for remark in function.remarks:
         _line(console, "because" if refused else "sequential", str(remark), style if refused else "")
-    if function.tests.run or function.schedules:
+    if function.tests.run:
         _line(console, "tests", _tests(function))
     if function.counterexample is not None:
         _print_counterexample(function.counterexample, console)
