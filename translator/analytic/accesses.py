@@ -112,6 +112,7 @@ class AccessTable:
     injective: dict[Index, int] = field(default_factory=dict)
     loops_of: dict[int, tuple[Loop | Sequential, ...]] = field(default_factory=dict)
     entry_values: dict[Symbol, Expr] = field(default_factory=dict)
+    unset: set[Symbol] = field(default_factory=set)  # unknowns that stand for a variable without a value
 
     def inside(self, node: Node) -> list[Access]:
         """Accesses whose statement stands inside `node`."""
@@ -186,6 +187,10 @@ class _Collector:
                 if extent is not None:
                     self.reads(extent, stmt)
         if stmt.init is None:
+            if isinstance(stmt.symbol.type, Scalar):
+                nothing = self.unknown(stmt.symbol)
+                self.env[stmt.symbol] = nothing
+                self.table.unset.add(nothing.symbol)
             return
         self.reads(stmt.init, stmt)
         if not self.loops and not self.depth and stmt.symbol in self.assigned_once and self.name_entry_value(stmt):

@@ -96,11 +96,11 @@ def linear_values(table: AccessTable) -> list[tuple[Polynomial, Polynomial]]:
 
 
 def is_entry_symbol(symbol: Symbol, function: Function, table: AccessTable) -> bool:
-    """Whether a guard at the function's entry can name the symbol: a parameter that the function does not assign, or a
-    scalar computed from such parameters before the loops."""
+    """Whether a guard at the function's entry can name the symbol: a parameter (in resolved expressions it stands for the value at
+    entry), or a scalar computed from parameters before the loops."""
     if symbol in table.entry_values:
         return all(is_entry_symbol(s, function, AccessTable()) for s in symbols(table.entry_values[symbol]))
-    return symbol.kind == "param" and symbol not in assigned_scalars(function.body)
+    return symbol.kind == "param"
 
 
 def independent(

@@ -282,6 +282,9 @@ class _Finder:
                 if isinstance(node, Var) and not isinstance(node.type, Pointer | Array):
                     known = node.symbol in counters or is_entry_symbol(node.symbol, self.function, self.table)
                     if not known and not _is_constant_global(node.symbol):
+                        if node.symbol in self.table.unset:
+                            why = f"it depends on {node.symbol.name}, which has no value (the source reads it uninitialised)"
+                            raise UnknownExtent(_unknown(access, why))
                         raise UnknownExtent(
                             _unknown(access, f"it depends on {node.symbol.name}, which the function computes")
                         )

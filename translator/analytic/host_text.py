@@ -117,6 +117,8 @@ class HostText:
         return [s for s in self.function.params if not isinstance(s.type, Pointer | Array)]
 
     def _nodes(self, nodes: Sequence[HostNode], printer: HostPrinter, depth: int) -> str:
+        if len(nodes) == 1 and isinstance(nodes[0], Launch) and depth > 1:  # the braces around it are enough
+            return "".join(f"{INDENT * depth}{line}\n" for line in self._launch(nodes[0].kernel, printer))
         return "".join(self._node(node, printer, depth) for node in nodes)
 
     def _node(self, node: HostNode, printer: HostPrinter, depth: int) -> str:
@@ -124,7 +126,8 @@ class HostText:
         if isinstance(node, Run):
             return self._run(node, printer, depth)
         if isinstance(node, Launch):
-            return self._launch(node.kernel, printer, depth)
+            lines = "".join(f"{pad}{INDENT}{line}\n" for line in self._launch(node.kernel, printer))
+            return f"{pad}{{\n{lines}{pad}}}\n"
         if isinstance(node, Scope):
             return f"{pad}{{\n{self._nodes(node.body, printer, depth + 1)}{pad}}}\n"
         if isinstance(node, Choose):
@@ -172,8 +175,7 @@ class HostText:
 
     # ------------------------------------------------------------ launches
 
-    def _launch(self, kernel: Kernel, printer: HostPrinter, depth: int) -> str:
-        inner = INDENT * (depth + 1)
+    def _launch(self, kernel: Kernel, printer: HostPrinter) -> list[str]:
         lines = [f"const dim3 block({self._block(kernel)}), grid({self._grid(kernel, printer)});"]
         arrays, scalars = kernel_symbols(kernel)
         arguments = (
@@ -193,8 +195,7 @@ class HostText:
         lines.append("MUSL_CHECK(cudaGetLastError());")
         if gives:
             lines += self._collect(kernel)
-        text = "".join(f"{inner}{line}\n" for line in lines)
-        return f"{INDENT * depth}{{\n{text}{INDENT * depth}}}\n"
+        return lines
 
     def _block(self, kernel: Kernel) -> str:
         return ", ".join(str(n) for n in _BLOCKS[len(kernel.grid)]) if kernel.grid else "1"

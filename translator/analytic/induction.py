@@ -47,10 +47,9 @@ N = TypeVar("N", bound=Node)
 
 @dataclass(frozen=True)
 class Assumption:
-    """`value >= 0` in every iteration of `loops` (outermost first): a trip count that a closed form relies on."""
+    """The trip count of `loop` is never negative: the closed form of `symbol` relies on it."""
 
-    value: Expr
-    loops: tuple[Loop, ...]
+    loop: Loop
     symbol: Symbol
 
 
@@ -211,7 +210,7 @@ class _Closer:
         trips = to_polynomial(trip_count(loop))
         if trips is None or not isinstance(loop.step, Const):
             raise _NotClosed
-        self.assumptions.append(Assumption(trip_count(loop), loops, self.symbol))
+        self.assumptions.append(Assumption(loop, self.symbol))
         outer = self.window
         self.window = (at_iteration, per_iteration.value) if per_iteration.value else None
         body, _ = self._block(loop.body, at_iteration, (*loops, loop))

@@ -19,6 +19,7 @@ from translator.analytic.ir import (
     Assign,
     Binary,
     Block,
+    Call,
     Conditional,
     Const,
     Continue,
@@ -36,7 +37,7 @@ from translator.analytic.ir import (
     Var,
     While,
 )
-from translator.analytic.visit import assigned_scalars, escapes, root, symbols, walk
+from translator.analytic.visit import assigned_scalars, children, escapes, root, substitute, symbols, walk
 
 INT = Scalar("int")
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "!=": "!="}
@@ -67,7 +68,7 @@ def add(left: Expr, right: int) -> Expr:
 def normalize(function: Function) -> Function:
     """The function with its counted loops as `Loop`."""
     body = _block(function.body)
-    return dataclasses.replace(function, body=_assign_final_values(body))
+    return dataclasses.replace(function, body=_without_dead_stores(_assign_final_values(body)))
 
 
 def _block(block: Block) -> Block:
@@ -147,9 +148,10 @@ def _while(loop: While, before: Sequence[Stmt]) -> list[Stmt]:
     start = _value_just_set(step[0], before)
     if start is None:
         return counted
-    first = counted[-1]
+    first, *after = counted
     assert isinstance(first, Loop)
-    return [dataclasses.replace(first, lower=start)]
+    value = Assign(Var(step[0], at=loop.at), "=", start, at=loop.at)
+    return [value, dataclasses.replace(first, lower=start), *after]
 
 
 def _stepped_first(loop: While) -> list[Stmt] | None:
@@ -165,9 +167,11 @@ def _stepped_first(loop: While) -> list[Stmt] | None:
     counted = _counted(loop, step[0], None, (op, add(bound, forward)), step[1], step[2], inner, declares=False)
     if counted is None:
         return None
-    *before, last = counted
-    assert isinstance(last, Loop)
-    return [*before, dataclasses.replace(last, lower=add(last.lower, forward))]
+    first, after = counted
+    assert isinstance(first, Loop) and isinstance(after, Assign)
+    moved = dataclasses.replace(first, lower=add(first.lower, forward))
+    final = add(_final_value(moved).value, -forward)
+    return [moved, dataclasses.replace(after, value=final)]
 
 
 def _value_just_set(symbol: Symbol, before: Sequence[Stmt]) -> Expr | None:
@@ -232,7 +236,7 @@ def _counted(
     body: Block,
     declares: bool,
 ) -> list[Stmt] | None:
-    """The `Loop`, after a copy of the counter's value at entry where the loop starts from it; None if it does not count."""
+    """The `Loop`, and after it the variable's last value where the loop counts with a copy; None if it does not count."""
     op, upper = bound
     changed = assigned_scalars(body)
     written = {root(n.target) for n in walk(body) if isinstance(n, Assign) and isinstance(n.target, Index)}
@@ -250,14 +254,16 @@ def _counted(
         upper = add(upper, 1)
     elif op == ">=":
         upper = add(upper, -1)
-    before: list[Stmt] = []
-    if lower is None:
-        start = Symbol(f"{symbol.name}_start", symbol.type, "local", loop.at)
-        before.append(Declare(start, Var(symbol, at=loop.at), at=loop.at))
-        lower = Var(start, at=loop.at)
-    elif symbol in symbols(lower):
+    if lower is not None and symbol in symbols(lower):
         return None
-    return [*before, Loop(symbol, lower, upper, step, body, declares, descending, at=loop.at)]
+    if lower is not None and symbol.kind == "local":
+        return [Loop(symbol, lower, upper, step, body, declares, descending, at=loop.at)]
+    # a counter of its own, so that the variable itself still names the value it has when the loop starts
+    counter = Symbol(f"{symbol.name}_i", symbol.type, "local", symbol.at)
+    inner = substitute(body, {symbol: Var(counter, at=loop.at)})
+    start = lower if lower is not None else Var(symbol, at=loop.at)
+    counted = Loop(counter, start, upper, step, inner, True, descending, at=loop.at)
+    return [counted, Assign(Var(symbol, at=loop.at), "=", _final_value(counted).value, at=loop.at)]
 
 
 def _assign_final_values(body: Block) -> Block:
@@ -296,6 +302,36 @@ def _assign_final_values(body: Block) -> Block:
         return dataclasses.replace(node, body=tuple(result))
 
     return block(body) if needed else body
+
+
+def _without_dead_stores(body: Block) -> Block:
+    """The body without assignments to locals and parameters that nothing but such assignments reads."""
+    read: set[Symbol] = set()
+
+    def visit(node: Node) -> None:
+        if isinstance(node, Var):
+            read.add(node.symbol)
+        elif isinstance(node, Assign) and isinstance(node.target, Var):
+            read.update(symbols(node.value) - {node.target.symbol})
+        else:
+            for child in children(node):
+                visit(child)
+
+    visit(body)
+
+    def block(node: Block) -> Block:
+        kept = [_map_blocks(s, block) for s in node.body if not _is_dead(s, read)]
+        return dataclasses.replace(node, body=tuple(kept))
+
+    return block(body)
+
+
+def _is_dead(stmt: Stmt, read: set[Symbol]) -> bool:
+    if not isinstance(stmt, Assign) or not isinstance(stmt.target, Var):
+        return False
+    symbol = stmt.target.symbol
+    pure = not any(isinstance(n, Call) for n in walk(stmt.value))
+    return symbol.kind != "global" and symbol not in read and pure
 
 
 def _map_blocks(stmt: Stmt, change: object) -> Stmt:

@@ -95,6 +95,8 @@ def _call(parser: ExpressionParser, name: str, args: list[Expr], is_std: bool, n
     if name in BUILTIN_CONSTANTS:
         text, value, kind = BUILTIN_CONSTANTS[name]
         return Const(text, value, kind, at=at)
+    if name == "__builtin_expect" and args:
+        return args[0]
     if name in REFUSED:
         raise parser.refusal(REFUSED[name], f"call of `{name}`", node)
     name = name.removeprefix("__builtin_")

@@ -108,7 +108,11 @@ class ExpressionParser:
         return lower_type(ctype, self.unit.at(node), self.pure)
 
     def check_order(self, exprs: list[Expr]) -> None:
-        """A variable that changes after the expression may be named in it only once (where it changes)."""
+        """A variable that changes in the expression may not be named elsewhere in it: C leaves their order open."""
+        for changed, allowed in self.effects.unsettled:
+            if sum(isinstance(n, Var) and n.symbol is changed.symbol for n in walk(*exprs)) > allowed:
+                message = f"`{changed.symbol.name}` changes and is used in the same expression"
+                raise RefusedError(codes.SIDE_EFFECT, message, changed.at)
         for target, _ in self.effects.after:
             if isinstance(target, Var):
                 uses = sum(isinstance(n, Var) and n.symbol is target.symbol for n in walk(*exprs, *self.effects.before))
@@ -202,6 +206,7 @@ class ExpressionParser:
         """What `left` changes must be done before what follows is evaluated; changes after the expression come late."""
         if self.effects.after:
             raise self.refusal(codes.SIDE_EFFECT, f"side effect in `{_short(node)}`", node)
+        self.effects.unsettled.clear()
 
     def truth_type(self) -> Scalar:
         return INT if self.unit.is_c else Scalar("bool")
@@ -259,9 +264,10 @@ class ExpressionParser:
         """An assignment used as a value: it happens first, then the target is read."""
         target, stmt = self.assign(node)
         self.effects.before.append(stmt)
-        if isinstance(stmt.value, Const | Var) and stmt.op == "=" and stmt.value.type == target.type:
-            return stmt.value
-        return target
+        repeats = isinstance(stmt.value, Const | Var) and stmt.op == "=" and stmt.value.type == target.type
+        if isinstance(target, Var):
+            self.effects.unsettled.append((target, 0 if repeats else 1))
+        return stmt.value if repeats else target
 
     def assign(self, node: SyntaxNode) -> tuple[Expr, Assign]:
         """The statement of an assignment expression, and its target."""
@@ -283,6 +289,8 @@ class ExpressionParser:
         argument = self.child(node, "argument")
         if operator.start_byte < argument.start_byte:
             self.effects.before.append(stmt)
+            if isinstance(target, Var):
+                self.effects.unsettled.append((target, 1))
             return target
         if isinstance(target, Var):
             self.effects.after.append((target, stmt))

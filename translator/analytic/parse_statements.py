@@ -8,6 +8,7 @@ from tree_sitter import Node as SyntaxNode
 
 from data.c_types import CAuto, CFunction, Declared
 from data.syntax import field, named, text_of
+from data.syntax import walk as walk_syntax
 from translator.analytic import codes
 from translator.analytic.ir import (
     AddressOf,
@@ -23,7 +24,6 @@ from translator.analytic.ir import (
     Declare,
     Evaluate,
     Expr,
-    For,
     If,
     Location,
     Pointer,
@@ -33,16 +33,15 @@ from translator.analytic.ir import (
     Switch,
     Symbol,
     Type,
-    Unary,
     Unsupported,
     Var,
-    While,
+    Void,
 )
 from translator.analytic.parse_expressions import ExpressionParser
 from translator.analytic.parse_initializers import completed
+from translator.analytic.parse_loops import LOOPS
 from translator.analytic.parse_types import INT, RefusedError, decay
 from translator.analytic.parse_unit import Effects, Scopes, Unit
-from translator.analytic.visit import escapes
 
 _REFUSED_NODES = {
     "goto_statement": (codes.GOTO, "goto"),
@@ -194,11 +193,15 @@ class StatementParser:
         """An expression evaluated for what it does."""
         while node.type == "parenthesized_expression" and len(named(node)) == 1:
             node = named(node)[0]
-        if node.type == "comma_expression":
+        if node.type == "comma_expression" and assertion(node) is None:
             left, right = self.expressions.child(node, "left"), self.expressions.child(node, "right")
             return [*self.effect(left), *self.effect(right)]
         if node.type in ("assignment_expression", "update_expression"):
             return self.assignment(node)
+        condition = assertion(node)
+        if condition is not None:
+            value = self.expressions.pure(condition)
+            return [Evaluate(Call("assert", (value,), Void(), at=value.at), at=value.at)]
         if node.type == "conditional_expression":
             return self.conditional_effect(node)
         if node.type == "binary_expression" and text_of(self.expressions.child(node, "operator")) in ("&&", "||"):
@@ -241,7 +244,7 @@ class StatementParser:
         at = self.at(node)
         then = Block(tuple(self.effect(self.expressions.child(node, "consequence"))), at=at)
         orelse = Block(tuple(self.effect(self.expressions.child(node, "alternative"))), at=at)
-        return self.branch(self.expressions.child(node, "condition"), then, orelse, at)
+        return self.branch(self.expressions.child(node, "condition"), then, orelse if orelse.body else None, at)
 
     def short_circuit_effect(self, node: SyntaxNode) -> list[Stmt]:
         at = self.at(node)
@@ -254,12 +257,21 @@ class StatementParser:
     # ------------------------------------------------------------ branches
 
     def branch(self, cond_node: SyntaxNode, then: Block, orelse: Block | None, at: Location) -> list[Stmt]:
-        before, cond = self.condition(cond_node)
+        """`if (a && b) then` with side effects in b is `if (a) if (b) then`."""
+        try:
+            before, cond = self.condition(cond_node)
+        except RefusedError:
+            parts = _conjunction(cond_node) if orelse is None else None
+            if parts is None:
+                raise
+            inner = Block(tuple(self.branch(parts[1], then, None, at)), at=at)
+            return self.branch(parts[0], inner, None, at)
         return [*before, If(cond, then, orelse, at=at)]
 
     def condition(self, node: SyntaxNode) -> tuple[list[Stmt], Expr]:
         """A condition that is evaluated once: the statements before it, and the value to test after them."""
         (cond,), effects = self.expressions.full(node)
+        effects.settle(cond)
         if not effects.after:
             return effects.before, cond
         kept = self.keep(cond)
@@ -309,91 +321,12 @@ class StatementParser:
 
     # ------------------------------------------------------------ loops
 
-    def for_statement(self, node: SyntaxNode) -> list[Stmt]:
-        at = self.at(node)
+    def loop(self, node: SyntaxNode) -> list[Stmt]:
         self.scopes.enter()
         try:
-            init = self.for_init(field(node, "initializer"))
-            cond_node, step_node = field(node, "condition"), field(node, "update")
-            step = self.effect(step_node) if step_node is not None else []
-            if any(isinstance(stmt, Declare) for stmt in step):
-                raise self.refusal(codes.SIDE_EFFECT, "side effects in a for-step", node)
-            body = self.block(self.expressions.child(node, "body"))
-            if cond_node is None:
-                return [For(tuple(init), None, tuple(step), body, at=at)]
-            return self.loop(init, cond_node, step, body, at)
+            return LOOPS[node.type](self, node)
         finally:
             self.scopes.leave()
-
-    def for_init(self, node: SyntaxNode | None) -> list[Stmt]:
-        if node is None:
-            return []
-        return self.declaration(node) if node.type == "declaration" else self.effect(node)
-
-    def while_statement(self, node: SyntaxNode) -> list[Stmt]:
-        body = self.block(self.expressions.child(node, "body"))
-        return self.loop([], self.expressions.child(node, "condition"), [], body, self.at(node), is_while=True)
-
-    def loop(
-        self,
-        init: list[Stmt],
-        cond_node: SyntaxNode,
-        step: list[Stmt],
-        body: Block,
-        at: Location,
-        is_while: bool = False,
-    ) -> list[Stmt]:
-        """`for (init; cond; step) body` where cond may have side effects.
-
-        Changes before the test go to the end of init and of step. Changes after it go to the start of the body and
-        behind the loop, unless a break would skip the latter; then the loop tests inside.
-        """
-        (cond,), effects = self.expressions.full(cond_node)
-        before, after = effects.before, [stmt for _, stmt in effects.after]
-        if not before and not after:
-            return [While(cond, body, at=at)] if is_while else [For(tuple(init), cond, tuple(step), body, at=at)]
-        if not after and not any(isinstance(stmt, Declare) for stmt in before):
-            return (
-                [*init, *before, For((), cond, (*step, *before), body, at=at)]
-                if not _declares(init)
-                else [Block((*init, *before, For((), cond, (*step, *before), body, at=at)), at=at)]
-            )
-        if not before and escapes(body, (Break,)) is None:
-            inner = Block((*after, *body.body), at=body.at)
-            whole = For(tuple(init), cond, tuple(step), inner, at=at) if init or step else While(cond, inner, at=at)
-            if not _declares(init):
-                return [whole, *after]
-            return [Block((*init, For((), cond, tuple(step), inner, at=at), *after), at=at)]
-        return [self.loop_with_inner_test(init, cond, effects, step, body, at)]
-
-    def loop_with_inner_test(
-        self, init: list[Stmt], cond: Expr, effects: Effects, step: list[Stmt], body: Block, at: Location
-    ) -> Stmt:
-        kept = self.keep(cond)
-        stop = If(_negated(Var(kept.symbol, at=at), self.unit.is_c), Block((Break(at=at),), at=at), None, at=at)
-        after = tuple(stmt for _, stmt in effects.after)
-        inner = Block((*effects.before, kept, *after, stop, *body.body), at=body.at)
-        if init or step:
-            return For(tuple(init), None, tuple(step), inner, at=at)
-        return While(Const("1", 1, INT, at=at), inner, at=at)
-
-    def do_statement(self, node: SyntaxNode) -> list[Stmt]:
-        at = self.at(node)
-        body = self.block(self.expressions.child(node, "body"))
-        (cond,), effects = self.expressions.full(self.expressions.child(node, "condition"))
-        if effects.none and isinstance(cond, Const) and cond.value == 0 and escapes(body, (Break, Continue)) is None:
-            return [body]  # do { } while (0) of a macro
-        if effects.none:
-            return [While(cond, body, test_last=True, at=at)]
-        if escapes(body, (Continue,)) is not None:
-            raise self.refusal(codes.SIDE_EFFECT, "side effect in the condition of a do-while with continue", node)
-        if not effects.after and not any(isinstance(stmt, Declare) for stmt in effects.before):
-            return [While(cond, Block((*body.body, *effects.before), at=body.at), test_last=True, at=at)]
-        kept = self.scopes.temporary(decay(cond.type), cond.at)
-        after = (stmt for _, stmt in effects.after)
-        assign = Assign(Var(kept, at=at), "=", cond, at=at)
-        inner = Block((*body.body, *effects.before, assign, *after), at=body.at)
-        return [Declare(kept, None, at=at), While(Var(kept, at=at), inner, test_last=True, at=at)]
 
     # ------------------------------------------------------------ jumps
 
@@ -421,6 +354,26 @@ class StatementParser:
     def type_statement(self, node: SyntaxNode) -> list[Stmt]:
         self.unit.types.read_declaration(node)
         return []
+
+
+def _conjunction(node: SyntaxNode) -> tuple[SyntaxNode, SyntaxNode] | None:
+    """The two sides of `a && b`, None for another expression."""
+    while node.type in ("parenthesized_expression", "condition_clause") and len(named(node)) == 1:
+        node = named(node)[0]
+    left, right, operator = field(node, "left"), field(node, "right"), field(node, "operator")
+    if node.type != "binary_expression" or operator is None or text_of(operator) != "&&":
+        return None
+    return (left, right) if left is not None and right is not None else None
+
+
+def assertion(node: SyntaxNode) -> SyntaxNode | None:
+    """The condition of what glibc's `assert(condition)` expands to; None for any other expression."""
+    if "__assert_fail" not in text_of(node):
+        return None
+    branch = next((n for n in walk_syntax(node) if n.type in ("if_statement", "conditional_expression")), None)
+    while branch is not None and "__assert_fail" not in text_of(branch):
+        branch = next((n for n in walk_syntax(node) if n.type == "if_statement"), None)
+    return field(branch, "condition") if branch is not None else None
 
 
 def _is_const_array(declared: Declared) -> bool:
@@ -453,23 +406,15 @@ def local_type(kind: Type) -> Type:
     return kind
 
 
-def _declares(stmts: list[Stmt]) -> bool:
-    return any(isinstance(stmt, Declare) for stmt in stmts)
-
-
-def _negated(value: Expr, is_c: bool) -> Expr:
-    return Unary("!", value, INT if is_c else Scalar("bool"), at=value.at)
-
-
 _HANDLERS: dict[str, Callable[[StatementParser, SyntaxNode], list[Stmt]]] = {
     "compound_statement": StatementParser.compound,
     "declaration": StatementParser.declaration,
     "expression_statement": StatementParser.expression_statement,
     "if_statement": StatementParser.if_statement,
     "switch_statement": StatementParser.switch_statement,
-    "for_statement": StatementParser.for_statement,
-    "while_statement": StatementParser.while_statement,
-    "do_statement": StatementParser.do_statement,
+    "for_statement": StatementParser.loop,
+    "while_statement": StatementParser.loop,
+    "do_statement": StatementParser.loop,
     "break_statement": StatementParser.break_statement,
     "continue_statement": StatementParser.continue_statement,
     "return_statement": StatementParser.return_statement,

@@ -9,7 +9,8 @@ from tree_sitter import Node as SyntaxNode
 from data.c_types import TypeTable
 from data.syntax import Syntax, text_of
 from translator.analytic.cxx_names import output_name
-from translator.analytic.ir import Expr, Location, Stmt, Symbol, SymbolKind, Type
+from translator.analytic.ir import Expr, Location, Stmt, Symbol, SymbolKind, Type, Var
+from translator.analytic.visit import symbols
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,16 @@ class Effects:
     """Side effects of one full expression: statements to run before it, and (with their targets) after it."""
 
     before: list[Stmt] = field(default_factory=list)
+    # variables changed by `before` since the last sequence point, each with how often the expression may name it
+    unsettled: list[tuple[Var, int]] = field(default_factory=list)
     after: list[tuple[Expr, Stmt]] = field(default_factory=list)
 
     @property
     def none(self) -> bool:
         return not self.before and not self.after
+
+    def settle(self, value: Expr) -> None:
+        """What changes after the expression may as well change before a value that does not name it."""
+        names = symbols(value)
+        while self.after and isinstance(self.after[0][0], Var) and self.after[0][0].symbol not in names:
+            self.before.append(self.after.pop(0)[1])

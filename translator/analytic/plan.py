@@ -18,10 +18,12 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from translator.analytic import codes
+from translator.analytic.absorbing import absorbing_update
 from translator.analytic.accesses import Access, AccessTable, collect
 from translator.analytic.affine import to_condition
 from translator.analytic.dependence import Independence, Reason, Region, independent, open_region
 from translator.analytic.distribute import distributed, interchanged, replaced
+from translator.analytic.guards import assumption_guards
 from translator.analytic.induction import Assumption, ClosedForms
 from translator.analytic.ir import (
     Array,
@@ -70,6 +72,7 @@ class Kernel:
     atomic: frozenset[int] = frozenset()
     ordered: tuple[Symbol, ...] = ()
     results: tuple[Symbol, ...] = ()
+    condition: Expr | None = None  # of the host, before each launch
     name: str = ""
 
 
@@ -218,6 +221,8 @@ class _Planner:
                 return [Run(loop)]
         if isinstance(loop, Loop):
             kernel, reason = self._parallel(loop)
+            if kernel is not None and kernel.condition is not None:
+                return [self._conditional(kernel, loop)]
             if kernel is not None:
                 self.kernels.append(kernel)
                 return [Launch(kernel)]
@@ -229,6 +234,13 @@ class _Planner:
         assert reason is not None
         self.remarks.append(reason)
         return self._sequential(loop, reason)
+
+    def _conditional(self, kernel: Kernel, loop: Loop) -> HostNode:
+        """The parallel kernel where its condition holds at the launch, else the loop in order."""
+        assert kernel.condition is not None
+        serial = Kernel("one thread", loop.at, (loop,), results=self._results(loop))
+        self.kernels += [kernel, serial]
+        return Choose(kernel.condition, [Launch(kernel)], [Launch(serial)], loop.at)
 
     def _sequential(self, loop: Loop | For | While, reason: Reason) -> list[HostNode]:
         """A host loop around what is parallel inside, or one thread for the whole loop where nothing is."""
@@ -269,13 +281,21 @@ class _Planner:
             return None, reason
         found = independent(region, loop, ())
         special = _Special()
+        condition: Expr | None = None
+        if not found.holds:
+            absorbing = absorbing_update(region)
+            if absorbing is not None and independent(absorbing.region, loop, ()).holds:
+                region, condition = absorbing.region, absorbing.condition
+                found = independent(region, loop, ())
         if not found.holds:
             self._interchange(loop, region)
             found, special = self._with_special_writes(region, loop, found)
         if not found.holds:
             return None, found.reason
         grid = self._grid(region, loop, roles, special, found)
-        return self._kernel(region, loop, roles, grid, special, found), None
+        kernel = self._kernel(region, loop, roles, grid, special, found)
+        kernel.condition = condition
+        return kernel, None
 
     def _early_exit(self, loop: Loop) -> Reason | None:
         jump = escapes(loop.body, (Break, Return))
@@ -415,12 +435,8 @@ class _Planner:
 
     def assume(self, assumptions: Sequence[Assumption]) -> None:
         """Turn what the closed forms rely on into guards, where isl cannot show that it always holds."""
-        from translator.analytic.guards import assumption_guard
-
         for assumption in assumptions:
-            guard = assumption_guard(self.function, self.table, assumption)
-            if guard is not None:
-                self.guards.append(guard)
+            self.guards += assumption_guards(self.function, self.table, assumption)
 
 
 def _implied(outer: Independence, inner: Independence) -> bool:
