@@ -6,7 +6,6 @@ Only asked where a candidate's floating-point result is off by more than the bas
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,27 +22,8 @@ from data.testcase import Argument, TestCase
 from musl.compare import Slack, has_floats, leaves, rounding_slack
 from tester.fuzz_roles import read_roles
 
-# The driver calls the hooks around each call; the schedule's name says how to round.
-_HOOKS = """
-#include <fenv.h>
-#ifdef __cplusplus
-extern "C" {
-#endif
-void musl_hook_begin(const void *info) {
-    const char *schedule = *(const char *const *)info;
-    fesetround(schedule[6] == 'u' ? FE_UPWARD : schedule[6] == 'd' ? FE_DOWNWARD : FE_TONEAREST);
-}
-int musl_hook_end(unsigned long *launches) {
-    *launches = 0;
-    fesetround(FE_TONEAREST);
-    return 0;
-}
-#ifdef __cplusplus
-}
-#endif
-"""
+# Schedules of the driver that redirect the rounding of a call.
 _DIRECTIONS = ("round up", "round down")
-_MAGNITUDE = "round nearest"
 
 
 def measure_slack(
@@ -56,10 +36,9 @@ def measure_slack(
 ) -> list[Mapping[str, Slack]]:
     """For each test: the slack of each value (`return` or a parameter's name) that rounding can move.
 
-    Empty where the C side cannot be run so (its file has hooks of the same names, say): then the base tolerance stands.
+    Empty where the C side does not build or a call does not end: then the base tolerance stands.
     """
-    hooked = replace(source, text=source.text + _HOOKS)
-    build = build_host(hooked, function, "plain", scratch, sandbox)
+    build = build_host(source, function, "plain", scratch, sandbox)
     if isinstance(build, Outcome):
         return [{} for _ in tests]
     redirected = [run_tests(build, tests, function, schedule=direction) for direction in _DIRECTIONS]
@@ -82,7 +61,7 @@ def measure_slack(
 
 def _run_on_magnitudes(build: Build, tests: Sequence[TestCase], function: Function) -> list[TestRun]:
     absolute = [TestCase(tuple(_magnitude(argument) for argument in test.arguments), test.origin) for test in tests]
-    return run_tests(build, absolute, function, schedule=_MAGNITUDE)
+    return run_tests(build, absolute, function)
 
 
 def _magnitude(argument: Argument) -> Argument:

@@ -48,12 +48,15 @@ class BrokenMachineError(RuntimeError):
 class FuzzOptions:
     """`operations` limits the estimated innermost iterations of one call, `batches` how often inputs are added,
     `edge_cases` the tests kept on which the function writes nothing. Without `special_values` no NaN, infinity or huge
-    number is tried. `seconds` ends a call of the C side; after `timeouts` such calls no more are tried."""
+    number is tried. With `whole_arrays` every array is rounded up to a product of the sizes, as callers mostly give
+    them; else an array ends where the C function stops touching it. `seconds` ends a call of the C side; after
+    `timeouts` such calls no more are tried."""
 
     operations: float = 3e5
     batches: int = 5
     edge_cases: int = 3
     special_values: bool = True
+    whole_arrays: bool = False
     seconds: float = 1.0
     timeouts: int = 10
 
@@ -93,6 +96,7 @@ class _Session:
         self.function, self.options, self.builds = function, options, builds
         self.rng = stable_seed(function, seed)
         self.roles: Roles = read_roles(function)
+        self.whole_arrays = options.whole_arrays or self.roles.data_dependent
         self.seen: set[str] = set()
         self.number = 0
         self.dropped = 0
@@ -132,7 +136,7 @@ class _Session:
         candidates = self._make_candidates(size)
         runs = self._trace([candidate.test for candidate in candidates])
         sized: list[TestCase] = []
-        for test in fit_extents(self.function, self.roles, candidates, runs):
+        for test in fit_extents(self.function, self.roles, candidates, runs, self.whole_arrays):
             if isinstance(test, str):
                 self._drop(test)
             elif test.id not in self.seen:

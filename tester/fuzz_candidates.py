@@ -152,7 +152,7 @@ class _Maker:
         return int(self.rng.choice(np.array([*sizes, *sizes, max(sizes, default=10), 10])))
 
     def _hints(self) -> Hints:
-        return Hints(self.roles.integers, self.roles.reals)
+        return Hints(self.roles.integers, self.roles.reals, self.roles.accumulates)
 
 
 def _pattern_length(shape: Shape) -> int:

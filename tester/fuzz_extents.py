@@ -38,11 +38,11 @@ class Candidate:
 
 
 def fit_extents(
-    function: Function, roles: Roles, candidates: Sequence[Candidate], runs: Sequence[TestRun]
+    function: Function, roles: Roles, candidates: Sequence[Candidate], runs: Sequence[TestRun], whole_arrays: bool
 ) -> list[TestCase | str]:
     """The candidates that are not probes, with arrays of the sizes that they need, or why one cannot be a test.
 
-    `runs` are the traced runs of all candidates, in order.
+    `runs` are the traced runs of all candidates, in order. `whole_arrays` rounds sizes up to what a caller would give.
     """
     obstacles = [_obstacle(function, run) for run in runs]
     needed: dict[tuple[int, ...], list[int]] = {}
@@ -58,7 +58,7 @@ def fit_extents(
             fitted.append(obstacle)
             continue
         highs = _highs(run)
-        if roles.data_dependent:
+        if whole_arrays:
             highs = _whole_arrays(function, roles, candidate.shape, needed[candidate.group])
         fitted.append(_resize(function, candidate.test, highs))
     return fitted

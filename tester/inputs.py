@@ -46,12 +46,12 @@ BOUND_PATTERNS = ("cumulative", "counts", "ascending", "cumulative", "zeros")
 
 @dataclass(frozen=True)
 class Hints:
-    """What the values should touch on: constants of the function's text, and the number of elements that an index may
-    point to."""
+    """What the values should touch on: constants of the function's text. `summed` says that values may be added up in
+    any order: then none is so large that whether a sum overflows depends on it."""
 
     integers: tuple[int, ...] = ()
     reals: tuple[float, ...] = ()
-    limit: int = 1
+    summed: bool = False
 
 
 def make_values(dtype: np.dtype, pattern: str, length: int, hints: Hints, rng: np.random.Generator) -> np.ndarray:
@@ -156,7 +156,7 @@ def _make_floats(dtype: np.dtype, pattern: str, length: int, hints: Hints, rng: 
     elif pattern in ("near", "extreme"):
         values = _choose(_near_reals((*hints.reals, *map(float, hints.integers)), dtype), length, rng)
     elif pattern == "special":
-        special = np.array(_special_reals(dtype))
+        special = np.array(_special_reals(dtype, hints.summed))
         values = np.where(rng.uniform(size=length) < 0.3, special[rng.integers(0, len(special), length)], values)
     with np.errstate(over="ignore"):
         return np.asarray(_order(values, pattern).astype(dtype))
@@ -172,9 +172,10 @@ def _order(values: np.ndarray, pattern: str) -> np.ndarray:
     return values
 
 
-def _special_reals(dtype: np.dtype) -> list[float]:
+def _special_reals(dtype: np.dtype, summed: bool) -> list[float]:
     info = np.finfo(dtype)
-    return [np.nan, np.inf, -np.inf, -0.0, 0.0, float(info.smallest_subnormal), -float(info.tiny), float(info.max) / 4]
+    huge = float(np.sqrt(info.max)) / 64 if summed else float(info.max) / 4
+    return [np.nan, np.inf, -np.inf, -0.0, 0.0, float(info.smallest_subnormal), -float(info.tiny), huge]
 
 
 def _near_integers(constants: Sequence[int]) -> np.ndarray:

@@ -4,6 +4,7 @@
 #include "tests.h"
 
 #include <fcntl.h>
+#include <fenv.h>
 #include <linux/seccomp.h>
 #include <malloc.h>
 #include <signal.h>
@@ -169,14 +170,22 @@ struct Task {
     Shared shared;
 } task;
 
+// The schedules "round up" and "round down" redirect the rounding of a C function: how far can it move the results?
+int rounding_of(const char *schedule) {
+    if (!strcmp(schedule, "round up")) return FE_UPWARD;
+    return strcmp(schedule, "round down") ? FE_TONEAREST : FE_DOWNWARD;
+}
+
 [[noreturn]] void run_child(const Tests &tests, const uint8_t *test, uint32_t index, const Shared &shared) {
     const musl_header &header = *tests.header;
     Call call = make_call(tests, test);
     musl_call_info info = {header.schedule, header.seed, index, call.array_count, call.arrays, header.poison};
     if (musl_hook_begin) musl_hook_begin(&info);
+    fesetround(rounding_of(header.schedule));
     uint64_t begin = now_ns();
     musl_call(call.arguments, call.returned);
     uint64_t end = now_ns();
+    fesetround(FE_TONEAREST);
     uint64_t launches = 0;
     bool in_error = musl_hook_end && musl_hook_end(&launches) != 0;
     shared.state->wall_ns = end - begin;

@@ -74,7 +74,7 @@ struct musl_header {
     uint32_t poison;       /* a byte */
     uint32_t filter_count;
     uint32_t reserved;
-    char schedule[32];     /* NUL-terminated: "forward", "reverse", "shuffle", ... */
+    char schedule[32];     /* NUL-terminated: "forward", "reverse", "shuffle"; on the C side "round up", "round down" */
 };
 
 struct musl_parameter {

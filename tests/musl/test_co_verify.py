@@ -261,3 +261,58 @@ def test_inputs_are_shown_in_short(argument: np.generic | np.ndarray | None, tex
 
 def _saxpy_test() -> TestCase:
     return TestCase((np.int32(2), np.float32(1), np.ones(2, np.float32), np.ones(2, np.float32)))
+
+
+VARIANCE = """
+float variance(int n, const float *x)
+{
+    float s = 0, q = 0;
+    for (int i = 0; i < n; i++) { s += x[i]; q += x[i] * x[i]; }
+    return q / n - (s / n) * (s / n);
+}
+"""
+VARIANCE_CUDA = """
+__global__ void kernel(int n, const float *x, float *out)
+{
+    __shared__ float s[64], q[64];
+    s[threadIdx.x] = q[threadIdx.x] = 0;
+    for (int i = threadIdx.x; i < n; i += 64) { s[threadIdx.x] += x[i]; q[threadIdx.x] += x[i] * x[i]; }
+    __syncthreads();
+    if (threadIdx.x == 0) {
+        float a = 0, b = 0;
+        for (int i = 63; i >= 0; i--) { a += s[i]; b += q[i]; }
+        *out = b / n - (a / n) * (a / n);
+    }
+}
+float variance(int n, const float *x)
+{
+    float *dx, *out, v;
+    cudaMalloc(&dx, n * sizeof(float));
+    cudaMalloc(&out, sizeof(float));
+    cudaMemcpy(dx, x, n * sizeof(float), cudaMemcpyHostToDevice);
+    kernel<<<1, 64>>>(n, dx, out);
+    cudaMemcpy(&v, out, sizeof(float), cudaMemcpyDeviceToHost);
+    cudaFree(dx);
+    cudaFree(out);
+    return v;
+}
+"""
+
+
+def test_cancellation_of_a_reordered_sum_is_rounding_and_a_wrong_factor_is_not(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    tests = [TestCase((np.int32(n), (1 + rng.normal(0, 1e-3, n)).astype(np.float32))) for n in (7, 100, 1009)]
+    tests.append(TestCase((np.int32(500), rng.normal(0, 1, 500).astype(np.float32))))
+    pair = Pair(VARIANCE, tmp_path, TestSuite(tuple(tests), None, 0))
+    verdict = pair.verify(VARIANCE_CUDA)
+    assert verdict.status is VerdictStatus.EQUIVALENT, verdict.reason
+    wrong = pair.verify(replaced(VARIANCE_CUDA, "*out = b / n", "*out = b / (n + 0.01f)"))
+    assert wrong.status is VerdictStatus.DIFFERENT
+
+
+@pytest.mark.slow
+def test_a_kernel_that_does_not_end_has_failed(tmp_path: Path) -> None:
+    pair = Pair(SAXPY, tmp_path, TestSuite((_saxpy_test(),), None, 0))
+    verdict = pair.verify(replaced(SAXPY_CUDA, "if (i < n)", "while (n > 0 && x[0] == 1) ; if (i < n)"))
+    assert verdict.status is VerdictStatus.CANDIDATE_FAILED
+    assert "time" in verdict.reason

@@ -298,3 +298,13 @@ def test_a_pointer_that_is_looked_at_is_null_in_some_tests(tmp_path: Path) -> No
     text = "void f(int n, float *a) { for (int i = 0; i < n; i++) if (a) a[i] += 1; }"
     suite = Bench(text, tmp_path).make(20)
     assert any(test.arguments[1] is None for test in suite.tests)
+
+
+def test_whole_arrays_are_as_long_as_a_caller_would_make_them(tmp_path: Path) -> None:
+    text = "void f(int n, int m, float *a) { for (int i = 0; i < n; i++) a[i * m] = i; }"
+    exact, whole = Bench(text, tmp_path), Bench(text, tmp_path, options=FuzzOptions(whole_arrays=True))
+    for bench, rounded in ((exact, False), (whole, True)):
+        suite = bench.make()
+        for n, m, a in zip(*(bench.values(suite, name) for name in ("n", "m", "a")), strict=True):
+            if n > 1 and m > 0:
+                assert bool(a.size == n * m) is (rounded or bool(m == 1))
