@@ -37,7 +37,7 @@ from typing import IO
 
 from compile.outcome import Outcome, Status
 from compile.seccomp import build_filter
-from compile.toolchain import find_bubblewrap, find_nvcc
+from compile.toolchain import find_bubblewrap, installed_tools
 
 MIB = 1 << 20
 INSTALL_COMMAND = "apt-get install bubblewrap"
@@ -179,14 +179,13 @@ def _namespace_words(tmp_bytes: int) -> list[str]:
 
 @functools.cache
 def _toolchain_roots() -> tuple[Path, ...]:
-    nvcc = find_nvcc()
-    return nvcc.roots if nvcc else ()
+    return tuple(dict.fromkeys(root for tool in installed_tools() for root in tool.roots))
 
 
+@functools.cache
 def _environment() -> dict[str, str]:
-    nvcc = find_nvcc()
-    folders = [*([str(nvcc.path.parent)] if nvcc else []), "/usr/local/bin", "/usr/bin", "/bin"]
-    return {"PATH": ":".join(folders), "LC_ALL": "C", "HOME": "/tmp", "TMPDIR": "/tmp"}
+    folders = [str(tool.path.parent) for tool in installed_tools()] + ["/usr/local/bin", "/usr/bin", "/bin"]
+    return {"PATH": ":".join(dict.fromkeys(folders)), "LC_ALL": "C", "HOME": "/tmp", "TMPDIR": "/tmp"}
 
 
 def _ulimits(limits: Limits) -> str:

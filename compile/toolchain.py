@@ -62,6 +62,13 @@ def find_nvcc() -> Tool | None:
     return None
 
 
+@functools.cache
+def installed_tools() -> tuple[Tool, ...]:
+    """Those of gcc, g++ and nvcc that this machine has."""
+    tools = (_find_on_path("gcc"), _find_on_path("g++"), find_nvcc())
+    return tuple(tool for tool in tools if tool is not None)
+
+
 def find_bubblewrap() -> Path | None:
     """The program `bwrap`, or None."""
     found = shutil.which("bwrap")
@@ -108,8 +115,12 @@ def _unwrap(path: Path) -> Path:
 
 
 def _roots(path: Path) -> tuple[Path, ...]:
-    """The folders above `bin` of the program as named and as resolved; those in /usr are always visible."""
-    folders = {path.parent.parent, path.resolve().parent.parent}
+    """The folders above `bin` of the program as named and as resolved; those in /usr are always visible. For a program
+    in ~/bin it is that folder alone, as nothing may show the user's whole home."""
+    home = Path(os.environ.get("HOME", "/nonexistent")).resolve()
+    folders = set()
+    for place in (path.parent, path.resolve().parent):
+        folders.add(place if home.is_relative_to(place.parent) else place.parent)
     return tuple(sorted(folder for folder in folders if not folder.is_relative_to("/usr") and folder != Path("/")))
 
 

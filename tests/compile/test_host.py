@@ -242,3 +242,27 @@ def test_templates_exceptions_and_tables_of_cxx_work(c_side: CSide) -> None:
     for mode in MODES:
         runs = c_side.run(text, "f", (1,), (3,), mode=mode, language="c++")
         assert [run.returned for run in runs] == [4, -1], mode
+
+
+@pytest.mark.parametrize("language", ["c", "c++"])
+def test_signatures_of_every_shape_are_called(c_side: CSide, language: str) -> None:
+    text = """
+    enum color { RED, GREEN = 7 };
+    struct pair { int low; double high; };
+    typedef struct { float v[3]; short tag; } cell_t;
+    int nothing(void) { return 5; }
+    struct pair both(enum color c, struct pair p) { p.low += c; p.high *= 2; return p; }
+    void rows(float a[][4], const int (*b)[2], cell_t *cells, unsigned char *const text) {
+        a[1][3] = b[1][1]; cells[1].v[2] = cells[0].tag; text[0] = 'x';
+    }
+    """
+    (run,) = c_side.run(text, "nothing", (), language=language)
+    assert run.returned == 5
+    (run,) = c_side.run(text, "both", (7, (1, 1.5)), language=language)
+    assert run.returned is not None and run.returned.item() == (8, 3.0)
+    cells = [([1, 2, 3], 9), ([4, 5, 6], 0)]
+    (run,) = c_side.run(text, "rows", (np.zeros(8), [1, 2, 3, 4], cells, [0]), language=language)
+    assert run.outcome.ok, run.outcome.message
+    assert run.arguments[0][7] == 4
+    assert run.arguments[2][1]["v"].tolist() == [4, 5, 9]
+    assert run.arguments[3][0] == ord("x")

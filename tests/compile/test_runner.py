@@ -163,3 +163,15 @@ def test_tests_run_without_a_sandbox_where_the_user_says_so(tmp_path: Path) -> N
     kept, forbidden = unsafe.run(text, "f", (1,), (2,))
     assert kept.returned == 1
     assert forbidden.outcome.status is Status.FORBIDDEN
+
+
+def test_a_build_that_is_gone_is_the_machines_fault(c_side: CSide) -> None:
+    build, function = c_side.build("int f(int n) { return n; }", "f", "plain")
+    build.executable.unlink()
+    runs = run_tests(build, [make_test(function, 1), make_test(function, 2)], function)
+    assert [run.outcome.status for run in runs] == [Status.INFRASTRUCTURE] * 2
+
+
+def test_no_tests_are_no_runs(c_side: CSide) -> None:
+    build, function = c_side.build("int f(int n) { return n; }", "f", "plain")
+    assert run_tests(build, [], function) == []
