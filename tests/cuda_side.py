@@ -10,7 +10,7 @@ import numpy as np
 from c_side import make_test
 
 from compile.build import Build
-from compile.emulator.build import build_emulated
+from compile.emulator.build import Check, build_emulated
 from compile.outcome import Outcome
 from compile.run_record import TestRun
 from compile.runner import TestLimits, run_tests
@@ -34,10 +34,10 @@ class CudaSide:
         text = f"{signature} {{ {'return 0;' if not signature.startswith('void') else ''} }}"
         return find_functions(SourceFile(self.scratch / "user.cpp", text, "c++")).functions[0]
 
-    def build(self, cuda: str, signature: str) -> tuple[Build, Function]:
+    def build(self, cuda: str, signature: str, check: Check = "bounds") -> tuple[Build, Function]:
         """The build, which must succeed."""
         function = self.function(signature)
-        build = build_emulated(cuda, function, self.scratch, self.sandbox)
+        build = build_emulated(cuda, function, self.scratch, self.sandbox, check=check)
         assert isinstance(build, Build), build.message
         return build, function
 
@@ -48,10 +48,16 @@ class CudaSide:
         return build
 
     def run(
-        self, cuda: str, signature: str, *call: object, schedules: Sequence[str] = SCHEDULES, seconds: float = 5.0
+        self,
+        cuda: str,
+        signature: str,
+        *call: object,
+        schedules: Sequence[str] = SCHEDULES,
+        seconds: float = 5.0,
+        check: Check = "bounds",
     ) -> list[TestRun]:
         """One call in each schedule."""
-        build, function = self.build(cuda, signature)
+        build, function = self.build(cuda, signature, check)
         test = [make_test(function, *call)]
         limits = TestLimits(seconds=seconds)
         return [run_tests(build, test, function, schedule=s, seed=7, limits=limits)[0] for s in schedules]
@@ -59,9 +65,12 @@ class CudaSide:
     def on_array(
         self, kernels: str, launch: str, values: np.ndarray, m: int = 0, **options: object
     ) -> list[np.ndarray]:
-        """The array `a` after `launch` ran on its copy `d` on the device, in each schedule; it must succeed in all."""
+        """The array `a` after `launch` ran on its copy `d` on the device, in each schedule; it must succeed in all.
+        With `races=False` threads may race; else the check for races must find none."""
+        races = options.pop("races", True)
         runs = self.try_on_array(kernels, launch, values, m, **options)
-        for run in runs:
+        checked = self.try_on_array(kernels, launch, values, m, schedules=["forward"], check="races") if races else []
+        for run in (*runs, *checked):
             assert run.outcome.ok, run.outcome.message
         return [np.asarray(run.arguments[0]) for run in runs]
 

@@ -8,7 +8,10 @@ memory used by host code; divergent barriers and deadlocks; wrong launch configu
 API that are left at the end of the call. Device and shared memory that was never written holds a pattern that differs
 between schedules.
 
-What it does not find: races whose result is the same in every schedule that is tried, host code that reads a result
+A build that checks for races (`check="races"`) finds unordered accesses of different threads to one address, also where the
+result is the same in every schedule.
+
+What neither finds: host code that reads a result
 before it has waited for it, and what only nvcc refuses to compile (compile/nvcc.py).
 """
 
@@ -19,18 +22,21 @@ import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 from compile.build import Build
 from compile.cache import OwnBuildFailedError, cached, own_object
 from compile.driver.stub import make_stub
 from compile.emulator.rewrite import RewriteError, rewrite
-from compile.host import driver_object, include_flags, include_folders, run_steps
+from compile.host import OPEN_ENDS, driver_object, include_flags, include_folders, run_steps
 from compile.outcome import Outcome, Status
 from compile.program import compile_unit, program_object
 from compile.sandbox import Sandbox
 from compile.toolchain import find_gxx
 from data.function import Function
 from data.source_file import SourceFile
+
+Check = Literal["bounds", "races"]
 
 HERE = Path(__file__).resolve().parent
 INCLUDE = HERE / "include"
@@ -39,9 +45,12 @@ RUNTIME = HERE / "runtime"
 # aliasing.
 FLAGS = (
     *("-std=gnu++17", "-O1", "-g1", "-pipe", "-fno-omit-frame-pointer"),
-    *("-fsanitize=address,alignment", "-fno-sanitize-recover=alignment"),
     *("-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing", "-D_Bool=bool", f"-I{INCLUDE}"),
 )
+CHECKS = {
+    "bounds": ("-fsanitize=address,alignment", "-fno-sanitize-recover=alignment"),
+    "races": ("-fsanitize=thread",),  # only the calls that it makes at each access: runtime/races.cpp answers them
+}
 RUNTIME_FLAGS = (
     *("-std=c++17", "-O2", "-g1", "-fPIC", "-fno-exceptions", "-fno-tree-loop-distribute-patterns"),
     *(f"-I{INCLUDE}", f"-I{HERE.parent / 'driver'}"),
@@ -54,19 +63,23 @@ def build_emulated(
     scratch: Path,
     sandbox: Sandbox,
     source: SourceFile | None = None,
+    *,
+    check: Check = "bounds",
 ) -> Build | Outcome:
     """An executable that calls `function` of the .cu text `cuda_text` on the CPU, or the COMPILE_ERROR with the
     compiler's words.
 
     `scratch` is a folder in which a new one is made for this build. `source` is the file that the text was made from:
     its include folders and macros hold for the text too, and messages name it with the suffix .cu. The result runs with
-    `runner.run_tests`, under the schedules "forward", "reverse" and "shuffle" (with a seed).
+    `runner.run_tests`, under the schedules "forward", "reverse" and "shuffle" (with a seed). With `check` "races" the
+    build looks for data races instead of accesses out of bounds, in any one schedule: a test in which threads race ends as
+    RUNTIME_ERROR with a message that begins with "race:".
     """
     stub = make_stub(function, cplusplus=True)
     folder = Path(tempfile.mkdtemp(prefix="emulator-", dir=scratch)).resolve()
     own = sandbox.within(folder)
     name = _file_name(source, function.path)
-    outcome = _compile(cuda_text, name, stub, ["-Dmain=musl_user_main"], [driver_object()], source, own)
+    outcome = _compile(cuda_text, name, stub, ["-Dmain=musl_user_main"], [driver_object()], source, own, check)
     return Build(folder / "run", "emulator", own, warnings=outcome.message) if outcome.ok else outcome
 
 
@@ -105,19 +118,20 @@ def runtime_objects() -> list[Path]:
         return list(pool.map(lambda path: own_object(path, RUNTIME_FLAGS, headers), sources))
 
 
-def precompiled_header() -> Path:
+def precompiled_header(check: Check = "bounds") -> Path:
     """A header that includes cuda_runtime.h, with its compiled form beside it. Raises OwnBuildFailedError."""
     compiler = find_gxx()
+    flags = (*FLAGS, *CHECKS[check])
     texts = [path.read_bytes() for path in _headers()]
 
     def make(path: Path) -> None:
         path.write_text("#include <cuda_runtime.h>\n", encoding="utf-8")
-        argv = [str(compiler.path), *FLAGS, "-x", "c++-header", path.name, "-o", f"{path.name}.gch"]
+        argv = [str(compiler.path), *flags, "-x", "c++-header", path.name, "-o", f"{path.name}.gch"]
         done = subprocess.run(argv, cwd=path.parent, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode != 0:
             raise OwnBuildFailedError(f"{' '.join(argv)}:\n{done.stderr}")
 
-    return cached("musl_prefix.h", [str(compiler.path), compiler.version, *FLAGS, *texts], make)
+    return cached("musl_prefix.h", [str(compiler.path), compiler.version, *flags, *texts], make)
 
 
 def _headers() -> list[Path]:
@@ -136,6 +150,7 @@ def _compile(
     objects: Sequence[Path],
     source: SourceFile | None,
     sandbox: Sandbox,
+    check: Check = "bounds",
 ) -> Outcome:
     """Write, compile and link one translation unit into `run` in the sandbox's folder."""
     try:
@@ -144,14 +159,26 @@ def _compile(
         return Outcome(Status.COMPILE_ERROR, stderr=f"{name}:{error}\n".encode())
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
     (sandbox.scratch / "unit.cpp").write_text(f'#line 1 "{quoted}"\n{text}\n{stub}', encoding="utf-8")
-    header = precompiled_header()
+    header = precompiled_header(check)
     linked = [str(path) for path in (*objects, *runtime_objects())]
     compiler = str(find_gxx().path)
     includes = include_flags(source) if source is not None else []
     steps = [
-        [compiler, *FLAGS, *extra, *includes, "-include", str(header), "-c", "unit.cpp", "-o", "unit.o"],
+        [
+            compiler,
+            *FLAGS,
+            *CHECKS[check],
+            *extra,
+            *includes,
+            "-include",
+            str(header),
+            "-c",
+            "unit.cpp",
+            "-o",
+            "unit.o",
+        ],
         # The runtime first: its own constructors must run before those of the program.
-        [compiler, "-fsanitize=address", *linked, "unit.o", "-o", "run", "-lm"],
+        [compiler, "-fsanitize=address", *linked, "unit.o", *(OPEN_ENDS if stub else ()), "-o", "run", "-lm"],
     ]
     folders = include_folders(source) if source is not None else []
     return run_steps(steps, sandbox, [INCLUDE, header.parent, *folders, *(Path(path) for path in linked)])

@@ -243,7 +243,7 @@ def test_an_error_that_the_program_handles_is_none(cuda_side: CudaSide) -> None:
 def test_results_that_depend_on_order_or_garbage_differ_between_schedules(
     cuda_side: CudaSide, kernel: str, launch: str
 ) -> None:
-    results = cuda_side.on_array(kernel, launch, INTS + 1)
+    results = cuda_side.on_array(kernel, launch, INTS + 1, races=False)
     assert not np.array_equal(results[0], results[1])
 
 
@@ -267,3 +267,60 @@ def test_compile_errors_name_the_users_line(cuda_side: CudaSide) -> None:
     assert "user.cu:3:19: error: 'nonsense' was not declared" in outcome.message
     outcome = cuda_side.fail_to_build("\nvoid f() { int *d; k<<<1, 2; }", "void f()")
     assert outcome.message.endswith("user.cu:2: error: a launch `<<<` without `>>>(`")
+
+
+RACES = {
+    "lost update": (
+        "__global__ void k(int *a) {\n    a[0] += a[threadIdx.x + 1]; }",
+        "k<<<1, 50>>>(d);",
+        "race: kernel k block (0,0,0) thread (1,0,0) at user.cu:2: load of 4 bytes at offset 0 of device array of 400 bytes, "
+        "which block (0,0,0) thread (0,0,0) stores at user.cu:2 with no barrier between",
+    ),
+    "lost update between blocks": (
+        "__global__ void k(int *a) { if (threadIdx.x == 0) a[7] += blockIdx.x + 1; }",
+        "k<<<3, 50>>>(d);",
+        "race: kernel k block (1,0,0) thread (0,0,0) at user.cu:1: load of 4 bytes at offset 28 of device array",
+    ),
+    "missing barrier in shared memory": (
+        "__global__ void k(int *a) { __shared__ int s[64]; s[threadIdx.x] = a[threadIdx.x]; a[threadIdx.x] = s[0]; }",
+        "k<<<1, 64>>>(d);",
+        "race: kernel k block (0,0,0) thread (1,0,0) at user.cu:1: load of 4 bytes at offset 0 of shared variable s",
+    ),
+    "load before another thread's store": (
+        "__global__ void k(int *a) { int v = a[threadIdx.x + 1]; a[threadIdx.x] = v + 1; }",
+        "k<<<1, 64>>>(d);",
+        "race: kernel k block (0,0,0) thread (1,0,0) at user.cu:1: store of 4 bytes at offset 4 of device array of 400 bytes, "
+        "which block (0,0,0) thread (0,0,0) loads",
+    ),
+    "store beside an atomic": (
+        "__global__ void k(int *a) { if (threadIdx.x < 32) atomicAdd(a, 1); else a[0] = 99; }",
+        "k<<<1, 64>>>(d);",
+        "race: kernel k block (0,0,0) thread (32,0,0)",
+    ),
+}
+
+
+@pytest.mark.parametrize("race", RACES)
+def test_races_are_found_whatever_the_result(cuda_side: CudaSide, race: str) -> None:
+    kernel, launch, message = RACES[race]
+    (run,) = cuda_side.try_on_array(kernel, launch, INTS + 1, schedules=["forward"], check="races")
+    assert run.outcome.status is Status.RUNTIME_ERROR
+    assert run.outcome.message.startswith(message), run.outcome.message
+
+
+@pytest.mark.parametrize(
+    "kernel",
+    [
+        "__global__ void k(int *a) { if (a[threadIdx.x + 1] > 3) a[0] = 1; }",
+        "__global__ void k(int *a) { unsigned char *b = (unsigned char *)a; b[blockIdx.x * 64 + threadIdx.x] += 1; }",
+        "__global__ void k(int *a) { __shared__ int s[64]; s[threadIdx.x] = a[threadIdx.x]; __syncwarp(); "
+        "if (threadIdx.x % 32 == 0 && blockIdx.x == 0) a[99] = s[31] == 31; }",
+        "__device__ int done; __global__ void k(int *a) { __shared__ int last; if (threadIdx.x == 0) { "
+        "a[blockIdx.x] = blockIdx.x; __threadfence(); last = atomicAdd(&done, 1) == 2; } __syncthreads(); "
+        "if (last && threadIdx.x == 0) a[50] = a[0] + a[1] + a[2]; }",
+    ],
+    ids=["the same value by many", "bytes side by side", "ordered by a warp", "last block"],
+)
+def test_what_is_ordered_or_changes_nothing_is_no_race(cuda_side: CudaSide, kernel: str) -> None:
+    for run in cuda_side.try_on_array(kernel, "k<<<3, 64>>>(d);", INTS, check="races"):
+        assert run.outcome.ok, run.outcome.message

@@ -1,4 +1,4 @@
-"""nvcc as a judge of CUDA text: errors of both sides, warnings, include folders; the emulator accepts what nvcc does."""
+"""nvcc as a judge of CUDA text: errors of both sides, warnings, include folders; the emulator takes what nvcc does."""
 
 from __future__ import annotations
 

@@ -10,6 +10,8 @@ T *checked(T *address, const void *caller) {
     if (const void *bad = musl::first_poisoned(address, sizeof(T)))
         musl::report_access(reinterpret_cast<uintptr_t>(caller), reinterpret_cast<uintptr_t>(bad), sizeof(T), true);
     musl::count_spin();
+    if (musl::recording && musl::in_kernel)
+        musl::record_access(at, sizeof(T), true, true, reinterpret_cast<uintptr_t>(caller));
     return address;
 }
 

@@ -36,6 +36,7 @@ struct Thread {
     int predicate;
     unsigned long long value;
     Fiber *fiber;
+    uint32_t phase, warp_phase;
 };
 
 struct Launch {
@@ -110,9 +111,11 @@ void run_threads() {
             Thread &thread = threads[t];
             thread.state = State::running;
             thread.fiber = running_fiber;
+            thread.phase = thread.warp_phase = 0;
             current = t;
             threadIdx = thread_index[t];
             launch_now.body(launch_now.closure);
+            if (recording) settle_store();
             thread.state = State::done;
         }
         idle[idle_fibers++] = running_fiber;
@@ -140,8 +143,11 @@ void wait(State state, int line) {
     thread.line = line;
     waiting++;
     spins = 0;
+    if (recording) settle_store();
     switch_context(thread.fiber->context, host);
     waiting--;
+    thread.phase += state == State::at_barrier;
+    thread.warp_phase += state == State::at_warp_operation;
     thread.state = State::running;
 }
 
@@ -279,6 +285,15 @@ cudaError_t check_config(const MuslConfig &config) {
 size_t dynamic_shared_limit = 48 * 1024;
 
 }  // namespace
+
+uint64_t threads_per_block() { return uint64_t(launch_now.threads); }
+
+uint64_t current_thread(uint32_t *phase, uint32_t *warp_phase) {
+    *phase = threads[current].phase;
+    *warp_phase = threads[current].warp_phase;
+    uint64_t block = (uint64_t(blockIdx.z) * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+    return block * threads_per_block() + uint64_t(current);
+}
 
 cudaError_t allow_dynamic_shared(enum cudaFuncAttribute attribute, int value) {
     if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;

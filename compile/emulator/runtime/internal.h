@@ -35,7 +35,17 @@ extern size_t dynamic_shared_bytes;            // of the launch that runs
 extern Shared *shared_variables;               // all that a thread has come by, for their names
 void count_spin();
 
+uint64_t threads_per_block();
+// The running thread's number in the grid; the barriers and the warp operations that it has passed.
+uint64_t current_thread(uint32_t *phase, uint32_t *warp_phase);
+
+// ---- races.cpp
+extern bool recording;
+void settle_store();  // before another thread runs, and at the end of a launch
+void record_access(uintptr_t address, size_t bytes, bool store, bool atomic, uintptr_t pc);
+
 // ---- memory.cpp
+bool is_global(uintptr_t address);  // not of one block's shared memory
 void begin_call(const void *const *arrays, const uint64_t *bytes, const uint32_t *parameters, uint32_t count);
 void end_call();
 void enter_device(const void *host_frame);
@@ -57,6 +67,9 @@ void catch_signals();
 // Writes "<what>" preceded by the place (kernel, block, thread) to stderr as one line and ends the process.
 [[noreturn]] void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 [[noreturn]] void report_access(uintptr_t pc, uintptr_t address, size_t bytes, bool write, const char *instead = nullptr);
+[[noreturn]] void report_race(uintptr_t pc, uintptr_t other_pc, const char *what, size_t bytes, bool store,
+                              bool other_store, uint64_t other_block, int other_thread);
+bool describe_shared(uintptr_t address, char *text, size_t size);
 // First byte of [pointer, pointer + bytes) that may not be touched now, or null. Null too where AddressSanitizer is absent.
 const void *first_poisoned(const void *pointer, size_t bytes);
 void poison(const void *pointer, size_t bytes);

@@ -317,6 +317,8 @@ void fill_bytes(void *to, int value, size_t bytes) {
 #endif
 }
 
+bool is_global(uintptr_t address) { return (address >= arena && address < arena_end) || in_variable(address, 1); }
+
 bool describe(uintptr_t address, char *text, size_t size) {
     return describe_device(address, text, size) || describe_variable(address, text, size) || describe_host(address, text, size);
 }

@@ -38,6 +38,17 @@ namespace {
 constexpr int exit_status = 99;
 bool in_report;  // of AddressSanitizer
 
+// " at f.cu:12", or nothing where it is not known.
+void say_line(char *text, size_t size, uintptr_t pc) {
+    char line[256] = "";
+    if (pc && __sanitizer_symbolize_pc)  // a call's return address may belong to the next line
+        __sanitizer_symbolize_pc(reinterpret_cast<void *>(pc - 1), "%s:%l", line, sizeof line);
+    const char *name = strrchr(line, '/');
+    name = name ? name + 1 : line;
+    bool known = strchr(name, ':') && !strchr(name, '?') && strncmp(name, "<null>", 6) != 0;
+    snprintf(text, size, "%s%s", known ? " at " : "", known ? name : "");
+}
+
 void say_place(char *text, size_t size, uintptr_t pc) {
     int used;
     if (in_kernel)
@@ -45,13 +56,7 @@ void say_place(char *text, size_t size, uintptr_t pc) {
                         blockIdx.z, threadIdx.x, threadIdx.y, threadIdx.z);
     else
         used = snprintf(text, size, "host code");
-    char line[256] = "";
-    if (pc && __sanitizer_symbolize_pc)  // a call's return address may belong to the next line
-        __sanitizer_symbolize_pc(reinterpret_cast<void *>(pc - 1), "%s:%l", line, sizeof line);
-    const char *name = strrchr(line, '/');
-    name = name ? name + 1 : line;
-    if (strchr(name, ':') && !strchr(name, '?') && strncmp(name, "<null>", 6) != 0)
-        snprintf(text + used, size - size_t(used), " at %s", name);
+    say_line(text + used, size - size_t(used), pc);
 }
 
 bool describe_global(uintptr_t address, char *text, size_t size) {
@@ -63,24 +68,6 @@ bool describe_global(uintptr_t address, char *text, size_t size) {
     if (!kind || strcmp(kind, "global") != 0 || !name[0]) return false;
     say_distance(address, reinterpret_cast<uintptr_t>(region), bytes, name, text, size);
     return true;
-}
-
-bool describe_shared(uintptr_t address, char *text, size_t size) {
-    uintptr_t begin = reinterpret_cast<uintptr_t>(musl_dynamic_shared);
-    if (address >= begin && address < begin + max_dynamic_shared) {
-        say_distance(address, begin, dynamic_shared_bytes, "dynamic shared memory", text, size);
-        return true;
-    }
-    constexpr size_t near = 64;  // about the redzone that AddressSanitizer puts behind a variable
-    for (Shared *variable = shared_variables; variable; variable = variable->next) {
-        begin = reinterpret_cast<uintptr_t>(variable->address);
-        if (address < begin || address >= begin + variable->bytes + near) continue;
-        char name[96];
-        snprintf(name, sizeof name, "shared variable %s", variable->name);
-        say_distance(address, begin, variable->bytes, name, text, size);
-        return true;
-    }
-    return false;
 }
 
 bool describe_stack(uintptr_t address, char *text, size_t size) {
@@ -103,6 +90,24 @@ bool describe_stack(uintptr_t address, char *text, size_t size) {
 }
 
 }  // namespace
+
+bool describe_shared(uintptr_t address, char *text, size_t size) {
+    uintptr_t begin = reinterpret_cast<uintptr_t>(musl_dynamic_shared);
+    if (address >= begin && address < begin + max_dynamic_shared) {
+        say_distance(address, begin, dynamic_shared_bytes, "dynamic shared memory", text, size);
+        return true;
+    }
+    constexpr size_t near = 64;  // about the redzone that AddressSanitizer puts behind a variable
+    for (Shared *variable = shared_variables; variable; variable = variable->next) {
+        begin = reinterpret_cast<uintptr_t>(variable->address);
+        if (address < begin || address >= begin + variable->bytes + near) continue;
+        char name[96];
+        snprintf(name, sizeof name, "shared variable %s", variable->name);
+        say_distance(address, begin, variable->bytes, name, text, size);
+        return true;
+    }
+    return false;
+}
 
 void die(const char *format, ...) {
     char what[256], place[256], text[576];
@@ -134,6 +139,20 @@ void report_access(uintptr_t pc, uintptr_t address, size_t bytes, bool write, co
         snprintf(what, sizeof what, "at address 0x%zx, which is no memory of this program", size_t(address));
     }
     snprintf(text, sizeof text, "%s: %s: %s %s", kind, place, access, what);
+    write_and_exit(text);
+}
+
+void report_race(uintptr_t pc, uintptr_t other_pc, const char *what, size_t bytes, bool store, bool other_store,
+                 uint64_t other_block, int other_thread) {
+    char place[256], other[256], line[96] = "", text[640];
+    say_place(place, sizeof place, pc);
+    say_line(line, sizeof line, other_pc);
+    unsigned x = unsigned(other_block % gridDim.x), y = unsigned(other_block / gridDim.x % gridDim.y);
+    unsigned z = unsigned(other_block / gridDim.x / gridDim.y), u = unsigned(other_thread) % blockDim.x;
+    unsigned v = unsigned(other_thread) / blockDim.x % blockDim.y, w = unsigned(other_thread) / blockDim.x / blockDim.y;
+    snprintf(other, sizeof other, "block (%u,%u,%u) thread (%u,%u,%u)", x, y, z, u, v, w);
+    snprintf(text, sizeof text, "race: %s: %s of %zu bytes %s, which %s %s%s with no barrier between", place,
+             store ? "store" : "load", bytes, what, other, other_store ? "stores" : "loads", line);
     write_and_exit(text);
 }
 

@@ -17,6 +17,7 @@ struct Lanes {
 enum WarpOperation { WARP_SYNC, WARP_SHUFFLE, WARP_VOTE, WARP_MATCH, WARP_REDUCE, WARP_ACTIVE };
 Lanes exchange(WarpOperation operation, unsigned int mask, unsigned long long value, int line);
 void yield();
+void fence();
 [[noreturn]] void trap(int line);
 long long ticks();
 
@@ -126,9 +127,9 @@ MUSL_WARP_REDUCE(or, unsigned, value | other)
 MUSL_WARP_REDUCE(xor, unsigned, value ^ other)
 #undef MUSL_WARP_REDUCE
 
-static inline void __threadfence() {}
+static inline void __threadfence() { musl::fence(); }
 static inline void __threadfence_block() {}
-static inline void __threadfence_system() {}
+static inline void __threadfence_system() { musl::fence(); }
 static inline void __nanosleep(unsigned) { musl::yield(); }
 static inline void __trap(MUSL_LINE) { musl::trap(line); }
 static inline long long clock64() { return musl::ticks(); }
