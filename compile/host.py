@@ -140,17 +140,25 @@ def include_flags(source: SourceFile) -> list[str]:
 
 
 def include_folders(source: SourceFile) -> list[Path]:
-    """The folders that the compiler must see; none where the text includes nothing."""
-    if "include" not in source.text and not source.flags:
-        return []
-    folders = [source.path.resolve().parent, *(folder.resolve() for folder in source.include_dirs)]
-    words = list(source.flags)
-    for word, value in itertools.pairwise(words):
+    """The folders that the compiler must see: those that the user names, and the file's own if it includes from it."""
+    own = source.path.resolve().parent
+    folders = [folder.resolve() for folder in source.include_dirs]
+    if _includes_from(source, own):
+        folders.insert(0, own)
+    for word, value in itertools.pairwise(source.flags):
         if word in ("-isystem", "-iquote", "-idirafter"):
             folders.append(Path(value).resolve())
         elif word in ("-include", "-imacros"):
             folders.append(Path(value).resolve().parent)
     return [folder for folder in folders if folder != Path("/")]
+
+
+def _includes_from(source: SourceFile, folder: Path) -> bool:
+    """Whether the file may include from `folder`: an include of a file that is there, or one through a macro."""
+    if "__has_include" in source.text or source.include_dirs or source.flags:
+        return True
+    includes = re.findall(r"^\s*#\s*include\s*(\S)([^\">\n]*)", source.text, re.MULTILINE)
+    return any(mark not in '"<' or (folder / name).is_file() for mark, name in includes)
 
 
 def _compile(source: SourceFile, mode: Mode, sandbox: Sandbox, *, with_prelude: bool) -> Outcome:

@@ -64,7 +64,7 @@ void on_free(const volatile void *memory) {
     allocated -= size < allocated ? size : allocated;
 }
 
-// RLIMIT_DATA counts private writable memory, a sanitizer's shadow included: so the limit stands above what is held already.
+// RLIMIT_DATA counts private writable memory, a sanitizer's shadow included: so the limit stands above what is held.
 void limit_memory(uint64_t bytes) {
     if (bytes == 0) return;
     if (__sanitizer_install_malloc_and_free_hooks && __sanitizer_get_allocated_size) {
@@ -99,7 +99,8 @@ void refuse_system_calls(const Tests &tests) {
                              BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRAP),
                              BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
     sock_fprog own = {sizeof signals / sizeof signals[0], signals};
-    sock_fprog program = {static_cast<unsigned short>(tests.header->filter_count), const_cast<sock_filter *>(tests.filter)};
+    auto *filter = const_cast<sock_filter *>(tests.filter);
+    sock_fprog program = {static_cast<unsigned short>(tests.header->filter_count), filter};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &own) != 0 ||
         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
         state_of_this_child->failed = MUSL_MACHINE;
@@ -132,8 +133,10 @@ struct Call {
 
 Call make_call(const Tests &tests, const uint8_t *test) {
     uint32_t count = tests.header->parameter_count;
-    Call call = {static_cast<void **>(calloc(count + 1, sizeof(void *))), static_cast<uint64_t *>(calloc(count + 1, 8)),
-                 static_cast<musl_array *>(calloc(count + 1, sizeof(musl_array))), 0, calloc(1, tests.header->return_size + 16)};
+    Call call = {static_cast<void **>(calloc(count + 1, sizeof(void *))),
+                 static_cast<uint64_t *>(calloc(count + 1, sizeof(uint64_t))),
+                 static_cast<musl_array *>(calloc(count + 1, sizeof(musl_array))), 0,
+                 calloc(1, tests.header->return_size + 16)};
     for (uint32_t i = 0; i < count; ++i) {
         uint64_t elements = load_u64(test);
         test += sizeof elements;

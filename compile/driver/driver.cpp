@@ -70,7 +70,8 @@ uint64_t cpu_time_ns(pid_t process) {
 }
 
 // Waits until the child ends, has used `test_ns` of processor time, or `deadline` (wall time) has come.
-Ending await_child(pid_t child, int stderr_descriptor, int signals, uint64_t test_ns, uint64_t deadline, Capture *capture) {
+Ending await_child(pid_t child, int stderr_descriptor, int signals, uint64_t test_ns, uint64_t deadline,
+                   Capture *capture) {
     uint64_t check = now_ns() + test_ns;
     Ending ending;
     memset(&ending, 0, sizeof ending);
@@ -185,8 +186,8 @@ void report(const Tests &tests, const uint8_t *test, musl_result result, const S
     if (result.status == MUSL_OK) write_all(results_fd, shared.payload, payload_size(tests, test));
 }
 
-// The sanitizer takes 10 to 100 ms to read the debug information for its first report. Once one test has failed, more are likely
-// to: read it here, so that the children after this inherit it.
+// The sanitizer takes 10 to 100 ms to read the debug information for its first report. Once one test has failed, more are
+// likely to: read it here, so that the children after this inherit it.
 void prepare_reports(const musl_result &result) {
     static bool ready = false;
     if (ready || result.status != MUSL_EXIT || !__sanitizer_symbolize_pc) return;
@@ -211,7 +212,7 @@ void serve(int argc, char **argv, char **) {
         fprintf(stderr, "usage: %s tests_fd results_fd\n", argv[0]);
         _exit(2);
     }
-    // A process that is not dumpable cannot be traced, nor its memory or descriptors opened through /proc, by its own user.
+    // A process that is not dumpable cannot be traced, nor its memory or descriptors be opened through /proc.
     prctl(PR_SET_DUMPABLE, 0);
     Descriptors fds = {atoi(argv[1]), atoi(argv[2]), watch_children()};
     Tests tests = map_tests(fds.tests);

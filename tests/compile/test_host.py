@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from c_side import CSide, make_test
 
 from compile.build import Build
-from compile.host import MODES, build_host
+from compile.host import MODES, build_host, include_folders
 from compile.outcome import Status
 from compile.program import build_program, run_program
 from compile.runner import run_tests
@@ -266,3 +267,12 @@ def test_signatures_of_every_shape_are_called(c_side: CSide, language: str) -> N
     assert run.arguments[0][7] == 4
     assert run.arguments[2][1]["v"].tolist() == [4, 5, 9]
     assert run.arguments[3][0] == ord("x")
+
+
+def test_the_folder_of_a_file_is_shown_only_where_it_includes_from_it(tmp_path: Path) -> None:
+    (tmp_path / "own.h").write_text("")
+    alone = SourceFile(tmp_path / "a.c", "#include <math.h>\nint f(int n) { return n; }\n", "c")
+    assert include_folders(alone) == []
+    for line in ('#include "own.h"', "#include <own.h>", "#define H <math.h>\n#include H"):
+        assert include_folders(replace(alone, text=line + "\n" + alone.text)) == [tmp_path.resolve()]
+    assert include_folders(replace(alone, include_dirs=(tmp_path / "more",)))[-1] == tmp_path.resolve() / "more"

@@ -34,7 +34,7 @@ def make_program(path: Path, output: str) -> None:
 
 
 def test_a_missing_compiler_is_named_with_the_command_that_installs_it(empty_path: Path) -> None:
-    with pytest.raises(ToolchainMissing, match="gcc was not found on PATH.*apt-get install gcc"):
+    with pytest.raises(ToolchainMissing, match=r"gcc was not found on PATH.*apt-get install gcc"):
         find_gcc()
 
 
