@@ -45,6 +45,7 @@ from translator.analytic.ir import (
     Var,
     While,
 )
+from translator.analytic.swaps import Swap, find_swaps
 from translator.analytic.visit import assigned_scalars, children, rewrite, symbols, walk
 
 Sequential: TypeAlias = For | While  # a loop that does not count
@@ -112,6 +113,8 @@ class AccessTable:
     injective: dict[Index, int] = field(default_factory=dict)
     loops_of: dict[int, tuple[Loop | Sequential, ...]] = field(default_factory=dict)
     entry_values: dict[Symbol, Expr] = field(default_factory=dict)
+    swaps: list[Swap] = field(default_factory=list)
+    swapped_arrays: dict[Symbol, Symbol] = field(default_factory=dict)  # an exchanged pointer -> its array at first
     unset: set[Symbol] = field(default_factory=set)  # unknowns that stand for a variable without a value
 
     def inside(self, node: Node) -> list[Access]:
@@ -122,7 +125,9 @@ class AccessTable:
 
 def collect(function: Function) -> AccessTable:
     """The accesses of `function`. Raises UnknownBase."""
-    collector = _Collector(AccessTable(), _assigned_once(function))
+    swaps = find_swaps(function)
+    swapped = frozenset(symbol for swap in swaps for symbol in swap.symbols)
+    collector = _Collector(AccessTable(swaps=swaps), _assigned_once(function), swapped)
     collector.block(function.body)
     return collector.table
 
@@ -148,6 +153,7 @@ def element_size(kind: Type) -> int | None:
 class _Collector:
     table: AccessTable
     assigned_once: set[Symbol]
+    swapped: frozenset[Symbol] = frozenset()
     env: dict[Symbol, Expr] = field(default_factory=dict)
     loops: tuple[Loop | Sequential, ...] = ()
     conditions: tuple[Condition, ...] = ()
@@ -213,7 +219,7 @@ class _Collector:
         self.reads(stmt.value, stmt)
         target, member = _without_members(stmt.target)
         if isinstance(target, Var):
-            if isinstance(stmt.target, Var):
+            if isinstance(stmt.target, Var) and target.symbol not in self.swapped:
                 value = stmt.value
                 if stmt.op != "=":
                     value = Binary(stmt.op[:-1], stmt.target, value, stmt.target.type, at=stmt.at)
@@ -297,8 +303,11 @@ class _Collector:
         self.loops = (*outer_loops, loop)
         local = {n.symbol for n in walk(body) if isinstance(n, Declare)}
         inner = {n.iterator for n in walk(body) if isinstance(n, Loop)}
-        for symbol in sorted(changed - local - inner, key=lambda s: s.name):
+        for symbol in sorted(changed - local - inner - self.swapped, key=lambda s: s.name):
             self.env[symbol] = self.unknown(symbol)
+        for swap in self.table.swaps:
+            if swap.loop is loop:
+                self.name_swapped(swap)
         if isinstance(loop, Loop):
             self.env.pop(loop.iterator, None)
         elif loop.cond is not None:
@@ -309,8 +318,16 @@ class _Collector:
             for stmt in loop.step:
                 self.statement(stmt)
         self.loops, self.conditions = outer_loops, outer_conditions
-        for symbol in sorted(changed, key=lambda s: s.name):
+        for symbol in sorted(changed - self.swapped, key=lambda s: s.name):
             self.env[symbol] = self.unknown(symbol)
+
+    def name_swapped(self, swap: Swap) -> None:
+        """Note which arrays the exchanged pointers point to when the loop starts."""
+        for symbol in swap.symbols:
+            base = self.env.get(symbol, Var(symbol, at=symbol.at))
+            if not isinstance(base, Var) or base.symbol in self.table.unknowns:
+                raise UnknownBase(swap.loop.at)
+            self.table.swapped_arrays[symbol] = base.symbol
 
     def switch(self, stmt: Switch) -> None:
         self.reads(stmt.value, stmt)

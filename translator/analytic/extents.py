@@ -36,6 +36,7 @@ from translator.analytic.ir import (
 )
 from translator.analytic.normalize import INT, add, constant, trip_count
 from translator.analytic.polynomial import Polynomial, to_polynomial
+from translator.analytic.swaps import Swap
 from translator.analytic.visit import declared, rewrite, substitute, symbols, walk
 
 
@@ -99,9 +100,35 @@ def find_usage(function: Function, table: AccessTable, given: dict[str, Expr], p
     order = {symbol: position for position, symbol in enumerate(function.params)}
     result = []
     for array in sorted(groups, key=lambda s: (order.get(s, len(order)), s.name)):
-        usage = _usage(_Finder(function, table, program), array, groups[array], given.get(array.name))
-        result.append(_named(usage, table))
-    return result
+        result.append(_usage(_Finder(function, table, program), array, groups[array], given.get(array.name)))
+    for swap in table.swaps:
+        _share(swap, result, table, _Finder(function, table, program))
+    return [_named(usage, table) for usage in result]
+
+
+def _share(swap: Swap, usages: list[Usage], table: AccessTable, finder: _Finder) -> None:
+    """Arrays that a loop exchanges are used alike as soon as it runs twice."""
+    arrays = [table.swapped_arrays[symbol] for symbol in swap.symbols]
+    group = [usage for usage in usages if usage.array in arrays]
+    first = group[0].touches[0] if group and group[0].touches else None
+    loop = finder.swap_loop(swap, first)
+    if len(arrays) != 2 or len(group) != 2 or group[0].element != group[1].element:
+        raise UnknownExtent(_swapped(swap, "more than two pointers are exchanged"))
+    trips = trip_count(loop)
+    again = Header(cond=Binary(">=", trips, constant(2, loop.at), INT, at=loop.at))
+    touches = [list(usage.touches) for usage in group]
+    for usage, others in zip(group, reversed(touches), strict=True):
+        usage.touches += [dataclasses.replace(t, array=usage.array, headers=(again, *t.headers)) for t in others]
+    reads, writes = any(u.reads for u in group), any(u.writes for u in group)
+    for usage in group:
+        usage.reads, usage.writes, usage.copy_in = reads, writes, True
+
+
+def _swapped(swap: Swap, why: str) -> Reason:
+    names = ", ".join(sorted(symbol.name for symbol in swap.symbols))
+    return Reason(
+        codes.UNKNOWN_EXTENT, f"the extents of the exchanged pointers {names} are not known: {why}", swap.loop.at
+    )
 
 
 def _named(usage: Usage, table: AccessTable) -> Usage:
@@ -293,6 +320,20 @@ class _Finder:
                 if isinstance(node, Call) and node.name not in _PURE and not self._is_pure(node.name):
                     raise UnknownExtent(_unknown(access, f"it depends on a call of {node.name}"))
 
+    def swap_loop(self, swap: Swap, touch: Touch | None) -> Loop:
+        """The loop of an exchange with its bounds in terms of parameters. Raises UnknownExtent."""
+        loop = swap.loop
+        if (
+            not isinstance(loop, Loop)
+            or touch is None
+            or any(isinstance(l, Loop) for l in self.table.loops_of[id(loop)])
+        ):
+            raise UnknownExtent(_swapped(swap, "the loop that exchanges them has no known number of iterations"))
+        lower, upper, step = self.table.bounds[id(loop)]
+        if not all(is_entry_symbol(s, self.function, self.table) for s in symbols(lower, upper, step)):
+            raise UnknownExtent(_swapped(swap, "the loop that exchanges them has no known number of iterations"))
+        return dataclasses.replace(loop, lower=lower, upper=upper, step=step)
+
     def _is_pure(self, name: str) -> bool:
         """Whether a function of the file computes from its scalar arguments alone, so that the host can call it as well."""
         callee = self.program.function(name)
@@ -329,7 +370,8 @@ class _Finder:
             mine = [c for c in pending if loop.iterator in symbols(c)]
             pending = [c for c in pending if loop.iterator not in symbols(c)]
             # the tests that the loops inside run come first: the source evaluates no condition where they do not
-            tests = [h for h in inner if h.cond is not None and not _loads(h.cond)]
+            within = [h.loop for h in inner if h.loop is not None]  # whose counters a test above them cannot name
+            tests = [h for h in inner if h.cond is not None and not _loads(h.cond) and not self._names_counter(h, within)]
             rest = [h for h in inner if h not in tests]
             inner = [Header(loop=loop), *tests, *(Header(cond=c) for c in mine), *rest]
         tests = [h for h in inner if h.cond is not None and not _loads(h.cond) and not self._names_counter(h, loops)]
