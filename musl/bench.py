@@ -5,19 +5,25 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
+from compile.cache import OwnBuildFailedError
+from compile.emulator.build import precompiled_header, runtime_objects
+from compile.host import driver_object, trace_object
 from compile.nvcc import compile_nvcc
 from compile.outcome import Outcome
+from compile.program import program_object
 from compile.sandbox import Sandbox
 from data.function import Function
 from data.read_source import SourceError
 from data.source_file import SourceFile
 from musl.co_verify import co_verify
 from musl.compare_programs import compare_programs
+from musl.errors import MachineError
 from musl.verdict import Verdict, VerdictStatus
 from musl.work import Checked
 from musl.workers import Stage
@@ -68,9 +74,23 @@ class Bench:
         return to_cxx(self.source, replacements, header, path)
 
     def warm_up(self) -> None:
-        """Do once, before the workers are forked, what each of them would do again: adapt the file to C++."""
+        """Do once, before the workers are forked, what each of them would do again.
+
+        That is to adapt the file to C++, and on the first run of a machine to compile MuSL's own parts. Raises
+        MachineError where those do not compile.
+        """
         with contextlib.suppress(SourceError):  # a file that cannot be adapted is reported function by function
             self.cuda_text({})
+        parts: list[Callable[[], object]] = [driver_object, trace_object]
+        if self.device == "emulator":
+            parts += [runtime_objects, precompiled_header]
+        if self.run_args:
+            parts.append(program_object)
+        try:
+            with ThreadPoolExecutor() as pool:
+                list(pool.map(lambda part: part(), parts))
+        except OwnBuildFailedError as error:
+            raise MachineError(f"a part of MuSL does not compile on this machine: {error}") from None
 
     def _header(self, names: Sequence[str]) -> str:
         made_by = f"MuSL {version('musl-cuda')} ({self.translator.name} translator)"

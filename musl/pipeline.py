@@ -44,7 +44,8 @@ class Pipeline:
         pool = WorkerPool(self.jobs)
         self._pending = list(self.works)
         self._start_analysis(pool)
-        self.bench.warm_up()
+        if self.bench.sandbox is not None:
+            self.bench.warm_up()
         with contextlib.closing(pool.messages()) as messages:  # an exception here ends the workers at once
             for key, message in messages:
                 self._on_message(pool, key, message)
