@@ -8,11 +8,11 @@ memory used by host code; divergent barriers and deadlocks; wrong launch configu
 API that are left at the end of the call. Device and shared memory that was never written holds a pattern that differs
 between schedules.
 
-A build that checks for races (`check="races"`) finds unordered accesses of different threads to one address, also where the
-result is the same in every schedule.
+A build that checks for races (`check="races"`) finds unordered accesses of different threads to one address, also where
+the result is the same in every schedule.
 
-What neither finds: host code that reads a result
-before it has waited for it, and what only nvcc refuses to compile (compile/nvcc.py).
+What neither finds: host code that reads a result before it has waited for it, and what only nvcc refuses to compile
+(compile/nvcc.py).
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def build_emulated(
     `scratch` is a folder in which a new one is made for this build. `source` is the file that the text was made from:
     its include folders and macros hold for the text too, and messages name it with the suffix .cu. The result runs with
     `runner.run_tests`, under the schedules "forward", "reverse" and "shuffle" (with a seed). With `check` "races" the
-    build looks for data races instead of accesses out of bounds, in any one schedule: a test in which threads race ends as
-    RUNTIME_ERROR with a message that begins with "race:".
+    build looks for data races instead of accesses out of bounds, in any one schedule: a test in which threads race
+    ends as RUNTIME_ERROR with a message that begins with "race:".
     """
     stub = make_stub(function, cplusplus=True)
     folder = Path(tempfile.mkdtemp(prefix="emulator-", dir=scratch)).resolve()
