@@ -6,7 +6,8 @@ runs under the sanitizers: a test that is not valid for it is no test. What coun
 - a test counts (`tests_run`) only if it launched a kernel: a candidate that computes on the host shows nothing about
   its kernels. The results are compared all the same;
 - at least one counted test must change something, so that a candidate that does nothing cannot pass;
-- results that agree in some schedules and not in others are `racy`.
+- results that agree in some schedules and not in others are `racy`, and so are unordered accesses of different threads
+  to one element that the emulator sees in a run of its own, also where every schedule gives the right result.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from tester.protocol import TestSuite
 SCHEDULES = ("forward", "reverse", "shuffle")
 # The emulator is slower than the C side; a kernel that ends does so well within this also on a busy machine.
 CANDIDATE_LIMITS = TestLimits(seconds=4.0, total_seconds=90.0)
+RACE_MARK = "race:"
 OUT_OF_BOUNDS_MARKS = ("out of bounds", "AddressSanitizer")
 SHOWN_ELEMENTS = 8
 
@@ -96,7 +98,7 @@ class _Case:
         modes: tuple[Mode, ...] = ("sanitize",)
         if any(test.origin != "fuzz" for test in suite.tests):
             modes = ("sanitize", "plain")
-        with ThreadPoolExecutor(1 + len(modes)) as pool:
+        with ThreadPoolExecutor(3) as pool:
             candidate_build = pool.submit(self._build_candidate, cuda_text, device)
             built = list(pool.map(self._build_reference, modes))
             candidate = candidate_build.result()
@@ -106,7 +108,28 @@ class _Case:
                 return _failed_build(build, VerdictStatus.NO_VALID_TEST, "the C side does not compile")
         if isinstance(candidate, Outcome):
             return _failed_build(candidate, VerdictStatus.CANDIDATE_FAILED, "the CUDA side does not compile")
-        return self._run(reference, candidate, suite.tests)
+        verdict = self._run(reference, candidate, suite.tests)
+        if verdict.status is VerdictStatus.EQUIVALENT and device == "emulator":
+            return self._look_for_races(cuda_text, suite.tests, verdict)
+        return verdict
+
+    def _look_for_races(self, cuda_text: str, tests: Sequence[TestCase], verdict: Verdict) -> Verdict:
+        """The verdict, or `racy` where threads race on one of the tests (in a build that watches every access)."""
+        build = build_emulated(cuda_text, self.function, self.scratch, self.sandbox, self.source, check="races")
+        if isinstance(build, Outcome):
+            return verdict
+        runs = run_tests(build, tests, self.function, limits=CANDIDATE_LIMITS)
+        for index, (test, run) in enumerate(zip(tests, runs, strict=True)):
+            message = first_line(run.outcome.message)
+            if not run.outcome.ok and message.startswith(RACE_MARK):
+                finding = _Finding(VerdictStatus.RACY, SCHEDULES[0], message)
+                reason = f"test {index + 1} of {len(tests)}: {message}"
+                example = _counterexample(self.function, test, finding)
+                passed = max(0, verdict.tests_passed - 1)
+                return replace(
+                    verdict, status=VerdictStatus.RACY, tests_passed=passed, reason=reason, counterexample=example
+                )
+        return verdict
 
     def _build_reference(self, mode: Mode) -> Build | Outcome:
         return build_host(self.source, self.function, mode, self.scratch, self.sandbox)

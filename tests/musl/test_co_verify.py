@@ -316,3 +316,39 @@ def test_a_kernel_that_does_not_end_has_failed(tmp_path: Path) -> None:
     verdict = pair.verify(replaced(SAXPY_CUDA, "if (i < n)", "while (n > 0 && x[0] == 1) ; if (i < n)"))
     assert verdict.status is VerdictStatus.CANDIDATE_FAILED
     assert "time" in verdict.reason
+
+
+COUNT = "void count(int n, const unsigned char *x, int *h) { for (int i = 0; i < n; i++) h[x[i]]++; }\n"
+COUNT_CUDA = """
+__global__ void kernel(int n, const unsigned char *x, int *h)
+{
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) atomicAdd(&h[x[i]], 1);
+}
+void count(int n, const unsigned char *x, int *h)
+{
+    if (n <= 0) return;
+    int bins = 0;
+    for (int i = 0; i < n; i++) if (x[i] >= bins) bins = x[i] + 1;
+    unsigned char *dx;
+    int *dh;
+    cudaMalloc(&dx, n);
+    cudaMalloc(&dh, bins * sizeof(int));
+    cudaMemcpy(dx, x, n, cudaMemcpyHostToDevice);
+    cudaMemcpy(dh, h, bins * sizeof(int), cudaMemcpyHostToDevice);
+    kernel<<<(n + 63) / 64, 64>>>(n, dx, dh);
+    cudaMemcpy(h, dh, bins * sizeof(int), cudaMemcpyDeviceToHost);
+    cudaFree(dx);
+    cudaFree(dh);
+}
+"""
+
+
+def test_a_histogram_needs_atomics(tmp_path: Path) -> None:
+    pair = Pair(COUNT, tmp_path)
+    right = pair.verify(COUNT_CUDA)
+    assert right.status is VerdictStatus.EQUIVALENT, right.reason
+    racy = pair.verify(replaced(COUNT_CUDA, "atomicAdd(&h[x[i]], 1)", "h[x[i]] += 1"))
+    assert racy.status is VerdictStatus.RACY
+    assert racy.reason.split(": ", 1)[1].startswith("race: ")
+    assert racy.counterexample is not None
