@@ -273,8 +273,8 @@ RACES = {
     "lost update": (
         "__global__ void k(int *a) {\n    a[0] += a[threadIdx.x + 1]; }",
         "k<<<1, 50>>>(d);",
-        "race: kernel k block (0,0,0) thread (1,0,0) at user.cu:2: load of 4 bytes at offset 0 of device array of 400 bytes"
-        ", which block (0,0,0) thread (0,0,0) stores at user.cu:2 with no barrier between",
+        "race: kernel k block (0,0,0) thread (1,0,0) at user.cu:2: load of 4 bytes at offset 0 of "
+        "device array of 400 bytes, which block (0,0,0) thread (0,0,0) stores at user.cu:2 with no barrier between",
     ),
     "lost update between blocks": (
         "__global__ void k(int *a) { if (threadIdx.x == 0) a[7] += blockIdx.x + 1; }",
@@ -289,8 +289,8 @@ RACES = {
     "load before another thread's store": (
         "__global__ void k(int *a) { int v = a[threadIdx.x + 1]; a[threadIdx.x] = v + 1; }",
         "k<<<1, 64>>>(d);",
-        "race: kernel k block (0,0,0) thread (1,0,0) at user.cu:1: store of 4 bytes at offset 4 of device array of 400 bytes"
-        ", which block (0,0,0) thread (0,0,0) loads",
+        "race: kernel k block (0,0,0) thread (1,0,0) at user.cu:1: store of 4 bytes at offset 4 of "
+        "device array of 400 bytes, which block (0,0,0) thread (0,0,0) loads",
     ),
     "store beside an atomic": (
         "__global__ void k(int *a) { if (threadIdx.x < 32) atomicAdd(a, 1); else a[0] = 99; }",
