@@ -370,8 +370,9 @@ class _Finder:
             mine = [c for c in pending if loop.iterator in symbols(c)]
             pending = [c for c in pending if loop.iterator not in symbols(c)]
             # the tests that the loops inside run come first: the source evaluates no condition where they do not
-            within = [h.loop for h in inner if h.loop is not None]  # whose counters a test above them cannot name
-            tests = [h for h in inner if h.cond is not None and not _loads(h.cond) and not self._names_counter(h, within)]
+            within = [h.loop for h in inner if h.loop is not None]  # a test above them cannot name their counters
+            tests = [h for h in inner if h.cond is not None and not _loads(h.cond)]
+            tests = [h for h in tests if not self._names_counter(h, within)]
             rest = [h for h in inner if h not in tests]
             inner = [Header(loop=loop), *tests, *(Header(cond=c) for c in mine), *rest]
         tests = [h for h in inner if h.cond is not None and not _loads(h.cond) and not self._names_counter(h, loops)]

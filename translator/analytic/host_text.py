@@ -31,7 +31,6 @@ from translator.analytic.ir import (
     Void,
 )
 from translator.analytic.kernel_text import (
-    AXES,
     DevicePrinter,
     flat,
     is_located,
@@ -206,9 +205,9 @@ class HostText:
         rank = len(kernel.grid)
         most = (_MOST_PARTIALS if kernel.reductions else _MOST_BLOCKS)[rank]
         counts = []
-        for axis, loop in zip(range(rank), reversed(kernel.grid), strict=True):
-            count = self._count(kernel, loop, printer)
-            counts.append(f"musl_blocks({count}, block.{AXES[axis]}, {most[axis]})")
+        by_axis = sorted(zip(kernel.axes, kernel.grid, strict=True), key=lambda pair: pair[0])
+        for (axis, loop), limit in zip(by_axis, most, strict=True):
+            counts.append(f"musl_blocks({self._count(kernel, loop, printer)}, block.{axis}, {limit})")
         return ", ".join(counts)
 
     def _count(self, kernel: Kernel, loop: Loop, printer: HostPrinter) -> str:

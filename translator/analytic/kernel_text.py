@@ -34,7 +34,6 @@ from translator.analytic.print_c import INDENT, Printer
 from translator.analytic.scalars import Reduction
 from translator.analytic.visit import declared, symbols, walk
 
-AXES = ("x", "y", "z")
 MAX_THREADS = 256  # of a block; the shared arrays of reductions have this many elements
 _ATOMICS = {
     "min=": "atomicMin",
@@ -124,9 +123,8 @@ class KernelPrinter(DevicePrinter):
         self.located |= {p: r for r in kernel.reductions for p in r.payload}
 
     def axis(self, loop: Loop) -> str:
-        """The grid axis of a grid loop: the innermost runs along x, so that neighbours touch neighbouring elements."""
-        position = next(i for i, l in enumerate(self.kernel.grid) if l is loop)
-        return AXES[len(self.kernel.grid) - 1 - position]
+        """The grid axis of a grid loop."""
+        return next(axis for axis, l in zip(self.kernel.axes, self.kernel.grid, strict=True) if l is loop)
 
     def loop(self, stmt: Loop, depth: int) -> str:
         name = stmt.iterator.name

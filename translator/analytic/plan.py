@@ -46,7 +46,7 @@ from translator.analytic.ir import (
     While,
 )
 from translator.analytic.liveness import exposed, live_after
-from translator.analytic.polynomial import to_expr
+from translator.analytic.polynomial import Polynomial, to_expr, to_polynomial
 from translator.analytic.scalars import Reduction, Roles, classify
 from translator.analytic.visit import assigned_scalars, declared, escapes, has_return, statements, substitute, walk
 
@@ -72,6 +72,7 @@ class Kernel:
     atomic: frozenset[int] = frozenset()
     ordered: tuple[Symbol, ...] = ()
     results: tuple[Symbol, ...] = ()
+    axes: tuple[str, ...] = ()  # of the grid loops: x for the one that walks through neighbouring elements
     condition: Expr | None = None  # of the host, before each launch
     name: str = ""
 
@@ -394,7 +395,7 @@ class _Planner:
         """The loops that span the grid: `loop`, and inner ones as far as they follow directly and are parallel as well."""
         grid = [loop]
         allowed = {r.symbol for r in roles.reductions} | {p for r in roles.reductions for p in r.payload}
-        while len(grid) < 3 and not special.ordered:
+        while not special.ordered:
             inner = next_in_chain(grid[-1], self.function)
             if inner is None or self._early_exit(inner) is not None:
                 break
@@ -407,7 +408,7 @@ class _Planner:
             if not inner_found.holds or not _implied(found, inner_found):
                 break
             grid.append(inner)
-        return grid
+        return grid[-3:]  # where more are parallel, each thread runs the outermost ones in order
 
     def _kernel(
         self, region: Region, loop: Loop, roles: Roles, grid: list[Loop], special: _Special, found: Independence
@@ -429,6 +430,7 @@ class _Planner:
             tuple(roles.reductions),
             frozenset(special.statements),
             tuple(special.ordered),
+            axes=_axes(region, grid),
         )
 
     # ------------------------------------------------------------ assumptions of closed forms
@@ -437,6 +439,22 @@ class _Planner:
         """Turn what the closed forms rely on into guards, where isl cannot show that it always holds."""
         for assumption in assumptions:
             self.guards += assumption_guards(self.function, self.table, assumption)
+
+
+def _axes(region: Region, grid: Sequence[Loop]) -> tuple[str, ...]:
+    """The grid axis of each loop. Threads along x run together, so x goes to the loop whose steps most accesses follow element by element;
+    the others keep their nesting, inner before outer."""
+    one = Polynomial.constant(1)
+
+    def neighbours(loop: Loop) -> int:
+        atom = Var(loop.iterator, at=loop.at)
+        last = [to_polynomial(access.subscripts[-1]) for access in region.accesses]
+        return sum(p is not None and p.degree(atom) == 1 and p.coefficient(atom) == one for p in last)
+
+    fastest = max(reversed(grid), key=neighbours)
+    order = [fastest, *(loop for loop in reversed(grid) if loop is not fastest)]
+    names = dict(zip(map(id, order), "xyz", strict=False))
+    return tuple(names[id(loop)] for loop in grid)
 
 
 def _implied(outer: Independence, inner: Independence) -> bool:
