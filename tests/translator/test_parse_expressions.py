@@ -180,6 +180,11 @@ def test_members_through_pointers_arrays_and_references() -> None:
         ("n > 1 && (a[0] = 3);", "if (n > 1) {\n    a[0] = 3;\n}\n"),
         ("int x = a[0]++;", "int value_1 = a[0];\na[0]++;\nint x = value_1;\n"),
         ("if (n++ > 2) a[0] = n;", "int value_1 = n > 2;\nn++;\nif (value_1) {\n    a[0] = n;\n}\n"),
+        (
+            "if (n > 1 && a[n]++ < 3) a[0] = n;",
+            "if (n > 1) {\n    int value_2 = a[n];\n    a[n]++;\n    if (value_2 < 3) {\n        a[0] = n;\n    }\n}\n",
+        ),
+        ("if (__builtin_expect(n > 1, 1)) a[0] = n;", "if (n > 1) {\n    a[0] = n;\n}\n"),
         ("do { a[0] = n; } while (0);", "{\n    a[0] = n;\n}\n"),
     ],
 )
@@ -190,22 +195,31 @@ def test_side_effects_become_statements(source: str, printed: str) -> None:
 @pytest.mark.parametrize(
     ("source", "printed"),
     [
-        ("while (n--) a[n] = 0;", "while (n) {\n    n--;\n    a[n] = 0;\n}\nn--;\n"),
+        ("while (n--) a[n] = 0;", "n--;\nfor (; n >= 0; n--) {\n    a[n] = 0;\n}\n"),
         ("while (--n >= 0) a[n] = 0;", "n--;\nfor (; n >= 0; n--) {\n    a[n] = 0;\n}\n"),
+        ("for (int i = n; i-- > 0;) a[i] = 0;", "for (int i = n - 1; i >= 0; i--) {\n    a[i] = 0;\n}\n"),
+        ("for (int i = 0; i++ < n;) a[i] = 0;", "for (int i = 1; i <= n; i++) {\n    a[i] = 0;\n}\n"),
+        ("int i = 0; while (i++ <= n) a[i] = 0;", "int i = 0;\ni++;\nfor (; i <= n + 1; i++) {\n    a[i] = 0;\n}\n"),
         (
-            "for (int i = 0; i++ < n;) a[i] = 0;",
-            "{\n    int i = 0;\n    for (; i < n;) {\n        i++;\n        a[i] = 0;\n    }\n    i++;\n}\n",
+            "unsigned u = n; while (u--) a[u] = 0;",
+            "unsigned int u = n;\nwhile (u) {\n    u--;\n    a[u] = 0;\n}\nu--;\n",
         ),
         (
-            "while (n--) { if (a[n]) break; }",
-            "while (1) {\n    int value_1 = n;\n    n--;\n    if (!value_1) {\n        break;\n    }\n"
-            "    if (a[n]) {\n        break;\n    }\n}\n",
+            "unsigned u = n; while (u--) { if (a[u]) break; }",
+            "unsigned int u = n;\nwhile (1) {\n    unsigned int value_1 = u;\n    u--;\n    if (!value_1) {\n"
+            "        break;\n    }\n    if (a[u]) {\n        break;\n    }\n}\n",
         ),
+        ("int c; while ((c = *a++)) n += c;", "int c;\nc = a[0];\na++;\nfor (; c; c = a[0], a++) {\n    n += c;\n}\n"),
         ("do a[0]++; while (--n);", "do {\n    a[0]++;\n    n--;\n} while (n);\n"),
     ],
 )
 def test_side_effects_of_loop_conditions_keep_their_order(source: str, printed: str) -> None:
     assert body_of(source) == printed
+
+
+def test_assertions_are_calls_of_assert() -> None:
+    assert body_of("assert(n > 0 && a);", before="#include <assert.h>") == "assert(n > 0 && a);\n"
+    assert body_of("assert(n > 0);", before="#include <cassert>", language="c++") == "assert((bool)(n > 0));\n"
 
 
 def test_names_that_hide_an_outer_variable_get_a_suffix() -> None:

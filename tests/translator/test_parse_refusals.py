@@ -32,6 +32,7 @@ def reasons(text: str, language: str = "c") -> list[Unsupported]:
         ("MUSL008", "void f(int *a, int i) { a[i++] = i; }"),
         ("MUSL008", "int f(int i, int n) { return n && i++; }"),
         ("MUSL008", "void f(int *a, int i) { i = i++ + 1; }"),
+        ("MUSL008", "void f(int *a, int *b, int i) { a[--i] = b[i]; }"),
         ("MUSL009", "int f(int n) { return unknown(n); }"),
         ("MUSL009", "int f(int n) { return missing + n; }"),
         ("MUSL011", "#include <stdlib.h>\nvoid f(int n) { int *p = malloc(n); }"),

@@ -11,13 +11,10 @@ from collections.abc import Callable
 from tree_sitter import Node as SyntaxNode
 
 from data.c_types import CAuto, COpaque, CScalar, CType
-from data.literals import canonical_scalar, char_literal, integer_literal
+from data.literals import canonical_scalar, char_literal
 from data.syntax import field, named, text_of
-from translator.analytic import codes
-from translator.analytic.cxx_names import output_name
+from translator.analytic import codes, parse_accesses
 from translator.analytic.ir import (
-    AddressOf,
-    Array,
     Assign,
     Binary,
     Cast,
@@ -31,20 +28,22 @@ from translator.analytic.ir import (
     Member,
     Pointer,
     Scalar,
-    Struct,
     Type,
     Unary,
     Var,
     Void,
 )
 from translator.analytic.known_functions import MACRO_CONSTANTS
+from translator.analytic.parse_accesses import is_zero, scalar_of
 from translator.analytic.parse_calls import lower_call
-from translator.analytic.parse_types import INT, RefusedError, common_type, decay, element_type, lower_type, promote
-from translator.analytic.parse_unit import Effects, Scopes, Unit
+from translator.analytic.parse_initializers import lower_init_list
+from translator.analytic.parse_literals import number_constant
+from translator.analytic.parse_sizes import size_constant
+from translator.analytic.parse_types import INT, RefusedError, common_type, decay, lower_type, promote
+from translator.analytic.parse_unit import Effects, Scopes, Unit, operator_of, short
 from translator.analytic.visit import walk
 
 _COMPARISONS = {"<", "<=", ">", ">=", "==", "!="}
-_WORD_OPERATORS = {"and": "&&", "or": "||", "not": "!", "bitand": "&", "bitor": "|", "xor": "^", "compl": "~"}
 _REFUSED_NODES = {
     "gnu_asm_expression": (codes.INLINE_ASSEMBLY, "inline assembly"),
     "lambda_expression": (codes.CXX_FEATURE, "lambda expression"),
@@ -81,7 +80,7 @@ class ExpressionParser:
         """The node as an expression; RefusedError if it has side effects."""
         (expr,), effects = self.full(node)
         if not effects.none:
-            raise self.refusal(codes.SIDE_EFFECT, f"side effect in `{_short(node)}`", node)
+            raise self.refusal(codes.SIDE_EFFECT, f"side effect in `{short(node)}`", node)
         return expr
 
     def lower(self, node: SyntaxNode) -> Expr:
@@ -91,7 +90,7 @@ class ExpressionParser:
             raise self.refusal(code, what, node)
         handler = _HANDLERS.get(node.type)
         if handler is None:
-            raise self.refusal(codes.UNSUPPORTED_SYNTAX, f"`{_short(node)}` ({node.type.replace('_', ' ')})", node)
+            raise self.refusal(codes.UNSUPPORTED_SYNTAX, f"`{short(node)}` ({node.type.replace('_', ' ')})", node)
         return handler(self, node)
 
     def refusal(self, code: str, message: str, node: SyntaxNode) -> RefusedError:
@@ -101,7 +100,7 @@ class ExpressionParser:
         """The child in a field that the grammar always fills; RefusedError (syntax error) where it is missing."""
         found = field(node, name)
         if found is None or found.is_missing:
-            raise self.refusal(codes.SYNTAX_ERROR, f"syntax error in `{_short(node)}`", node)
+            raise self.refusal(codes.SYNTAX_ERROR, f"syntax error in `{short(node)}`", node)
         return found
 
     def lower_ctype(self, ctype: CType, node: SyntaxNode) -> Type:
@@ -126,7 +125,7 @@ class ExpressionParser:
         text, at = text_of(node), self.unit.at(node)
         if text.startswith(("-", "+")):
             operand = number_constant(text[1:], at)
-            return Unary("-" if text[0] == "-" else "+", operand, promote(_scalar(operand)), at=at)
+            return Unary("-" if text[0] == "-" else "+", operand, promote(scalar_of(operand)), at=at)
         return number_constant(text, at)
 
     def character(self, node: SyntaxNode) -> Expr:
@@ -176,11 +175,11 @@ class ExpressionParser:
     def parenthesized(self, node: SyntaxNode) -> Expr:
         inner = named(node)
         if len(inner) != 1 or inner[0].type == "compound_statement":
-            raise self.refusal(codes.UNSUPPORTED_SYNTAX, f"`{_short(node)}`", node)
+            raise self.refusal(codes.UNSUPPORTED_SYNTAX, f"`{short(node)}`", node)
         return self.lower(inner[0])
 
     def unary(self, node: SyntaxNode) -> Expr:
-        operator = _operator(node)
+        operator = operator_of(node)
         operand = self.value(self.child(node, "argument"))
         kind = operand.type
         if operator == "!":
@@ -188,13 +187,13 @@ class ExpressionParser:
         elif isinstance(kind, Scalar):
             result = promote(kind)
         else:
-            raise self.refusal(codes.UNSUPPORTED_TYPE, f"operand of `{_short(node)}` is not a number", node)
+            raise self.refusal(codes.UNSUPPORTED_TYPE, f"operand of `{short(node)}` is not a number", node)
         if operator not in ("-", "+", "!", "~"):
             raise self.refusal(codes.UNSUPPORTED_SYNTAX, f"operator {operator}", node)
         return Unary(operator, operand, result, at=self.unit.at(node))  # type: ignore[arg-type]
 
     def binary(self, node: SyntaxNode) -> Expr:
-        operator = _operator(node)
+        operator = operator_of(node)
         left = self.value(self.child(node, "left"))
         if operator in ("&&", "||"):
             self.sequence_point(left, node)
@@ -205,7 +204,7 @@ class ExpressionParser:
     def sequence_point(self, left: Expr, node: SyntaxNode) -> None:
         """What `left` changes must be done before what follows is evaluated; changes after the expression come late."""
         if self.effects.after:
-            raise self.refusal(codes.SIDE_EFFECT, f"side effect in `{_short(node)}`", node)
+            raise self.refusal(codes.SIDE_EFFECT, f"side effect in `{short(node)}`", node)
         self.effects.unsettled.clear()
 
     def truth_type(self) -> Scalar:
@@ -226,7 +225,7 @@ class ExpressionParser:
             return Binary(operator, left, right, lhs, at=at)
         if isinstance(lhs, Scalar) and isinstance(rhs, Pointer) and operator == "+":
             return Binary("+", right, left, rhs, at=at)
-        raise self.refusal(codes.UNSUPPORTED_TYPE, f"operands of `{_short(node)}`", node)
+        raise self.refusal(codes.UNSUPPORTED_TYPE, f"operands of `{short(node)}`", node)
 
     def value(self, node: SyntaxNode) -> Expr:
         return self.lower(node)
@@ -271,10 +270,10 @@ class ExpressionParser:
 
     def assign(self, node: SyntaxNode) -> tuple[Expr, Assign]:
         """The statement of an assignment expression, and its target."""
-        operator = _operator(node)
+        operator = operator_of(node)
         target = self.lower(self.child(node, "left"))
         if not isinstance(target, Var | Index | Member):
-            raise self.refusal(codes.UNSUPPORTED_SYNTAX, f"assignment to `{_short(node)}`", node)
+            raise self.refusal(codes.UNSUPPORTED_SYNTAX, f"assignment to `{short(node)}`", node)
         right = self.child(node, "right")
         if right.type == "initializer_list":
             value: Expr = self.init_list(right, target.type)
@@ -303,92 +302,8 @@ class ExpressionParser:
         """The statement of `k++`, `++k`, `k--`, `--k`, and its target."""
         target = self.lower(self.child(node, "argument"))
         at = self.unit.at(node)
-        operator = "+=" if _operator(node) == "++" else "-="
+        operator = "+=" if operator_of(node) == "++" else "-="
         return target, Assign(target, operator, Const("1", 1, INT, at=at), at=at)
-
-    # ------------------------------------------------------------ memory
-
-    def pointer(self, node: SyntaxNode) -> Expr:
-        argument = self.lower(self.child(node, "argument"))
-        if _operator(node) == "*":
-            return self.element(argument, Const("0", 0, INT, at=self.unit.at(node)), node)
-        if isinstance(argument, Index) and argument.subscripts == (_ZERO,):
-            pointer = argument.base
-            if isinstance(pointer.type, Pointer) and not pointer.type.reference:
-                return pointer
-        return AddressOf(argument, Pointer(argument.type), at=self.unit.at(node))
-
-    def subscript(self, node: SyntaxNode) -> Expr:
-        base = self.lower(self.child(node, "argument"))
-        indices = field(node, "indices")
-        subscripts = named(indices) if indices is not None else [self.child(node, "index")]
-        if len(subscripts) != 1:
-            raise self.refusal(codes.CXX_FEATURE, f"`{_short(node)}`", node)
-        position = self.value(subscripts[0])
-        if isinstance(decay(position.type), Pointer):  # C's i[a]
-            base, position = position, base
-        return self.element(base, position, node)
-
-    def element(self, base: Expr, position: Expr, node: SyntaxNode) -> Expr:
-        """`base[position]`, with `(p + i)[j]` as `p[i + j]` and `a[i][j]` as one Index."""
-        at = self.unit.at(node)
-        if isinstance(base, AddressOf):
-            if _is_zero(position):
-                return base.operand
-            if isinstance(base.operand, Index) and not isinstance(base.operand.type, Array):
-                *outer, last = base.operand.subscripts
-                return self.index(base.operand.base, (*outer, self.add_offsets(last, "+", position, node)), node)
-        if isinstance(base, Binary) and isinstance(base.type, Pointer) and base.op in ("+", "-"):
-            offset = base.right
-            if base.op == "-":
-                offset = Unary("-", _signed(offset), promote(_scalar(_signed(offset))), at=offset.at)
-            return self.element(base.left, self.add_offsets(offset, "+", position, node), node)
-        if isinstance(base, Index) and isinstance(base.type, Array):
-            return self.index(base.base, (*base.subscripts, position), node)
-        if element_type(base.type, 1) is None:
-            raise self.refusal(codes.UNSUPPORTED_TYPE, f"`{_short(node)}` is not an array", node)
-        return Index(base, (position,), self.checked(base.type, 1, node), at=at)
-
-    def index(self, base: Expr, subscripts: tuple[Expr, ...], node: SyntaxNode) -> Expr:
-        kind = self.checked(base.type, len(subscripts), node)
-        return Index(base, subscripts, kind, at=self.unit.at(node))
-
-    def checked(self, base: Type, subscripts: int, node: SyntaxNode) -> Type:
-        kind = element_type(base, subscripts)
-        if kind is None or isinstance(kind, Void):
-            raise self.refusal(codes.UNSUPPORTED_TYPE, f"`{_short(node)}` has no known element type", node)
-        return kind
-
-    def add_offsets(self, left: Expr, operator: str, right: Expr, node: SyntaxNode) -> Expr:
-        """`p + left + right` adds each offset at full width; one sum may do so only when neither wraps around."""
-        if _is_zero(right):
-            return left
-        if _is_zero(left) and operator == "+":
-            return right
-        left, right = _signed(left), _signed(right)
-        kind = common_type(_scalar(left), _scalar(right))
-        if isinstance(right, Unary) and right.op == "-":
-            return Binary("-", left, right.operand, kind, at=self.unit.at(node))
-        if isinstance(left, Unary) and left.op == "-":
-            return Binary("-", right, left.operand, kind, at=self.unit.at(node))
-        return Binary(operator, left, right, kind, at=self.unit.at(node))
-
-    def member(self, node: SyntaxNode) -> Expr:
-        base = self.lower(self.child(node, "argument"))
-        operator = field(node, "operator")
-        # the C grammar has no operator field in this version, its token is a plain child
-        arrow = operator.type == "->" if operator is not None else any(c.type == "->" for c in node.children)
-        if arrow:
-            base = self.element(base, Const("0", 0, INT, at=self.unit.at(node)), node)
-        name = output_name(text_of(self.child(node, "field")))
-        if not isinstance(base.type, Struct):
-            raise self.refusal(codes.UNSUPPORTED_TYPE, f"`{_short(node)}`: its struct is not known", node)
-        if base.type.is_union:
-            raise self.refusal(codes.UNION, f"`{_short(node)}` is a member of a union", node)
-        kind = dict(base.type.fields).get(name)
-        if kind is None:
-            raise self.refusal(codes.UNKNOWN_NAME, f"`{base.type.name}` has no member `{name}`", node)
-        return Member(base, name, kind, at=self.unit.at(node))
 
     # ------------------------------------------------------------ casts, sizes, initializers
 
@@ -412,22 +327,17 @@ class ExpressionParser:
         if value.type == "number_literal" and text_of(value)[0] in "+-":
             right = number_constant(text_of(value)[1:], self.unit.at(value))
             return self.combine(text_of(value)[0], left, right, node)
-        if value.type in ("unary_expression", "pointer_expression") and _operator(value) in ("-", "+", "*", "&"):
-            return self.combine(_operator(value), left, self.value(self.child(value, "argument")), node)
-        raise self.refusal(codes.SYNTAX_ERROR, f"cannot read `{_short(node)}`", node)
+        if value.type in ("unary_expression", "pointer_expression") and operator_of(value) in ("-", "+", "*", "&"):
+            return self.combine(operator_of(value), left, self.value(self.child(value, "argument")), node)
+        raise self.refusal(codes.SYNTAX_ERROR, f"cannot read `{short(node)}`", node)
 
     def cast_to(self, ctype: CType, operand: Expr, node: SyntaxNode) -> Expr:
         target = self.lower_ctype(ctype, node)
-        if isinstance(target, Pointer) and isinstance(target.to, Void) and _is_zero(operand):
+        if isinstance(target, Pointer) and isinstance(target.to, Void) and is_zero(operand):
             return self.null(node)
         if isinstance(target, Pointer) and isinstance(operand, Cast) and operand.type == Pointer(Void()):
             operand = operand.operand
         return Cast(target, operand, at=self.unit.at(node))
-
-    def sizeof(self, node: SyntaxNode) -> Expr:
-        from translator.analytic.parse_sizes import size_constant
-
-        return size_constant(self, node)
 
     def compound_literal(self, node: SyntaxNode) -> Expr:
         kind_node = self.child(node, "type")
@@ -448,12 +358,7 @@ class ExpressionParser:
         return None if isinstance(found, COpaque | CAuto) else found
 
     def init_list(self, node: SyntaxNode, target: Type) -> InitList:
-        from translator.analytic.parse_initializers import lower_init_list
-
         return lower_init_list(self, node, target)
-
-    def call(self, node: SyntaxNode) -> Expr:
-        return lower_call(self, node)
 
 
 def reference(kind: Type, variable: Expr, at: Location) -> Expr:
@@ -461,70 +366,6 @@ def reference(kind: Type, variable: Expr, at: Location) -> Expr:
     if isinstance(kind, Pointer) and kind.reference:
         return Index(variable, (Const("0", 0, INT, at=at),), kind.to, at=at)
     return variable
-
-
-def number_constant(text: str, at: Location) -> Const:
-    """A number literal with C's type for it (C11 6.4.4)."""
-    lowered = text.lower().replace("'", "")
-    hexadecimal = lowered.startswith("0x")
-    is_float = "p" in lowered if hexadecimal else ("." in lowered or "e" in lowered)
-    if is_float or (not hexadecimal and lowered.endswith("f")):
-        suffix = {"f": "float", "l": "long double"}.get(lowered[-1], "double")
-        digits = lowered.rstrip("fl")
-        return Const(text, float.fromhex(digits) if hexadecimal else float(digits), Scalar(suffix), at=at)
-    value = integer_literal(text)
-    if value is None:
-        raise RefusedError(codes.UNSUPPORTED_SYNTAX, f"number literal {text}", at)
-    return Const(text, value, Scalar(_integer_type(lowered, value)), at=at)
-
-
-def _integer_type(text: str, value: int) -> str:
-    digits = text.rstrip("ulz")
-    suffix = text[len(digits) :]
-    longs, unsigned = suffix.count("l"), "u" in suffix
-    decimal = not digits.startswith("0") or digits == "0"
-    for size, bits in (("int", 32), ("long", 64), ("long long", 64)):
-        if ("int", "long", "long long").index(size) < longs:
-            continue
-        if not unsigned and value < 1 << (bits - 1):
-            return size
-        if (unsigned or not decimal) and value < 1 << bits:
-            return f"unsigned {size}"
-    return "unsigned long long"
-
-
-_ZERO = Const("0", 0, INT, at=Location("", 0, 0))
-
-
-def _is_zero(expr: Expr) -> bool:
-    return isinstance(expr, Const) and expr.value == 0
-
-
-def _scalar(expr: Expr) -> Scalar:
-    if not isinstance(expr.type, Scalar):
-        raise RefusedError(codes.UNSUPPORTED_TYPE, "an offset that is not a number", expr.at)
-    return expr.type
-
-
-def _signed(offset: Expr) -> Expr:
-    """The offset in a signed type that holds it: unsigned 32-bit offsets would wrap around in a sum or when negated."""
-    kind = _scalar(offset)
-    if not kind.is_unsigned:
-        return offset
-    if isinstance(offset, Const) and isinstance(offset.value, int) and offset.value < 2**31:
-        return Const(str(offset.value), offset.value, INT, at=offset.at)
-    return Cast(Scalar("long"), offset, at=offset.at)
-
-
-def _operator(node: SyntaxNode) -> str:
-    operator = field(node, "operator")
-    text = text_of(operator) if operator is not None else ""
-    return _WORD_OPERATORS.get(text, text)
-
-
-def _short(node: SyntaxNode) -> str:
-    text = " ".join(text_of(node).split())
-    return text if len(text) <= 40 else text[:37] + "..."
 
 
 _HANDLERS: dict[str, Callable[[ExpressionParser, SyntaxNode], Expr]] = {
@@ -545,12 +386,12 @@ _HANDLERS: dict[str, Callable[[ExpressionParser, SyntaxNode], Expr]] = {
     "comma_expression": ExpressionParser.comma,
     "assignment_expression": ExpressionParser.assignment,
     "update_expression": ExpressionParser.update,
-    "pointer_expression": ExpressionParser.pointer,
-    "subscript_expression": ExpressionParser.subscript,
-    "field_expression": ExpressionParser.member,
+    "pointer_expression": parse_accesses.pointer,
+    "subscript_expression": parse_accesses.subscript,
+    "field_expression": parse_accesses.member,
     "cast_expression": ExpressionParser.cast,
-    "sizeof_expression": ExpressionParser.sizeof,
+    "sizeof_expression": size_constant,
     "compound_literal_expression": ExpressionParser.compound_literal,
-    "call_expression": ExpressionParser.call,
+    "call_expression": lower_call,
     "condition_clause": ExpressionParser.parenthesized,
 }

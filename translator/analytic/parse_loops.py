@@ -99,9 +99,9 @@ def _loop(
 ) -> list[Stmt]:
     """`for (init; cond; step) body` where cond may change something.
 
-    Changes before the test go to the end of init and of step (`--i >= 0`, and `i-- > 0` as a test of the new i). Changes
-    after it go to the start of the body and behind the loop, unless a break would skip the latter: then the loop tests
-    inside.
+    Changes before the test go to the end of init and of step (`--i >= 0`, and `i-- > 0` as a test of the new i).
+    Changes after it go to the start of the body and behind the loop, unless a break would skip the latter: then the
+    loop tests inside.
     """
     (cond,), effects = parser.expressions.full(cond_node)
     effects.settle(cond)
@@ -141,19 +141,19 @@ def _folded(init: list[Stmt], before: list[Stmt]) -> list[Stmt]:
     last, change = init[-1], before[0]
     if len(before) != 1 or not isinstance(change, Assign) or not isinstance(change.target, Var):
         return [*init, *before]
-    value = last.init if isinstance(last, Declare) else last.value if isinstance(last, Assign) else None
-    target = last.symbol if isinstance(last, Declare) else None
-    if isinstance(last, Assign) and isinstance(last.target, Var) and last.op == "=":
-        target = last.target.symbol
-    operator = {"+=": "+", "-=": "-"}.get(change.op)
-    if target is not change.target.symbol or value is None or operator is None or not isinstance(value.type, Scalar):
+    by = {"+=": 1, "-=": -1}.get(change.op)
+    counter = change.target.symbol
+    if by is None or not isinstance(change.value, Const) or change.value.value != 1:
         return [*init, *before]
-    kind = change.value.type
-    if not isinstance(kind, Scalar) or value.type.is_float:
-        return [*init, *before]
-    moved = Binary(operator, value, change.value, common_type(value.type, kind), at=value.at)
-    changed = replace(last, init=moved) if isinstance(last, Declare) else replace(last, value=moved)  # type: ignore[call-arg]
-    return [*init[:-1], changed]
+    if isinstance(last, Declare) and last.symbol is counter and last.init is not None and _is_integer(last.init):
+        return [*init[:-1], replace(last, init=_moved(last.init, by))]
+    if isinstance(last, Assign) and last.op == "=" and last.target == change.target and _is_integer(last.value):
+        return [*init[:-1], replace(last, value=_moved(last.value, by))]
+    return [*init, *before]
+
+
+def _is_integer(value: Expr) -> bool:
+    return isinstance(value.type, Scalar) and value.type.is_integer
 
 
 def _tested_after_the_change(cond: Expr, effects: Effects) -> tuple[Expr, Effects]:
@@ -179,7 +179,7 @@ def _tested_after_the_change(cond: Expr, effects: Effects) -> tuple[Expr, Effect
 
 
 def _new_test(cond: Expr, counter: Var, counts_up: bool) -> Expr | None:
-    """The condition on the counter's old value as one on its new value; None where the loop does not count towards it."""
+    """The condition on the counter's old value as one on its new value; None where that cannot be told."""
     if cond == counter and not counts_up:  # while (n--): the old value is not 0, and the counter comes from above
         return Binary(">=", counter, Const("0", 0, INT, at=cond.at), INT, at=cond.at)
     if not isinstance(cond, Binary) or cond.left != counter or not isinstance(cond.right.type, Scalar):

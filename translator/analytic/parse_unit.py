@@ -8,6 +8,7 @@ from tree_sitter import Node as SyntaxNode
 
 from data.c_types import TypeTable
 from data.syntax import Syntax, text_of
+from data.syntax import field as child_in
 from translator.analytic.cxx_names import output_name
 from translator.analytic.ir import Expr, Location, Stmt, Symbol, SymbolKind, Type, Var
 from translator.analytic.visit import symbols
@@ -123,3 +124,19 @@ class Effects:
         names = symbols(value)
         while self.after and isinstance(self.after[0][0], Var) and self.after[0][0].symbol not in names:
             self.before.append(self.after.pop(0)[1])
+
+
+_WORD_OPERATORS = {"and": "&&", "or": "||", "not": "!", "bitand": "&", "bitor": "|", "xor": "^", "compl": "~"}
+
+
+def operator_of(node: SyntaxNode) -> str:
+    """The operator of an expression, C++'s words for them translated."""
+    operator = child_in(node, "operator")
+    text = text_of(operator) if operator is not None else ""
+    return _WORD_OPERATORS.get(text, text)
+
+
+def short(node: SyntaxNode) -> str:
+    """The node's text for a message: on one line, cut where it is long."""
+    text = " ".join(text_of(node).split())
+    return text if len(text) <= 40 else text[:37] + "..."
