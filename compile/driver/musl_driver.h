@@ -5,24 +5,27 @@
  *   2. driver.o (driver.cpp), which defines main();
  *   3. optionally a runtime that defines the weak hooks below (the CUDA emulator; the trace runtime).
  *
- * Protocol. `EXECUTABLE tests_fd results_fd`: the tests come in on the first descriptor (a file, mapped), the results go
- * out on the second (compile/runner.py is the other end). The parent forks one child for each test. The child closes both
- * descriptors, gives every array its own malloc of exactly its size, makes the call and copies the results to a shared
- * mapping; only the parent, which never runs code under test, writes to the results. Nothing that the function prints,
- * closes or exits with can be taken for a result. The parent does its work from .preinit_array, so that the constructors
- * of the user's file run in the children too, before their call; driver.o therefore stands first in the link.
+ * Protocol. `EXECUTABLE tests_fd results_fd`: the tests come in on the first descriptor (a file, mapped), the results
+ * go out on the second (compile/runner.py is the other end). The parent forks one child for each test. The child
+ * closes both descriptors, gives every array its own malloc of exactly its size, makes the call and copies the
+ * results to a shared mapping; only the parent, which never runs code under test, writes to the results. Nothing that
+ * the function prints, closes or exits with can be taken for a result. The parent does its work from .preinit_array,
+ * so that the constructors of the user's file run in the children too, before their call; driver.o therefore stands
+ * first in the link.
  *
  * Both streams are little-endian, without padding, in the order of the structs below.
  *
  *   tests   = musl_header  filter  musl_parameter[parameter_count]  test[test_count]
- *   filter  = struct sock_filter[filter_count]: the system calls refused to the child (compile/seccomp.py); none where 0
+ *   filter  = struct sock_filter[filter_count]: the system calls refused to the child (compile/seccomp.py); none
+ *     where 0
  *   test    = argument[parameter_count]
  *   argument= uint64 count  bytes[count * element_size]        count == MUSL_NULL: null pointer, no bytes.
  *             (scalars, structs by value and references: count == 1)
  *   results = result[test_count], in order; fewer where the driver itself was killed
  *   result  = musl_result  stderr bytes[stderr_size]  payload (only where status == MUSL_OK)
  *   payload = returned bytes[return_size]
- *             for each parameter that is an array (not null) or a reference: bytes[count * element_size], as left by the call
+ *             for each parameter that is an array (not null) or a reference: bytes[count * element_size], as left by
+ *               the call
  *             if flags & MUSL_TRACE: musl_touched[parameter_count]
  */
 #ifndef MUSL_DRIVER_H
@@ -100,8 +103,8 @@ struct musl_touched {
 };
 
 /* ---- defined by the stub in the user's translation unit ------------------------------------------------------------
- * arguments[i] is the array itself (or NULL) for an array parameter, and the address of the value for a scalar, a struct by
- * value or a reference. *returned receives the returned value. */
+ * arguments[i] is the array itself (or NULL) for an array parameter, and the address of the value for a scalar, a
+ * struct by value or a reference. *returned receives the returned value. */
 void musl_call(void **arguments, void *returned);
 
 /* ---- weak hooks, run in the child around the call ---------------------------------------------------------------- */

@@ -1,9 +1,10 @@
 /* The trace runtime: which elements of its array arguments a call loads and stores.
  *
- * The user's translation unit is compiled with -fsanitize=thread, which puts a call in front of every load and store; this file
- * defines those calls instead of the thread sanitizer's library. Every array lies in a slab of address space of its own, far larger
- * than the test's values, which repeat through it: so a call runs on to its natural end and shows how large its arrays must be.
- * Pages come to life when they are first touched. This knows nothing of the Translator's analysis, on purpose.
+ * The user's translation unit is compiled with -fsanitize=thread, which puts a call in front of every load and store;
+ * this file defines those calls instead of the thread sanitizer's library. Every array lies in a slab of address
+ * space of its own, far larger than the test's values, which repeat through it: so a call runs on to its natural end
+ * and shows how large its arrays must be. Pages come to life when they are first touched. This knows nothing of the
+ * Translator's analysis, on purpose.
  */
 #define _GNU_SOURCE
 #include "musl_driver.h"
