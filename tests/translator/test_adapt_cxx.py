@@ -146,6 +146,14 @@ def test_c_that_cannot_be_made_cxx_is_refused_with_its_place(tmp_path: Path) -> 
         adapt(text, tmp_path)
 
 
+def test_c_in_a_header_that_cannot_be_made_cxx_is_refused_with_the_headers_place(tmp_path: Path) -> None:
+    (tmp_path / "own.h").write_text(
+        "#include <stdlib.h>\nstatic inline int *make(void) { int *p = malloc(4); return p; }\n"
+    )
+    with pytest.raises(SourceError, match=r"own\.h:2: MUSL021 invalid conversion"):
+        adapt('#include "own.h"\nint f(void) { return *make(); }\n', tmp_path)
+
+
 def test_what_stays_wrong_inside_a_replaced_function_does_not_matter(tmp_path: Path) -> None:
     text = "int f(int n) {\n    return _Generic(n, int: 1, default: 2);\n}\n"
     assert "return 3;" in adapt(text, tmp_path, {"f": "int f(int n) { return 3; }"})

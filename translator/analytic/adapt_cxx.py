@@ -82,7 +82,8 @@ def to_cxx(
     edits = [edit for edit in adapted.edits if not _inside(edit.start, adapted.spans, replacements)]
     for offset, complaint in adapted.open_complaints:
         if not _inside(offset, adapted.spans, replacements):
-            raise SourceError(f"{source.path}:{_line(source, offset)}: {codes.CXX_REFUSED} {complaint.message}")
+            place = complaint.file or f"{source.path}:{_line(source, offset)}"
+            raise SourceError(f"{place}: {codes.CXX_REFUSED} {complaint.message}")
     for name, text in replacements.items():
         start, end = adapted.spans[name]
         before = source.text.encode()[:start].rstrip()
@@ -295,7 +296,7 @@ def _repaired(source: SourceFile, syntax: Syntax, adapted: _Adapted, run: Runner
         repairs = [(complaint, repair(complaint, text.encode(), lists, origin)) for complaint in found]
         edits = list(dict.fromkeys(Edit(*parts) for _, made in repairs for parts in made or ()))
         if not edits:
-            still_open = tuple((origin(complaint.start) or 0, complaint) for complaint, _ in repairs)
+            still_open = tuple((_nearest(origin, complaint.start), complaint) for complaint, _ in repairs)
             return replace(adapted, open_complaints=still_open)
         adapted = replace(adapted, edits=(*adapted.edits, *edits))
     return adapted
@@ -311,6 +312,11 @@ def _origins(kept: Sequence[Kept], before: int) -> Callable[[int], int | None]:
         return None
 
     return origin
+
+
+def _nearest(origin: Callable[[int], int | None], offset: int) -> int:
+    """The original offset of the last byte at or before `offset` that was kept."""
+    return next((place for at in range(offset, -1, -1) if (place := origin(at)) is not None), 0)
 
 
 def _renamed(content: bytes, name: str, new: str) -> list[Edit]:
