@@ -151,6 +151,6 @@ def _run(app: typer.Typer) -> None:
 
 
 def _end(number: int, frame: FrameType | None) -> NoReturn:
-    signal.signal(number, signal.SIG_IGN)  # once is enough: the way out must not be cut short
+    signal.signal(number, signal.SIG_DFL)  # a second one ends it at once
     print("interrupted", file=sys.stderr)
     raise SystemExit(128 + number)  # as shells report it: 130 after Ctrl-C

@@ -23,6 +23,7 @@ from types import TracebackType
 from typing import Literal, TypeAlias
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
+ENDING = (signal.SIGINT, signal.SIGTERM)
 
 
 @dataclass(frozen=True)
@@ -132,9 +133,14 @@ def _start(task: Task, timeout: float) -> _Worker:
     context = multiprocessing.get_context("fork")
     receiving, sending = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(task, sending), daemon=False)
-    with warnings.catch_warnings():  # numpy's idle BLAS threads do not matter to the child, which never uses them
-        warnings.simplefilter("ignore", DeprecationWarning)
-        process.start()
+    # Python swallows an exception that a signal handler raises amid a fork, so signals wait until it is over.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        with warnings.catch_warnings():  # numpy's idle BLAS threads do not matter to the child, which never uses them
+            warnings.simplefilter("ignore", DeprecationWarning)
+            process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     sending.close()
     return _Worker(process, receiving, timeout, time.monotonic() + timeout)
 
@@ -142,7 +148,9 @@ def _start(task: Task, timeout: float) -> _Worker:
 def _work(task: Task, connection: Connection) -> None:
     os.setpgid(0, 0)
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     with connection, _ReportFailure(connection):
         for message in task():
             connection.send(message)

@@ -123,7 +123,7 @@ def test_a_syntax_error_costs_one_function(tmp_path: Path) -> None:
     assert status == 3
     assert function(report, "scale").status == "verified"
     bad = function(report, "bad")
-    assert (bad.status, bad.code, bad.remarks[0].line) == ("not_translated", "MUSL001", 8)
+    assert (bad.status, bad.code, bad.remarks[0].line) == ("not_translated", "MUSL001", 9)
     assert "int m = n\n" in path.with_suffix(".cu").read_text()
 
 

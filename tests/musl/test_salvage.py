@@ -26,7 +26,7 @@ def names(found: Salvage) -> tuple[list[str], list[str]]:
     ("broken", "line", "column"),
     [
         ("void bad(int n)\n{\n    for (int i = 0; i < n; i++ {\n        n = n;\n    }\n}\n", 8, None),
-        ("int bad(int n)\n{\n    int m = n\n    return m;\n}\n", 8, 14),
+        ("int bad(int n)\n{\n    int m = n\n    return m;\n}\n", 9, 5),
         ("int bad(int n)\n{\n    if (n) {\n        return 1;\n    return 0;\n}\n", 6, 1),
         ("int bad(int n, {\n    return n;\n}\n", 6, None),
     ],
