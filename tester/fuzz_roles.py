@@ -12,13 +12,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-import tree_sitter_c
-import tree_sitter_cpp
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
 
 from data.function import Function
+from tester.fuzz_syntax import (
+    LOOPS,
+    arguments_of,
+    base_name,
+    declared_name,
+    identifiers,
+    indices_of,
+    innermost_loop,
+    is_in_loop,
+    operator_of,
+    parse_text,
+    read_numbers,
+    text_of,
+    walk,
+)
 
-_LOOPS = ("for_statement", "while_statement", "do_statement", "for_range_loop")
 _BRANCHES = ("if_statement", "conditional_expression", "switch_statement")
 _FLOAT_WORDS = ("float", "double")
 _CASTS_TO_BYTES = ("char", "uint8_t", "int8_t", "u8")
@@ -75,13 +87,13 @@ class _Names:
 
 def read_roles(function: Function) -> Roles:
     """The roles of the function's parameters. Text that does not parse gives what could be read of it."""
-    body = _parse(function)
+    body = parse_text(function)
     names = _read_names(function, body)
     loops = tuple(_read_loops(body, names))
     bounds = frozenset().union(*(loop.origins for loop in _flat(loops)))
     divisors, factors, terms, pitches, indices = _read_uses(body, names)
     scalars = _integer_scalars(function)
-    integers, reals = _read_numbers(body)
+    integers, reals = read_numbers(body)
     conditions = _read_conditions(body, names)
     return Roles(
         sizes=tuple(name for name in scalars if name in bounds),
@@ -116,36 +128,7 @@ def estimate_operations(loops: tuple[Loop, ...], scalars: Mapping[str, int]) -> 
     return total
 
 
-# ---------------------------------------------------------------- the tree
-
-
-def _parse(function: Function) -> Node:
-    grammar = tree_sitter_c if function.language == "c" else tree_sitter_cpp
-    return Parser(Language(grammar.language())).parse(function.text.encode()).root_node
-
-
-def _walk(node: Node) -> Iterator[Node]:
-    stack = [node]
-    while stack:
-        current = stack.pop()
-        yield current
-        stack.extend(reversed(current.children))
-
-
-def _text(node: Node | None) -> str:
-    return "" if node is None else (node.text or b"").decode("utf-8", "replace")
-
-
-def _operator(node: Node) -> str:
-    return _text(node.child_by_field_name("operator"))
-
-
-def _declared_name(node: Node | None) -> str:
-    """The name in a declarator such as `*p`, `a[10]` or `x`."""
-    while node is not None and node.type not in ("identifier", "field_identifier"):
-        inner = node.child_by_field_name("declarator")
-        node = inner if inner is not None else next(iter(node.named_children), None)
-    return _text(node)
+# ---------------------------------------------------------------- origins
 
 
 def _integer_scalars(function: Function) -> list[str]:
@@ -177,13 +160,13 @@ def _read_names(function: Function, body: Node) -> _Names:
         names.types[parameter.name] = parameter.dtype.name
     assignments = list(_assignments(body, names))
     for name, value in assignments:
-        names.mentions.setdefault(name, set()).update(_identifiers(value))
+        names.mentions.setdefault(name, set()).update(identifiers(value))
     for _ in range(6):  # chains of definitions are short; what is missed only steers less well
         before = dict(names.origins)
         for name, value in assignments:
             known = names.origins.get(name, frozenset())
             names.origins[name] = known | _origins(value, names)
-            if any(n.type == "binary_expression" and _operator(n) == "*" for n in _walk(value)):
+            if any(n.type == "binary_expression" and operator_of(n) == "*" for n in walk(value)):
                 names.multiplied.add(name)
         if names.origins == before:
             break
@@ -192,49 +175,27 @@ def _read_names(function: Function, body: Node) -> _Names:
 
 def _assignments(body: Node, names: _Names) -> Iterator[tuple[str, Node]]:
     """Pairs (name, value) of every definition; notes declared types and the variables that loops step."""
-    for node in _walk(body):
+    for node in walk(body):
         if node.type == "declaration":
             for child in node.children_by_field_name("declarator"):
-                names.types.setdefault(_declared_name(child), _text(node.child_by_field_name("type")))
+                names.types.setdefault(declared_name(child), text_of(node.child_by_field_name("type")))
         if node.type == "init_declarator":
             value = node.child_by_field_name("value")
             if value is not None:
-                yield _declared_name(node.child_by_field_name("declarator")), value
+                yield declared_name(node.child_by_field_name("declarator")), value
         elif node.type == "assignment_expression":
             left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
             if left is not None and right is not None and not _is_parameter_element(left, names):
-                yield _base_name(left), right
-            if _operator(node) in ("+=", "-=", "*=", "/=", "<<=", ">>=") and _in_loop(node):
-                names.iterators.add(_base_name(left))
-        elif node.type == "update_expression" and _in_loop(node):
-            names.iterators.add(_base_name(node.child_by_field_name("argument")))
-
-
-def _base_name(node: Node | None) -> str:
-    """The variable that an lvalue stands in: `a` of `a[i]`, `*a`, `a->x` and `a`."""
-    while node is not None and node.type != "identifier":
-        node = node.child_by_field_name("argument") or next(iter(node.named_children), None)
-    return _text(node)
+                yield base_name(left), right
+            if operator_of(node) in ("+=", "-=", "*=", "/=", "<<=", ">>=") and is_in_loop(node):
+                names.iterators.add(base_name(left))
+        elif node.type == "update_expression" and is_in_loop(node):
+            names.iterators.add(base_name(node.child_by_field_name("argument")))
 
 
 def _is_parameter_element(lvalue: Node, names: _Names) -> bool:
     """Whether a store goes through a parameter: it changes elements, not where the parameter points."""
-    return lvalue.type != "identifier" and any(p.name == _base_name(lvalue) for p in names.function.parameters)
-
-
-def _identifiers(node: Node) -> set[str]:
-    return {_text(n) for n in _walk(node) if n.type == "identifier"}
-
-
-def _in_loop(node: Node) -> bool:
-    return _innermost_loop(node) is not None
-
-
-def _innermost_loop(node: Node) -> Node | None:
-    parent = node.parent
-    while parent is not None and parent.type not in _LOOPS:
-        parent = parent.parent
-    return parent
+    return lvalue.type != "identifier" and any(p.name == base_name(lvalue) for p in names.function.parameters)
 
 
 def _origins(node: Node | None, names: _Names, skip: frozenset[str] = frozenset()) -> frozenset[str]:
@@ -242,20 +203,20 @@ def _origins(node: Node | None, names: _Names, skip: frozenset[str] = frozenset(
     if node is None:
         return frozenset()
     if node.type == "identifier":
-        name = _text(node)
+        name = text_of(node)
         return frozenset() if name in skip else names.origins.get(name, frozenset())
     if node.type == "subscript_expression":
         return _loaded(_origins(node.child_by_field_name("argument"), names, skip))
-    if node.type == "pointer_expression" and _operator(node) == "*":
+    if node.type == "pointer_expression" and operator_of(node) == "*":
         return _loaded(_origins(node.child_by_field_name("argument"), names, skip))
     if node.type == "field_expression":
         base = _origins(node.child_by_field_name("argument"), names, skip)
-        member = _text(node.child_by_field_name("field"))
+        member = text_of(node.child_by_field_name("field"))
         loaded = {f"{origin[1:]}[]" for origin in base if origin.startswith("&")}
         kept = {_member_of(origin, member, names) for origin in base if origin[0] != "&"}
         return frozenset(loaded | kept)
     if node.type == "call_expression":
-        return frozenset().union(*(_origins(n, names, skip) for n in _arguments(node)))
+        return frozenset().union(*(_origins(n, names, skip) for n in arguments_of(node)))
     return frozenset().union(*(_origins(child, names, skip) for child in node.named_children))
 
 
@@ -281,18 +242,13 @@ def _member_of(origin: str, member: str, names: _Names) -> str:
     return f"{origin}.{member}"
 
 
-def _arguments(call: Node) -> list[Node]:
-    arguments = call.child_by_field_name("arguments")
-    return [] if arguments is None else arguments.named_children
-
-
 # ---------------------------------------------------------------- loops
 
 
 def _read_loops(node: Node, names: _Names) -> Iterator[Loop]:
     """The outermost loops below the node, each with those in its body."""
     for child in node.named_children:
-        if child.type not in _LOOPS:
+        if child.type not in LOOPS:
             yield from _read_loops(child, names)
             continue
         parts = [child.child_by_field_name(part) for part in ("initializer", "condition", "right")]
@@ -300,16 +256,16 @@ def _read_loops(node: Node, names: _Names) -> Iterator[Loop]:
         origins = frozenset().union(*(_origins(part, names, skip) for part in parts))
         origins |= _initial_origins(child, names)
         present = [part for part in parts if part is not None]
-        numbers = [n for part in present for n in _read_numbers(part)[0]]
-        identifiers = {name for part in present for name in _identifiers(part)}
-        operators = {_operator(n) for part in present for n in _walk(part) if n.type == "binary_expression"}
-        multiplies = "*" in operators or bool(identifiers & names.multiplied - names.iterators)
+        numbers = [n for part in present for n in read_numbers(part)[0]]
+        mentioned = {name for part in present for name in identifiers(part)}
+        operators = {operator_of(n) for part in present for n in walk(part) if n.type == "binary_expression"}
+        multiplies = "*" in operators or bool(mentioned & names.multiplied - names.iterators)
         inner = child.child_by_field_name("body")
         yield Loop(origins, tuple(numbers), multiplies, () if inner is None else tuple(_read_loops_in(inner, names)))
 
 
 def _read_loops_in(body: Node, names: _Names) -> Iterator[Loop]:
-    if body.type in _LOOPS:
+    if body.type in LOOPS:
         holder = body.parent
         if holder is not None:
             yield from (loop for loop in _read_loops(holder, names))
@@ -323,11 +279,11 @@ def _initial_origins(loop: Node, names: _Names) -> frozenset[str]:
     if condition is None:
         return frozenset()
     parameters = {parameter.name for parameter in names.function.parameters}
-    stepped = _identifiers(condition) & names.iterators & parameters
+    stepped = identifiers(condition) & names.iterators & parameters
     origins = frozenset().union(*(names.origins[name] for name in stepped))
     if loop.type == "for_statement":
         return origins
-    used = _identifiers(condition) & names.iterators
+    used = identifiers(condition) & names.iterators
     return origins.union(*(names.origins.get(name, frozenset()) for name in used))
 
 
@@ -346,15 +302,15 @@ def _read_uses(body: Node, names: _Names) -> tuple[frozenset[str], ...]:
     subscripts: set[str] = set()
     factors: set[str] = set()
     pitches: set[str] = set()
-    for node in _walk(body):
-        operator = _operator(node)
+    for node in walk(body):
+        operator = operator_of(node)
         if node.type in ("binary_expression", "assignment_expression") and operator in ("/", "%", "/=", "%="):
             divisors |= _origins(node.child_by_field_name("right"), names)
         if node.type == "binary_expression" and operator == "*":
             for side in ("left", "right"):
                 factors |= _origins(node.child_by_field_name(side), names)
         if node.type == "subscript_expression":
-            for part in _indices(node):
+            for part in indices_of(node):
                 subscripts |= _origins(part, names)
         elif node.type == "binary_expression" and operator in ("+", "-"):
             sides = [_origins(node.child_by_field_name(side), names) for side in ("left", "right")]
@@ -367,53 +323,23 @@ def _read_uses(body: Node, names: _Names) -> tuple[frozenset[str], ...]:
     return frozenset(divisors), frozenset(factors) & plain, plain - factors, frozenset(pitches), plain
 
 
-def _indices(subscript: Node) -> list[Node]:
-    indices = subscript.child_by_field_name("indices")
-    if indices is not None:
-        return indices.named_children
-    index = subscript.child_by_field_name("index")
-    return [] if index is None else [index]
-
-
 def _is_byte_arithmetic(node: Node) -> bool:
     left = node.child_by_field_name("left")
     if left is None:
         return False
-    casts = [n for n in _walk(left) if n.type == "cast_expression"]
-    return any(word in _text(c.child_by_field_name("type")) for c in casts for word in _CASTS_TO_BYTES)
-
-
-def _read_numbers(node: Node) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Distinct integer and floating-point constants of the text, in order."""
-    integers: dict[int, None] = {}
-    reals: dict[float, None] = {}
-    for n in _walk(node):
-        if n.type == "char_literal":
-            text = _text(n)
-            if len(text) == 3:
-                integers[ord(text[1])] = None
-        if n.type != "number_literal":
-            continue
-        text = _text(n).lower().replace("'", "")
-        try:
-            integers[int(text.rstrip("ul"), 0)] = None
-        except ValueError:
-            try:
-                reals[float(text.rstrip("fl"))] = None
-            except ValueError:
-                continue  # an octal or hexadecimal float: not worth a value
-    return tuple(integers), tuple(reals)
+    casts = [n for n in walk(left) if n.type == "cast_expression"]
+    return any(word in text_of(c.child_by_field_name("type")) for c in casts for word in _CASTS_TO_BYTES)
 
 
 def _accumulates(body: Node, names: _Names) -> bool:
     """Whether a floating-point value (or one of unknown type) is updated from itself, not indexed by the loop."""
-    for node in _walk(body):
+    for node in walk(body):
         left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
-        if node.type != "assignment_expression" or left is None or right is None or not _in_loop(node):
+        if node.type != "assignment_expression" or left is None or right is None or not is_in_loop(node):
             continue
-        if _is_integer_type(names.types.get(_base_name(left), "")) or _is_indexed_by_loop(left, names):
+        if _is_integer_type(names.types.get(base_name(left), "")) or _is_indexed_by_loop(left, names):
             continue
-        if _operator(node) in ("+=", "-=", "*=", "/=") or _text(left) in {_text(n) for n in _walk(right)}:
+        if operator_of(node) in ("+=", "-=", "*=", "/=") or text_of(left) in {text_of(n) for n in walk(right)}:
             return True
     return False
 
@@ -425,17 +351,17 @@ def _is_integer_type(text: str) -> bool:
 
 def _is_indexed_by_loop(lvalue: Node, names: _Names) -> bool:
     """Whether each iteration of the innermost loop updates another element (as far as the text shows)."""
-    loop = _innermost_loop(lvalue)
+    loop = innermost_loop(lvalue)
     if loop is None or lvalue.type == "identifier":
         return False
-    used = _identifiers(lvalue)
+    used = identifiers(lvalue)
     for _ in range(4):
         used |= {mention for name in used for mention in names.mentions.get(name, ())}
     update = loop.child_by_field_name("update")
-    return update is not None and bool(used & _identifiers(update))
+    return update is not None and bool(used & identifiers(update))
 
 
 def _read_conditions(body: Node, names: _Names) -> frozenset[str]:
     """Origins of what branches (not loops) look at."""
-    nodes = (node.child_by_field_name("condition") for node in _walk(body) if node.type in _BRANCHES)
+    nodes = (node.child_by_field_name("condition") for node in walk(body) if node.type in _BRANCHES)
     return frozenset().union(*(_origins(node, names) for node in nodes))
