@@ -27,7 +27,7 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class ParallelLoop:
-    """A loop that became parallel: its line, its iterators, and what it became (`grid`, `reduction`, `atomics`, ...)."""
+    """A loop that became parallel: line, iterators, and what it became (`grid`, `reduction`, `atomics`, ...)."""
 
     line: int
     iterators: tuple[str, ...]
@@ -48,11 +48,12 @@ class Provenance:
 class Translation:
     """One function in the target language, as text that stands in for the function in its file.
 
-    `kernels` are the definitions that go before the host wrapper (kernels, `__device__` helpers); `host_wrapper` is the
-    function with the source's own signature; `sequential` is the source function kept under another name, which the host
-    wrapper calls where the parallel path does not apply (empty when it is not needed). `kernel_names` are the
-    `__global__` functions, `parallel` the loops that became parallel, `remarks` the loops that did not and why.
-    `prelude` is text that all translations of a file by one translator share; it stands once, above the first of them.
+    `kernels` are the definitions that go before the host wrapper (kernels, `__device__` helpers); `host_wrapper` is
+    the function with the source's own signature; `sequential` is the source function kept under another name, which
+    the host wrapper calls where the parallel path does not apply (empty when it is not needed). `kernel_names` are
+    the `__global__` functions, `parallel` the loops that became parallel, `remarks` the loops that did not and why.
+    `prelude` is text that all translations of a file by one translator share; it stands once, above the first of
+    them.
     """
 
     source_id: str

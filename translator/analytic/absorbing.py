@@ -2,11 +2,12 @@
 
     for (k) for (i) for (j)  d[i][j] = min(d[i][j], d[i][k] + d[k][j])
 
-Within one k, row k and column k are written and read by different iterations; dependence analysis has to refuse. But the
-update of row k is d[k][j] = min(d[k][j], d[k][k] + d[k][j]), which changes nothing where d[k][k] >= 0 (in floating point too: adding a
-non-negative number never gives a smaller one, and comparisons with NaN are false). So the (i, j) loops are
-parallel for that k if the update is parallel without row k and column k. The same holds without any condition for
-`|=` with `&`, for `max` with `min` and for `min` with `max`, whose pivots absorb (x | (y & x) is x).
+Within one k, row k and column k are written and read by different iterations; dependence analysis has to refuse.
+But the update of row k is d[k][j] = min(d[k][j], d[k][k] + d[k][j]), which changes nothing where d[k][k] >= 0 (in
+floating point too: adding a non-negative number never gives a smaller one, and comparisons with NaN are false). So
+the (i, j) loops are parallel for that k if the update is parallel without row k and column k. The same holds
+without any condition for `|=` with `&`, for `max` with `min` and for `min` with `max`, whose pivots absorb (x | (y
+& x) is x).
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ from translator.analytic.visit import substitute, walk
 
 @dataclasses.dataclass(frozen=True)
 class Absorbing:
-    """The region with the updates of the pivot row and column left out, and the condition for leaving them out (None: always)."""
+    """The region with the updates of the pivot row and column left out, and the condition for leaving them out (None:
+    always)."""
 
     region: Region
     condition: Expr | None
@@ -52,7 +54,7 @@ def absorbing_update(region: Region) -> Absorbing | None:
     if operands is None:
         return None
     op, left, right = operands
-    for pivot in (l for l in region.table.loops_of[id(region.loop)] if isinstance(l, Loop)):
+    for pivot in (each for each in region.table.loops_of[id(region.loop)] if isinstance(each, Loop)):
         counters = _pivots(write, left, right, Var(pivot.iterator, at=pivot.at))
         if counters is not None:
             return _without_pivots(region, write, pivot, counters, needs_sign=op == "+")
@@ -121,7 +123,8 @@ def _pivots(write: Access, left: Index, right: Index, pivot: Var) -> tuple[Symbo
 
 
 def _flat(index: Index) -> Polynomial | None:
-    """The subscripts as one polynomial; the dimensions of `a[i][j]` are kept apart by an atom that occurs nowhere else."""
+    """The subscripts as one polynomial; the dimensions of `a[i][j]` are kept apart by an atom that occurs nowhere
+    else."""
     dimension = Polynomial.atom(Const("dimension", None, INT, at=index.at))
     total = Polynomial()
     for subscript in index.subscripts:
@@ -142,6 +145,6 @@ def _without_pivots(
     accesses = [kept if a is write else a for a in region.accesses]
     condition: Expr | None = None
     if needs_sign:
-        corner = substitute(write.node, {c: k for c in counters})
+        corner = substitute(write.node, dict.fromkeys(counters, k))
         condition = Binary(">=", corner, constant(0, at), INT, at=at)
     return Absorbing(dataclasses.replace(region, accesses=accesses, shapes={}), condition)

@@ -1,8 +1,9 @@
-"""Memory accesses of a function, each with the loops and conditions around it and its subscripts in terms of iterators.
+"""Memory accesses of a function, each with the loops and conditions around it and its subscripts in terms of
+iterators.
 
-Scalars are substituted forward: in `int id = i + j * n; a[id] = 0`, the access of `a` has the subscript `i + j * n`. A value
-that is not one expression on all paths (a scalar assigned in a loop or in one branch) becomes an unknown: a fresh symbol
-that varies with the loops it was assigned in.
+Scalars are substituted forward: in `int id = i + j * n; a[id] = 0`, the access of `a` has the subscript `i + j *
+n`. A value that is not one expression on all paths (a scalar assigned in a loop or in one branch) becomes an
+unknown: a fresh symbol that varies with the loops it was assigned in.
 """
 
 from __future__ import annotations
@@ -45,19 +46,12 @@ from translator.analytic.ir import (
     Var,
     While,
 )
+from translator.analytic.places import Places, UnknownBase, element_size, times
 from translator.analytic.swaps import Swap, find_swaps
 from translator.analytic.visit import assigned_scalars, children, rewrite, symbols, walk
 
 Sequential: TypeAlias = For | While  # a loop that does not count
 LARGEST_VALUE = 120  # nodes: a substituted scalar above this is an unknown
-
-
-class UnknownBase(Exception):
-    """A pointer whose array is not known (`p = cond ? a : b`). `at` is the place."""
-
-    def __init__(self, at: Location) -> None:
-        super().__init__("pointer to an unknown array")
-        self.at = at
 
 
 @dataclass(frozen=True)
@@ -72,9 +66,10 @@ class Condition:
 class Access:
     """One place that reads or writes elements of `array`.
 
-    `subscripts` are in elements, outermost first, forward substituted; a pointer has one. With `byte_size` not None the single subscript
-    counts bytes, and the access is that many bytes wide. `op` is the operator of the assignment that writes it ("=", "+=", ...),
-    "" for a read. `loops` are the loops around it, outermost first; `node` the `Index` as in the source; `stmt` its statement.
+    `subscripts` are in elements, outermost first, forward substituted; a pointer has one. With `byte_size` not None
+    the single subscript counts bytes, and the access is that many bytes wide. `op` is the operator of the
+    assignment that writes it ("=", "+=", ...), "" for a read. `loops` are the loops around it, outermost first;
+    `node` the `Index` as in the source; `stmt` its statement.
     """
 
     array: Symbol
@@ -103,9 +98,10 @@ class Access:
 
 @dataclass
 class AccessTable:
-    """All accesses of a function. `unknowns` maps each unknown to the loops it varies with; `values` gives, for the loops,
-    the bounds as substituted (key: the loop's identity). `entry_values` are scalars that keep their name, with their value in
-    terms of parameters; `injective` the places that a stepped variable makes different in every iteration (by variable)."""
+    """All accesses of a function. `unknowns` maps each unknown to the loops it varies with; `values` gives, for the
+    loops, the bounds as substituted (key: the loop's identity). `entry_values` are scalars that keep their name,
+    with their value in terms of parameters; `injective` the places that a stepped variable makes different in every
+    iteration (by variable)."""
 
     accesses: list[Access] = field(default_factory=list)
     unknowns: dict[Symbol, tuple[Loop | Sequential, ...]] = field(default_factory=dict)
@@ -137,16 +133,6 @@ def _assigned_once(function: Function) -> set[Symbol]:
     assigned = assigned_scalars(*(n for n in walk(function.body) if isinstance(n, Assign | Loop)))
     declared = {n.symbol for n in walk(function.body) if isinstance(n, Declare) and n.init is not None}
     return {symbol for symbol in declared - assigned if isinstance(symbol.type, Scalar)}
-
-
-def element_size(kind: Type) -> int | None:
-    """Bytes of an element type; None for a struct (its layout is the compiler's)."""
-    sizes = {"bool": 1, "char": 1, "short": 2, "int": 4, "long": 8, "long long": 8, "float": 4, "double": 8}
-    if isinstance(kind, Pointer):
-        return 8
-    if not isinstance(kind, Scalar):
-        return None
-    return sizes.get(kind.name.removeprefix("unsigned ").removeprefix("signed "), 16)
 
 
 @dataclass
@@ -204,7 +190,8 @@ class _Collector:
         self.define(stmt.symbol, stmt.init)
 
     def name_entry_value(self, stmt: Declare) -> bool:
-        """Keep the name of a scalar that is computed once before the loops (`const int ow = w - 2`); plain copies are substituted."""
+        """Keep the name of a scalar that is computed once before the loops (`const int ow = w - 2`); plain copies are
+        substituted."""
         assert stmt.init is not None
         value = self.resolve(stmt.init)
         if isinstance(value, Const | Var) or any(s in self.table.unknowns for s in symbols(value)):
@@ -422,7 +409,7 @@ class _Collector:
             self.reads_of_base(base.base, stmt)
 
     def record(self, index: Index, stmt: Stmt, op: str, member: tuple[str, ...]) -> None:
-        place = self.place(index)
+        place = Places(self.resolve, self.table.unknowns.__contains__).place(index)
         if place is None:
             return
         array, subscripts, byte_size = place
@@ -430,75 +417,6 @@ class _Collector:
         self.table.accesses.append(
             Access(array, subscripts, op, self.loops, self.conditions, index, stmt, self.order, byte_size, member)
         )
-
-    def place(self, index: Index) -> tuple[Symbol, tuple[Expr, ...], int | None] | None:
-        """(array, subscripts, bytes of a byte-wise access); None for members of scalars, which are no memory here."""
-        base = self.resolve(index.base)
-        subscripts = tuple(self.resolve(s) for s in index.subscripts)
-        size = element_size(index.type)
-        array, offset, in_bytes = self.base_of(base, index)
-        if array is None:
-            return None
-        if in_bytes:
-            if size is None or len(subscripts) != 1:
-                raise UnknownBase(index.at)
-            scaled = _times(subscripts[0], size)
-            return array, (scaled if offset is None else _plus(offset, scaled),), size
-        if offset is not None:
-            subscripts = (_plus(offset, subscripts[0]), *subscripts[1:])
-        return array, subscripts, None
-
-    def base_of(self, base: Expr, index: Index) -> tuple[Symbol | None, Expr | None, bool]:
-        """(array, offset, whether the offset is in bytes) of an address; array None for a struct's own array."""
-        if isinstance(base, Var):
-            if isinstance(base.type, Pointer | Array) and base.symbol not in self.table.unknowns:
-                return base.symbol, None, False
-            if isinstance(base.type, Pointer):
-                raise UnknownBase(index.at)
-            return None, None, False
-        if isinstance(base, Member):
-            inner = base.base
-            if isinstance(inner, Index) and isinstance(base.type, Array):
-                place = self.place(inner)
-                return (None, None, False) if place is None else (place[0], place[1][0], False)
-            return None, None, False
-        if isinstance(base, Binary) and base.op in "+-" and isinstance(base.left.type, Pointer | Array):
-            return self._moved(base, index)
-        if isinstance(base, Cast):
-            return self._cast(base, index)
-        if isinstance(base, AddressOf) and isinstance(base.operand, Index):
-            place = self.place(base.operand)
-            if place is not None and len(place[1]) == 1:
-                return place[0], place[1][0], place[2] is not None
-        if isinstance(base, AddressOf) and isinstance(base.operand, Var):
-            return None, None, False
-        raise UnknownBase(index.at)
-
-    def _moved(self, base: Binary, index: Index) -> tuple[Symbol | None, Expr | None, bool]:
-        array, offset, in_bytes = self.base_of(base.left, index)
-        amount = base.right
-        if in_bytes:
-            kind = base.left.type
-            size = element_size(kind.to) if isinstance(kind, Pointer) else None
-            if size is None:
-                raise UnknownBase(index.at)
-            amount = _times(amount, size)
-        if base.op == "-":
-            amount = Binary("*", amount, Const("-1", -1, Scalar("int"), at=base.at), amount.type, at=base.at)
-        return array, amount if offset is None else _plus(offset, amount), in_bytes
-
-    def _cast(self, base: Cast, index: Index) -> tuple[Symbol | None, Expr | None, bool]:
-        """A pointer cast: offsets stay in elements where the element keeps its size, and turn into bytes where not."""
-        array, offset, in_bytes = self.base_of(base.operand, index)
-        source, target = base.operand.type, base.type
-        if in_bytes or not (isinstance(source, Pointer) and isinstance(target, Pointer)):
-            return array, offset, in_bytes
-        if source.to == target.to:
-            return array, offset, False
-        size = element_size(source.to)
-        if size is None:
-            raise UnknownBase(index.at)
-        return array, _times(offset, size) if offset is not None else None, True
 
 
 def _without_members(expr: Expr) -> tuple[Expr, tuple[str, ...]]:
@@ -508,18 +426,6 @@ def _without_members(expr: Expr) -> tuple[Expr, tuple[str, ...]]:
         names.insert(0, expr.name)
         expr = expr.base
     return expr, tuple(names)
-
-
-def _times(expr: Expr, factor: int) -> Expr:
-    if factor == 1:
-        return expr
-    return Binary("*", expr, Const(str(factor), factor, Scalar("int"), at=expr.at), expr.type, at=expr.at)
-
-
-def _plus(left: Expr, right: Expr) -> Expr:
-    if isinstance(right, Const) and right.value == 0:
-        return left
-    return Binary("+", left, right, left.type if isinstance(left.type, Scalar) else right.type, at=left.at)
 
 
 def in_bytes(accesses: Iterable[Access], array_type: Type) -> list[Access]:
@@ -534,7 +440,7 @@ def in_bytes(accesses: Iterable[Access], array_type: Type) -> list[Access]:
         if access.byte_size is None:
             if size is None or len(access.subscripts) != 1:
                 raise UnknownBase(access.at)
-            scaled = (_times(access.subscripts[0], size),)
+            scaled = (times(access.subscripts[0], size),)
             access = dataclasses.replace(access, subscripts=scaled, byte_size=size)
         result.append(access)
     return result

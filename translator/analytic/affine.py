@@ -1,8 +1,9 @@
 """From expressions to isl: iteration domains, access functions, and parameter conditions back to C.
 
-A *frame* fixes what is a dimension (the iterators of the loops around a place) and what is a parameter (whatever does not
-change inside the region under analysis). A product of parameters (`n*m`) is one isl parameter, named by itself. isl is
-described in S. Verdoolaege, "isl: An Integer Set Library for the Polyhedral Model" (ICMS 2010); `trunc` division follows C11 6.5.5.
+A *frame* fixes what is a dimension (the iterators of the loops around a place) and what is a parameter (whatever
+does not change inside the region under analysis). A product of parameters (`n*m`) is one isl parameter, named by
+itself. isl is described in S. Verdoolaege, "isl: An Integer Set Library for the Polyhedral Model" (ICMS 2010);
+`trunc` division follows C11 6.5.5.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ _NEGATED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
 
 @dataclass
 class Frame:
-    """The parameters of one region. `is_fixed` says whether a symbol keeps its value in the whole region; `written` are the
-    arrays that the region writes (their elements are no parameters)."""
+    """The parameters of one region. `is_fixed` says whether a symbol keeps its value in the whole region; `written`
+    are the arrays that the region writes (their elements are no parameters)."""
 
     table: AccessTable
     is_fixed: Callable[[Symbol], bool]
@@ -38,7 +39,8 @@ class Frame:
         return self.params.setdefault(monomial, f"p{len(self.params)}")
 
     def is_param(self, atom: Expr, dims: frozenset[Symbol]) -> bool:
-        """Whether an atom keeps its value in the region (a bare iterator of an outer loop is a dimension all the same)."""
+        """Whether an atom keeps its value in the region (a bare iterator of an outer loop is a dimension all the
+        same)."""
         moving = dims if isinstance(atom, Var) else dims - self.outer
         if any(s in moving or not (s in self.outer or self.is_fixed(s)) for s in symbols(atom)):
             return False
@@ -47,7 +49,8 @@ class Frame:
 
 @dataclass
 class Instance:
-    """One iteration of the loops around a place, as isl dimensions named by `prefix` and depth. Constraints are isl text."""
+    """One iteration of the loops around a place, as isl dimensions named by `prefix` and depth. Constraints are isl
+    text."""
 
     frame: Frame
     prefix: str

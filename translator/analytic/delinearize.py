@@ -1,12 +1,13 @@
 """`a[i*n + j]` as `a[i][j]`: the dimensions that a flat subscript was made of, and when that reading is right.
 
-The strides are the parameters that multiply iterators (after M. Grosser, S. Pop, J. Ramanujam, P. Sadayappan, "On recovering
-multi-dimensional arrays in Polly", IMPACT 2015). A reading is right where every inner dimension stays within its extent
-in every iteration; `validity` holds these conditions for isl to decide.
+The strides are the parameters that multiply iterators (after M. Grosser, S. Pop, J. Ramanujam, P. Sadayappan, "On
+recovering multi-dimensional arrays in Polly", IMPACT 2015). A reading is right where every inner dimension stays
+within its extent in every iteration; `validity` holds these conditions for isl to decide.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,7 +39,8 @@ class _Term:
 
 
 def delinearize(accesses: Sequence[Access], frame: Frame) -> list[Shape]:
-    """The readings of all `accesses` of one array, the plain one first; empty where one is not a sum of strided iterators."""
+    """The readings of all `accesses` of one array, the plain one first; empty where one is not a sum of strided
+    iterators."""
     if any(len(access.subscripts) > 1 for access in accesses):
         declared = _declared_dims(accesses)
         return [declared] if declared is not None else []
@@ -92,7 +94,7 @@ def _iterator_atoms(polynomial: Polynomial, access: Access, frame: Frame) -> lis
 
 
 def _name_composite_strides(polynomials: dict[Access, Polynomial], frame: Frame) -> bool:
-    """Where an iterator is multiplied by a sum (`i * (n + 1)`), name the sum and write the polynomials with the name."""
+    """Where an iterator is multiplied by a sum (`i * (n + 1)`), name the sum and write the polynomials with it."""
     for _ in range(4):
         composite = _composite(polynomials, frame)
         if composite is None:
@@ -152,7 +154,7 @@ def _shape(terms: dict[Access, list[_Term]]) -> Shape | None:
                 contents[term.stride] = math.gcd(contents.get(term.stride, 0), abs(term.coefficient))
     strides = sorted(contents, key=len, reverse=True)
     extents: list[Polynomial] = []
-    for outer, inner in zip(strides, strides[1:], strict=False):
+    for outer, inner in itertools.pairwise(strides):
         quotient = divide_monomial(outer, inner)
         if quotient is None or not quotient or contents[outer] % contents[inner]:
             return None

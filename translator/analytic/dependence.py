@@ -1,7 +1,8 @@
 """Which loops have iterations that do not depend on each other, and under which condition on the parameters.
 
-Two iterations of a loop depend on each other when both use one element of an array and one of them writes it. isl decides, exactly for
-affine subscripts, for which parameters such a pair exists; the complement is the condition under which the loop is parallel.
+Two iterations of a loop depend on each other when both use one element of an array and one of them writes it. isl
+decides, exactly for affine subscripts, for which parameters such a pair exists; the complement is the condition
+under which the loop is parallel.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from dataclasses import dataclass, field
 import islpy as isl
 
 from translator.analytic import codes
-from translator.analytic.accesses import Access, AccessTable, UnknownBase, in_bytes
+from translator.analytic.accesses import Access, AccessTable, in_bytes
 from translator.analytic.affine import Frame, Instance, instance, param_set
 from translator.analytic.delinearize import Shape, delinearize, invalid_where, shifted
 from translator.analytic.ir import Expr, Function, Index, Location, Loop, Symbol, Var
+from translator.analytic.places import UnknownBase
 from translator.analytic.polynomial import Polynomial, to_polynomial
 from translator.analytic.print_c import Printer
 from translator.analytic.visit import assigned_scalars, declared, symbols, walk
@@ -34,7 +36,8 @@ class Reason:
 
 @dataclass
 class Independence:
-    """Whether the iterations of a loop are independent: under `guard` (a set of parameters; None: always), unless `reason`."""
+    """Whether the iterations of a loop are independent: under `guard` (a set of parameters; None: always), unless
+    `reason`."""
 
     guard: isl.Set | None = None
     reason: Reason | None = None
@@ -69,18 +72,18 @@ class Region:
 def open_region(function: Function, table: AccessTable, loop: Loop) -> Region:
     """The region of `loop`. Its parameters are what the loop does not change."""
     accesses = table.inside(loop)
-    outer = [l for l in table.loops_of[id(loop)] if isinstance(l, Loop)]
+    outer = [each for each in table.loops_of[id(loop)] if isinstance(each, Loop)]
     changed = assigned_scalars(loop) | declared(loop)
     inner_loops = {id(n) for n in walk(loop)}
 
     def is_fixed(symbol: Symbol) -> bool:
         scope = table.unknowns.get(symbol)
         if scope is not None:
-            return not any(id(l) in inner_loops for l in scope)
+            return not any(id(each) in inner_loops for each in scope)
         return symbol not in changed
 
     written = frozenset(a.array for a in accesses if a.is_write)
-    frame = Frame(table, is_fixed, written, frozenset(l.iterator for l in outer))
+    frame = Frame(table, is_fixed, written, frozenset(each.iterator for each in outer))
     frame.relations += linear_values(table)
     return Region(function, table, loop, frame, accesses)
 
@@ -96,8 +99,8 @@ def linear_values(table: AccessTable) -> list[tuple[Polynomial, Polynomial]]:
 
 
 def is_entry_symbol(symbol: Symbol, function: Function, table: AccessTable) -> bool:
-    """Whether a guard at the function's entry can name the symbol: a parameter (in resolved expressions it stands for the value at
-    entry), or a scalar computed from parameters before the loops."""
+    """Whether a guard at the function's entry can name the symbol: a parameter (in resolved expressions it stands for
+    the value at entry), or a scalar computed from parameters before the loops."""
     if symbol in table.entry_values:
         return all(is_entry_symbol(s, function, AccessTable()) for s in symbols(table.entry_values[symbol]))
     return symbol.kind == "param"
@@ -106,8 +109,9 @@ def is_entry_symbol(symbol: Symbol, function: Function, table: AccessTable) -> b
 def independent(
     region: Region, candidate: Loop, fixed: Sequence[Loop], ignore: frozenset[Access] = frozenset()
 ) -> Independence:
-    """Whether iterations of `candidate` (the region's loop or one inside it) are independent of each other, for equal values of
-    the `fixed` loops and any values of the others. Accesses in `ignore` are taken care of (atomics, ordered writes)."""
+    """Whether iterations of `candidate` (the region's loop or one inside it) are independent of each other, for equal
+    values of the `fixed` loops and any values of the others. Accesses in `ignore` are taken care of (atomics,
+    ordered writes)."""
     guard: isl.Set | None = None
     for array, accesses in region.arrays().items():
         if not any(a.is_write for a in accesses):
@@ -204,14 +208,14 @@ def _shift_into_extents(region: Region, shape: Shape, accesses: Sequence[Access]
 def conflicts(
     frame: Frame, shape: Shape, first: Access, second: Access, candidate: Loop, fixed: Sequence[Loop], order: str = "!="
 ) -> isl.Set | None:
-    """The parameters for which an iteration of `candidate` in `first` and another one (related by `order`) in `second` use one element;
-    None where that cannot be said."""
+    """The parameters for which an iteration of `candidate` in `first` and another one (related by `order`) in `second`
+    use one element; None where that cannot be said."""
     left = instance(frame, "a", first.loops, first.conditions)
     right = instance(frame, "b", second.loops, second.conditions)
     extra: list[str] = []
-    outer = {id(loop) for loop in fixed} | {id(l) for l in left.loops if l.iterator in frame.outer}
+    outer = {id(loop) for loop in fixed} | {id(each) for each in left.loops if each.iterator in frame.outer}
     for a, loop in zip(left.dims, left.loops, strict=True):
-        match = next((b for b, l in zip(right.dims, right.loops, strict=True) if l is loop), None)
+        match = next((b for b, each in zip(right.dims, right.loops, strict=True) if each is loop), None)
         if match is None:
             continue
         if loop is candidate:

@@ -1,6 +1,7 @@
-"""Rewrites of loop nests: distribution of a loop over its statements, interchange, and putting a loop in another's place.
+"""Rewrites of loop nests: distribution of a loop over its statements, interchange, and putting a loop in another's
+place.
 
-for (i) { A(i); B(i); }       -->  for (i) A(i);  for (i) B(i);        where no B(i) precedes an A(i') that depends on it
+for (i) { A(i); B(i); }    -->  for (i) A(i);  for (i) B(i);    where no A(i') depends on an earlier B(i)
 for (k) for (i) S(k, i)       -->  for (i) for (k) S(k, i)             where iterations of i are independent
 """
 
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 
 import islpy as isl
 
-from translator.analytic.accesses import Access, AccessTable, UnknownBase, in_bytes
+from translator.analytic.accesses import Access, AccessTable, in_bytes
 from translator.analytic.delinearize import Shape, delinearize, invalid_where
 from translator.analytic.dependence import Region, conflicts, open_region
 from translator.analytic.ir import (
@@ -27,6 +28,7 @@ from translator.analytic.ir import (
     Stmt,
     Symbol,
 )
+from translator.analytic.places import UnknownBase
 from translator.analytic.visit import assigned_scalars, declared, escapes, statements, symbols, walk
 
 
@@ -64,9 +66,9 @@ def _map(block: Block, visit: object) -> Block:
 
 def interchanged(loop: Loop, nest: Sequence[Loop], inner: Loop) -> Loop | None:
     """The nest with `inner` outermost, or None where its bounds depend on the loops it would leave."""
-    position = next(i for i, l in enumerate(nest) if l is inner)
-    left = {l.iterator for l in nest[:position]} | {
-        s.symbol for l in nest[:position] for s in statements(l.body) if isinstance(s, Declare)
+    position = next(i for i, each in enumerate(nest) if each is inner)
+    left = {each.iterator for each in nest[:position]} | {
+        s.symbol for each in nest[:position] for s in statements(each.body) if isinstance(s, Declare)
     }
     if any(symbols(bound) & left for bound in (inner.lower, inner.upper, inner.step)):
         return None

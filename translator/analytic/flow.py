@@ -6,10 +6,11 @@ from collections.abc import Mapping
 
 import islpy as isl
 
-from translator.analytic.accesses import Access, AccessTable, UnknownBase, in_bytes
+from translator.analytic.accesses import Access, AccessTable, in_bytes
 from translator.analytic.affine import Frame, counted, instance, param_set
 from translator.analytic.delinearize import delinearize
 from translator.analytic.ir import Function, Index, Symbol
+from translator.analytic.places import UnknownBase
 from translator.analytic.polynomial import Polynomial
 from translator.analytic.visit import assigned_scalars, declared
 
@@ -17,7 +18,9 @@ from translator.analytic.visit import assigned_scalars, declared
 def written_before(function: Function, table: AccessTable, array: Symbol, load: Index, user: Access) -> bool:
     """Whether an element of `array` may be written before `load`, which decides the access `user`, reads it.
 
-    `load` is compared with the accesses of `array` at the same place: the statement of `user`, or one before it in the same iteration."""
+    `load` is compared with the accesses of `array` at the same place: the statement of `user`, or one before it in
+    the same iteration.
+    """
     reads = [a for a in table.accesses if a.array is array and not a.is_write and a.subscripts == load.subscripts]
     reads = [r for r in reads if r.loops == user.loops[: len(r.loops)] and r.order <= user.order]
     if not reads:

@@ -16,7 +16,8 @@ from translator.analytic.visit import symbols, walk
 
 
 class Unprovable(Exception):
-    """An assumption that neither isl nor a test at the function's entry can settle. `symbol` is the variable it is about."""
+    """An assumption that neither isl nor a test at the function's entry can settle. `symbol` is the variable it is
+    about."""
 
     def __init__(self, reason: Reason, symbol: Symbol | None = None) -> None:
         super().__init__(reason.message)

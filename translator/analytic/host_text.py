@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from translator.analytic.accesses import AccessTable
-from translator.analytic.extents import Header, Touch, Usage, element_type
+from translator.analytic.extremes import Header, Touch, Usage, element_type
 from translator.analytic.ir import (
     Array,
     Binary,
@@ -38,8 +38,8 @@ from translator.analytic.kernel_text import (
     starts_from_value,
     variable_extents,
 )
+from translator.analytic.launch_plan import Choose, HostNode, Kernel, Launch, Plan, Repeat, Run, Scope
 from translator.analytic.normalize import INT, trip_count
-from translator.analytic.plan import Choose, HostNode, Kernel, Launch, Plan, Repeat, Run, Scope
 from translator.analytic.print_c import INDENT, Printer
 from translator.analytic.scalars import Reduction
 from translator.analytic.visit import root, substitute, symbols, walk
@@ -99,7 +99,8 @@ class HostText:
         return [device_declaration(printer, array) for array in self._arrays()]
 
     def _arrays(self) -> list[Symbol]:
-        """Every array that lives outside the function, used or not (an unused pointer may still be compared with null)."""
+        """Every array that lives outside the function, used or not (an unused pointer may still be compared with
+        null)."""
         used = [usage.array for usage in self.usages]
         rest = [s for s in self.function.params if isinstance(s.type, Pointer | Array) and s not in used]
         return [*used, *rest]
@@ -165,7 +166,8 @@ class HostText:
         if isinstance(loop, Loop):
             name, kind = loop.iterator.name, printer.scalar_name(loop.iterator.type)
             relation = ">" if loop.descending else "<"
-            head = f"{kind} {name} = {printer.expression(loop.lower)}; {name} {relation} {printer.expression(loop.upper, 11)}"
+            test = f"{name} {relation} {printer.expression(loop.upper, 11)}"
+            head = f"{kind} {name} = {printer.expression(loop.lower)}; {test}"
             return f"{pad}for ({head}; {printer.loop_step(name, loop)}) {body}\n"
         if isinstance(loop, For):
             return f"{pad}{printer.for_header(loop)} {body}\n"
@@ -364,10 +366,8 @@ def host_pointer(printer: Printer, usage: Usage) -> str:
     if usage.in_bytes:
         return f"(char *){name}"
     const = isinstance(array.type, Pointer | Array) and array.type.const
-    nested = (
-        isinstance(array.type, Array)
-        and len(array.type.extents) > 1
-        or (isinstance(array.type, Pointer) and isinstance(array.type.to, Array))
+    nested = (isinstance(array.type, Array) and len(array.type.extents) > 1) or (
+        isinstance(array.type, Pointer) and isinstance(array.type.to, Array)
     )
     if const or nested:
         return f"({_element(printer, array)} *){name}"

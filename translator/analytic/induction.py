@@ -7,9 +7,10 @@
     }                                                 }
                                                       index += B * (X + Y);
 
-A variable qualifies in a loop when all that the loop does to it is `k += c` at places that every iteration passes, with c a
-polynomial in variables the loop does not change and in the iterators around it. Pointers that are stepped (`p++`, `p += w`)
-are variables like any other. The sums over iterations are Faulhaber's, up to degree 1 in the iterator.
+A variable qualifies in a loop when all that the loop does to it is `k += c` at places that every iteration passes,
+with c a polynomial in variables the loop does not change and in the iterators around it. Pointers that are stepped
+(`p++`, `p += w`) are variables like any other. The sums over iterations are Faulhaber's, up to degree 1 in the
+iterator.
 """
 
 from __future__ import annotations
@@ -41,7 +42,6 @@ from translator.analytic.normalize import step_of, trip_count
 from translator.analytic.polynomial import Polynomial, to_expr, to_polynomial
 from translator.analytic.visit import assigned_scalars, rewrite, symbols, walk
 
-
 N = TypeVar("N", bound=Node)
 
 
@@ -68,8 +68,8 @@ class _NotClosed(Exception):
 
 
 def close_inductions(function: Function, leave: frozenset[Symbol] = frozenset()) -> ClosedForms:
-    """Replace induction variables by their closed forms, in the outermost loop in which each has one. Those in `leave` stay, as do
-    those that no subscript needs (a mere counter is a reduction)."""
+    """Replace induction variables by their closed forms, in the outermost loop in which each has one. Those in `leave`
+    stay, as do those that no subscript needs (a mere counter is a reduction)."""
     result = ClosedForms(function, leave=leave)
     read_count = _uses(function.body)
     body = _block(function.body, (), result, read_count)

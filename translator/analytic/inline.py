@@ -2,7 +2,8 @@
 
     d = distance(&p[3 * i], q, 3);    -->    { s = 0; for (k ...) s += (p[3 * i + k] - q[k]) * ...;  d = s; }
 
-A function is inlined where its body ends in its only return. Functions of scalars alone stay calls (see `device_calls`).
+A function is inlined where its body ends in its only return. Functions of scalars alone stay calls (see
+`device_calls`).
 """
 
 from __future__ import annotations
@@ -46,7 +47,8 @@ MAX_DEPTH = 8
 
 
 def inline_array_calls(function: Function, program: Program) -> Function:
-    """The function with calls that pass arrays inlined, innermost first. Raises Unprovable where a callee has no such form."""
+    """The function with calls that pass arrays inlined, innermost first. Raises Unprovable where a callee has no such
+    form."""
     inliner = _Inliner(program)
     for _ in range(MAX_DEPTH):
         if not any(inliner.wants(n) for n in walk(function.body)):
@@ -84,10 +86,9 @@ class _Inliner:
             value = getattr(stmt, field_.name)
             if isinstance(value, Block):
                 updates[field_.name] = self.block(value)
-            elif isinstance(value, Node) and field_.name not in ("at", "type"):
-                if any(self.wants(n) for n in walk(value)):
-                    self._check_place(stmt, value)
-                    updates[field_.name] = self._replace(value, before)
+            elif isinstance(value, Node) and any(self.wants(n) for n in walk(value)):
+                self._check_place(stmt, value)
+                updates[field_.name] = self._replace(value, before)
         if isinstance(stmt, Block):
             return [self.block(stmt)]
         return [*before, dataclasses.replace(stmt, **updates) if updates else stmt]  # type: ignore[arg-type]
@@ -175,7 +176,8 @@ def _single_return(callee: Function) -> Function:
 
 
 def _structured(callee: Function, stmts: Sequence[Stmt], result: Symbol | None) -> list[Stmt]:
-    """Statements that end in `result = value` wherever they returned; what follows a returning `if` goes into its other branch."""
+    """Statements that end in `result = value` wherever they returned; what follows a returning `if` goes into its
+    other branch."""
     out: list[Stmt] = []
     for position, stmt in enumerate(stmts):
         if isinstance(stmt, Return):

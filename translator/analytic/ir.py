@@ -9,10 +9,10 @@
     Expr      = Const | Var | Unary | Binary | Conditional | Cast | Call | Index | Member | AddressOf | InitList
     Type      = Scalar | Struct | Pointer | Array | Void
 
-Expressions have no side effects: the parser hoists `a[k++] = x` into `a[k] = x; k += 1`, `x = y = 0` into two assignments, and
-refuses what it cannot hoist. `*p` and `p[0]` are `Index(p, (0,))`, `*(p + i)` is `Index(p, (i,))`, `p->x` is
-`Member(Index(p, (0,)), "x")`, and `a[i][j]` is `Index(a, (i, j))`. Macros are expanded, typedefs resolved to their `Type` (the
-typedef's name is kept in `Scalar.spelling` and `Struct.spelling` for printing).
+Expressions have no side effects: the parser hoists `a[k++] = x` into `a[k] = x; k += 1`, `x = y = 0` into two
+assignments, and refuses what it cannot hoist. `*p` and `p[0]` are `Index(p, (0,))`, `*(p + i)` is `Index(p, (i,))`,
+`p->x` is `Member(Index(p, (0,)), "x")`, and `a[i][j]` is `Index(a, (i, j))`. Macros are expanded, typedefs resolved
+to their `Type` (the typedef's name is kept in `Scalar.spelling` and `Struct.spelling` for printing).
 
 Nodes are immutable and compare by value (locations do not take part); symbols compare by identity.
 """
@@ -77,7 +77,8 @@ class Pointer:
 
 @dataclass(frozen=True)
 class Array:
-    """An array object, or an array parameter (`double a[n][m]`): `extents` outermost first; None where left open (`a[]`)."""
+    """An array object, or an array parameter (`double a[n][m]`): `extents` outermost first; None where left open
+    (`a[]`)."""
 
     of: Type
     extents: tuple[Expr | None, ...]
@@ -182,8 +183,9 @@ class Call(Node):
 
 @dataclass(frozen=True)
 class Index(Node):
-    """`base[s0][s1]...`: an element, or a row where there are fewer subscripts than dimensions. `base` is an expression of
-    pointer or array type (usually a Var; a Member for `s.a[i]`; a Cast or Binary for pointer arithmetic)."""
+    """`base[s0][s1]...`: an element, or a row where there are fewer subscripts than dimensions. `base` is an
+    expression of pointer or array type (usually a Var; a Member for `s.a[i]`; a Cast or Binary for pointer
+    arithmetic)."""
 
     base: Expr
     subscripts: tuple[Expr, ...]
@@ -297,8 +299,8 @@ class Return(Node):
 
 @dataclass(frozen=True)
 class Loop(Node):
-    """for (iterator = lower; iterator < upper; iterator += step), or with `descending` > and -=. `step` is positive: a constant,
-    or an expression that the loop does not change. `declares` says that the iterator's scope is the loop.
+    """for (iterator = lower; iterator < upper; iterator += step), or with `descending` > and -=. `step` is positive: a
+    constant, or an expression that the loop does not change. `declares` says that the iterator's scope is the loop.
     """
 
     iterator: Symbol
@@ -326,7 +328,8 @@ class Unsupported:
 
 @dataclass(frozen=True)
 class Function:
-    """A function definition. `unsupported` is not empty when the body holds what the IR cannot: then the body is not whole."""
+    """A function definition. `unsupported` is not empty when the body holds what the IR cannot: then the body is not
+    whole."""
 
     name: str
     params: tuple[Symbol, ...]
@@ -339,7 +342,7 @@ class Function:
 
 @dataclass(frozen=True)
 class Program:
-    """One translation unit: the functions defined in the user's file, and (by name) those defined in its own headers."""
+    """One translation unit: the functions defined in the user's file and in its own headers."""
 
     functions: tuple[Function, ...]
     structs: tuple[Struct, ...]
@@ -347,5 +350,5 @@ class Program:
     unsupported: tuple[Unsupported, ...] = ()
 
     def function(self, name: str) -> Function | None:
-        """The function called `name` in the source (one that CUDA reserves has an underscore here: `max_` for `max`)."""
+        """The function called `name` in the source (one that CUDA reserves has an underscore: `max_`)."""
         return next((f for f in self.functions if f.name in (name, f"{name}_")), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from translator.analytic.accesses import AccessTable
-from translator.analytic.extents import element_type
+from translator.analytic.extremes import element_type
 from translator.analytic.ir import (
     Array,
     Assign,
@@ -28,8 +28,8 @@ from translator.analytic.ir import (
     Type,
     Var,
 )
+from translator.analytic.launch_plan import Kernel
 from translator.analytic.normalize import INT
-from translator.analytic.plan import Kernel
 from translator.analytic.print_c import INDENT, Printer
 from translator.analytic.scalars import Reduction
 from translator.analytic.visit import declared, symbols, walk
@@ -110,7 +110,8 @@ def flat(expr: Index, extents: Sequence[Expr]) -> Expr:
 
 
 class KernelPrinter(DevicePrinter):
-    """Prints the body of one kernel. `collecting` prints the first pass of ordered writes: only who writes last is recorded."""
+    """Prints the body of one kernel. `collecting` prints the first pass of ordered writes: only who writes last is
+    recorded."""
 
     def __init__(
         self, kernel: Kernel, table: AccessTable, names: Mapping[str, str], *, collecting: bool = False
@@ -124,13 +125,13 @@ class KernelPrinter(DevicePrinter):
 
     def axis(self, loop: Loop) -> str:
         """The grid axis of a grid loop."""
-        return next(axis for axis, l in zip(self.kernel.axes, self.kernel.grid, strict=True) if l is loop)
+        return next(axis for axis, each in zip(self.kernel.axes, self.kernel.grid, strict=True) if each is loop)
 
     def loop(self, stmt: Loop, depth: int) -> str:
         name = stmt.iterator.name
         kind = self.scalar_name(stmt.iterator.type)
         last, relation = self.bound(stmt)
-        if not any(l is stmt for l in self.kernel.grid):
+        if not any(each is stmt for each in self.kernel.grid):
             head = (
                 f"{kind} {name} = {self.expression(stmt.lower)}; {name} {relation} {last}; {self.loop_step(name, stmt)}"
             )
@@ -317,7 +318,8 @@ def _combine_lines(reduction: Reduction, printer: Printer) -> list[str]:
         better = _better(reduction)
         copies = " ".join(f"a.{s.name} = b.{s.name};" for s in (reduction.symbol, *reduction.payload))
         return [
-            f"if (b.{name}_found && (!a.{name}_found || {better})) {{ {copies} a.{name}_at = b.{name}_at; a.{name}_found = 1; }}"
+            f"if (b.{name}_found && (!a.{name}_found || {better})) {{"
+            f" {copies} a.{name}_at = b.{name}_at; a.{name}_found = 1; }}"
         ]
     if reduction.call:
         return [f"a.{name} = {reduction.call}(a.{name}, b.{name});"]
@@ -343,7 +345,8 @@ def _better(reduction: Reduction) -> str:
 def kernel_text(
     kernel: Kernel, function: Function, table: AccessTable, names: Mapping[str, str], *, restrict: bool
 ) -> str:
-    """The definitions of one kernel: its result struct and combine function where it has one, and the `__global__` function."""
+    """The definitions of one kernel: its result struct and combine function where it has one, and the `__global__`
+    function."""
     printer = KernelPrinter(kernel, table, names)
     parts: list[str] = []
     if kernel.reductions or kernel.results:
@@ -376,7 +379,7 @@ def _comment(kernel: Kernel, function: Function) -> str:
         return f"line {at.line}"
 
     if kernel.grid:
-        loops = ", ".join(f"{l.iterator.name} ({line(l.at)})" for l in kernel.grid)
+        loops = ", ".join(f"{each.iterator.name} ({line(each.at)})" for each in kernel.grid)
         return f"// {function.name}: parallel over {loops}\n"
     return f"// {function.name}, {line(kernel.at)}: in order, by one thread\n"
 
@@ -426,15 +429,17 @@ def _reduce_block(kernel: Kernel) -> str:
         if is_located(reduction):
             fields += [f"{reduction.symbol.name}_at", f"{reduction.symbol.name}_found"]
     stores = "".join(f"{INDENT}shared[thread].{f} = {f};\n" for f in fields)
+    combine = f"{kernel.name}_combine(shared[thread], shared[thread + (width + 1) / 2])"
+    block = "(blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x"
     return (
         f"\n{INDENT}// Combine the threads of the block pairwise, in an order that does not depend on timing.\n"
         f"{INDENT}const int thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;\n"
         f"{stores}{INDENT}__syncthreads();\n"
         f"{INDENT}for (int width = blockDim.x * blockDim.y * blockDim.z; width > 1; width = (width + 1) / 2) {{\n"
-        f"{INDENT * 2}if (thread < width / 2) {kernel.name}_combine(shared[thread], shared[thread + (width + 1) / 2]);\n"
+        f"{INDENT * 2}if (thread < width / 2) {combine};\n"
         f"{INDENT * 2}__syncthreads();\n"
         f"{INDENT}}}\n"
-        f"{INDENT}if (thread == 0) result[(blockIdx.z * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x] = shared[0];\n"
+        f"{INDENT}if (thread == 0) result[{block}] = shared[0];\n"
     )
 
 

@@ -30,8 +30,8 @@ from translator.analytic.visit import symbols, walk
 
 
 class Flow:
-    """One walk over statements in order: `exposed` when the symbol may be read before it is assigned, `assigned` when every
-    path that goes on has assigned it."""
+    """One walk over statements in order: `exposed` when the symbol may be read before it is assigned, `assigned` when
+    every path that goes on has assigned it."""
 
     def __init__(self, symbol: Symbol) -> None:
         self.symbol = symbol

@@ -5,8 +5,8 @@
     while (k < n) { body; k += 1; }               -->  Loop k in [k at entry, n) step 1
     for (...; ...; i++, p += w) body              -->  Loop { body; p += w }
 
-A loop counts when its counter is an integer that only the step changes and its bound does not change while it runs. Where the
-counter is read after the loop, its last value is assigned there.
+A loop counts when its counter is an integer that only the step changes and its bound does not change while it runs.
+Where the counter is read after the loop, its last value is assigned there.
 """
 
 from __future__ import annotations
@@ -99,7 +99,8 @@ def _inside(stmt: Stmt) -> Stmt:
 
 
 def _for(loop: For) -> list[Stmt]:
-    """The loop as statements: what its init does besides setting the counter, then the `Loop` (or the `For` as it was)."""
+    """The loop as statements: what its init does besides setting the counter, then the `Loop` (or the `For` as it
+    was)."""
     counter = _counter(loop.cond)
     steps = [(s, step_of(s)) for s in loop.step]
     mine = [(s, step) for s, step in steps if step is not None and step[0] in counter]
@@ -155,7 +156,8 @@ def _while(loop: While, before: Sequence[Stmt]) -> list[Stmt]:
 
 
 def _stepped_first(loop: While) -> list[Stmt] | None:
-    """`while (k > e) { k -= 1; ... }`, which the parser makes of `while (k-- > e)`: k runs from its value - 1 down to e."""
+    """`while (k > e) { k -= 1; ... }`, which the parser makes of `while (k-- > e)`: k runs from its value - 1 down to
+    e."""
     body = loop.body.body
     step = step_of(body[0])
     counter = _counter(loop.cond)
@@ -236,7 +238,7 @@ def _counted(
     body: Block,
     declares: bool,
 ) -> list[Stmt] | None:
-    """The `Loop`, and after it the variable's last value where the loop counts with a copy; None if it does not count."""
+    """The `Loop`, then the variable's last value where the loop counts with a copy; None if it does not count."""
     op, upper = bound
     changed = assigned_scalars(body)
     written = {root(n.target) for n in walk(body) if isinstance(n, Assign) and isinstance(n.target, Index)}

@@ -1,25 +1,18 @@
 """The plan of a function: what runs on the host, what becomes a kernel, and in which order.
 
-    HostNode = Run(stmt)                     a statement on scalars, run by the host
-             | Choose(cond, then, orelse)    a condition around launches
-             | Repeat(loop, body)            a sequential loop around launches
-             | Scope(body)                   a block
-             | Launch(kernel)
-    Kernel   = grid of parallel loops around a body | one thread that runs statements in order
-
-A loop is tried as: parallel as it stands, parallel after interchange with its perfect nest, parallel with atomics or ordered
-writes, split into several loops (distribution), sequential around parallel inner loops, and at last one thread.
+A loop is tried as: parallel as it stands, parallel after interchange with its perfect nest, parallel with atomics
+or ordered writes, split into several loops (distribution), sequential around parallel inner loops, and at last one
+thread.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from translator.analytic import codes
 from translator.analytic.absorbing import absorbing_update
-from translator.analytic.accesses import Access, AccessTable, collect
+from translator.analytic.accesses import AccessTable, collect
 from translator.analytic.affine import to_condition
 from translator.analytic.dependence import Independence, Reason, Region, independent, open_region
 from translator.analytic.distribute import distributed, interchanged, replaced
@@ -30,99 +23,24 @@ from translator.analytic.ir import (
     Assign,
     Block,
     Break,
-    Const,
     Declare,
     Expr,
     For,
     Function,
     If,
-    Location,
     Loop,
     Return,
-    Scalar,
     Stmt,
     Symbol,
     Var,
     While,
 )
+from translator.analytic.launch_plan import Choose, HostNode, Kernel, Launch, Plan, Repeat, Run, Scope
 from translator.analytic.liveness import exposed, live_after
 from translator.analytic.polynomial import Polynomial, to_expr, to_polynomial
-from translator.analytic.scalars import Reduction, Roles, classify
+from translator.analytic.scalars import Roles, classify
+from translator.analytic.special_writes import SpecialWriter, SpecialWrites
 from translator.analytic.visit import assigned_scalars, declared, escapes, has_return, statements, substitute, walk
-
-_ATOMIC = {
-    "+": {"int", "unsigned int", "long long", "unsigned long long", "long", "unsigned long", "float", "double"},
-    "&": {"int", "unsigned int", "long long", "unsigned long long", "long", "unsigned long"},
-}
-
-
-@dataclass
-class Kernel:
-    """One `__global__` function. `grid` are its parallel loops, outermost first (at most three); `body` the statements that
-    hold them (or, in a serial kernel, that one thread runs). `private` are scalars of the function that each thread has
-    for itself. `atomic` holds the statements (by identity) that update with an atomic operation, `ordered` the arrays
-    whose last writer must win. `results` are scalars that a serial kernel gives back to the host."""
-
-    form: str
-    at: Location
-    body: tuple[Stmt, ...]
-    grid: tuple[Loop, ...] = ()
-    private: tuple[Symbol, ...] = ()
-    reductions: tuple[Reduction, ...] = ()
-    atomic: frozenset[int] = frozenset()
-    ordered: tuple[Symbol, ...] = ()
-    results: tuple[Symbol, ...] = ()
-    axes: tuple[str, ...] = ()  # of the grid loops: x for the one that walks through neighbouring elements
-    condition: Expr | None = None  # of the host, before each launch
-    name: str = ""
-
-
-@dataclass
-class Run:
-    stmt: Stmt
-
-
-@dataclass
-class Choose:
-    cond: Expr
-    then: list[HostNode]
-    orelse: list[HostNode]
-    at: Location
-
-
-@dataclass
-class Repeat:
-    loop: Loop | For | While
-    body: list[HostNode]
-
-
-@dataclass
-class Scope:
-    body: list[HostNode]
-
-
-@dataclass
-class Launch:
-    kernel: Kernel
-
-
-HostNode: TypeAlias = Run | Choose | Repeat | Scope | Launch
-
-
-@dataclass
-class Plan:
-    """`guards` must all hold for the parallel path; `remarks` say which loops stay sequential and why."""
-
-    function: Function
-    table: AccessTable
-    host: list[HostNode]
-    kernels: list[Kernel]
-    guards: list[Expr]
-    remarks: list[Reason]
-
-    @property
-    def is_parallel(self) -> bool:
-        return any(kernel.grid for kernel in self.kernels)
 
 
 class NotPlanned(Exception):
@@ -217,9 +135,8 @@ class _Planner:
     # ------------------------------------------------------------ loops
 
     def _repetition(self, loop: Loop | For | While) -> list[HostNode]:
-        if not any(a.is_write for a in self.table.inside(loop)) and not isinstance(loop, Loop):
-            if not self.table.inside(loop):
-                return [Run(loop)]
+        if not isinstance(loop, Loop) and not self.table.inside(loop):
+            return [Run(loop)]
         if isinstance(loop, Loop):
             kernel, reason = self._parallel(loop)
             if kernel is not None and kernel.condition is not None:
@@ -281,7 +198,7 @@ class _Planner:
             self._interchange(loop, region)
             return None, reason
         found = independent(region, loop, ())
-        special = _Special()
+        special = SpecialWrites()
         condition: Expr | None = None
         if not found.holds:
             absorbing = absorbing_update(region)
@@ -290,7 +207,7 @@ class _Planner:
                 found = independent(region, loop, ())
         if not found.holds:
             self._interchange(loop, region)
-            found, special = self._with_special_writes(region, loop, found)
+            found, special = SpecialWriter(self.function, self.table, self.strict_fp).resolve(region, loop, found)
         if not found.holds:
             return None, found.reason
         grid = self._grid(region, loop, roles, special, found)
@@ -329,70 +246,11 @@ class _Planner:
             if moved is not None:
                 raise _Rewritten(replaced(self.function, loop, [moved]))
 
-    def _with_special_writes(self, region: Region, loop: Loop, found: Independence) -> tuple[Independence, _Special]:
-        """Try again with the offending array updated by atomics, or written in order."""
-        special = _Special()
-        for _ in range(4):
-            array = found.culprit
-            if array is None or array in special.arrays:
-                return found, special
-            accesses = [a for a in region.accesses if a.array is array]
-            kind = self._special_kind(accesses, loop)
-            if isinstance(kind, Reason):
-                return Independence(reason=kind, culprit=array), special
-            special.add(array, kind, accesses)
-            found = independent(region, loop, (), frozenset(special.ignored))
-            if found.holds:
-                return found, special
-        return found, special
-
-    def _special_kind(self, accesses: list[Access], loop: Loop) -> str | Reason:
-        first = next(a for a in accesses if a.is_write)
-        name = first.array.name
-        ops = {a.op for a in accesses}
-        families = {"+": {"+=", "-="}, "&": {"&="}, "|": {"|="}, "^": {"^="}, "min": {"min="}, "max": {"max="}}
-        for family, members in families.items():
-            if ops <= members:
-                return self._atomic_kind(family, first)
-        if ops == {"="} and not any(a.member for a in accesses):
-            if self._same_value(accesses):
-                return "same value"
-            if first.array in self.outside and self._writes_only(loop):
-                return "ordered"
-        message = f"{name} is read and written at subscripts that iterations over {loop.iterator.name} may share"
-        return Reason(codes.CARRIED_ARRAY, message, first.at)
-
-    def _same_value(self, accesses: list[Access]) -> bool:
-        """Whether all writes store one and the same constant: then their order does not matter."""
-        values = [a.stmt.value for a in accesses if isinstance(a.stmt, Assign)]
-        return len(values) == len(accesses) and isinstance(values[0], Const) and all(v == values[0] for v in values)
-
-    @property
-    def outside(self) -> set[Symbol]:
-        return {a.array for a in self.table.accesses} - declared(self.function.body)
-
-    def _writes_only(self, loop: Loop) -> bool:
-        """Whether the loop reads no array that it writes: its first pass, which only finds the last writers, skips the writes."""
-        accesses = self.table.inside(loop)
-        written = {a.array for a in accesses if a.is_write} - declared(loop)
-        return not any(a.array in written and (not a.is_write or a.op != "=") for a in accesses)
-
-    def _atomic_kind(self, family: str, access: Access) -> str | Reason:
-        assert isinstance(access.stmt, Assign)
-        kind = access.stmt.target.type
-        allowed = _ATOMIC["+" if family == "+" else "&"]
-        family_op = family if family in ("min", "max") else f"{family}="
-        if not isinstance(kind, Scalar) or kind.name not in allowed:
-            spelled = kind.name if isinstance(kind, Scalar) else "struct"
-            message = f"CUDA has no atomic {family_op} for {spelled} (array {access.array.name})"
-            return Reason(codes.NO_ATOMIC, message, access.at)
-        if self.strict_fp and kind.is_float:
-            message = f"the sums in {access.array.name} would be reordered (--strict-fp)"
-            return Reason(codes.STRICT_FP, message, access.at)
-        return "atomic"
-
-    def _grid(self, region: Region, loop: Loop, roles: Roles, special: _Special, found: Independence) -> list[Loop]:
-        """The loops that span the grid: `loop`, and inner ones as far as they follow directly and are parallel as well."""
+    def _grid(
+        self, region: Region, loop: Loop, roles: Roles, special: SpecialWrites, found: Independence
+    ) -> list[Loop]:
+        """The loops that span the grid: `loop`, and inner ones as far as they follow directly and are parallel as
+        well."""
         grid = [loop]
         allowed = {r.symbol for r in roles.reductions} | {p for r in roles.reductions for p in r.payload}
         while not special.ordered:
@@ -411,7 +269,7 @@ class _Planner:
         return grid[-3:]  # where more are parallel, each thread runs the outermost ones in order
 
     def _kernel(
-        self, region: Region, loop: Loop, roles: Roles, grid: list[Loop], special: _Special, found: Independence
+        self, region: Region, loop: Loop, roles: Roles, grid: list[Loop], special: SpecialWrites, found: Independence
     ) -> Kernel:
         if found.guard is not None:
             condition = to_condition(region.frame, found.guard, loop.upper)
@@ -442,8 +300,8 @@ class _Planner:
 
 
 def _axes(region: Region, grid: Sequence[Loop]) -> tuple[str, ...]:
-    """The grid axis of each loop. Threads along x run together, so x goes to the loop whose steps most accesses follow element by element;
-    the others keep their nesting, inner before outer."""
+    """The grid axis of each loop. Threads along x run together, so x goes to the loop whose steps most accesses follow
+    element by element; the others keep their nesting, inner before outer."""
     one = Polynomial.constant(1)
 
     def neighbours(loop: Loop) -> int:
@@ -464,28 +322,6 @@ def _implied(outer: Independence, inner: Independence) -> bool:
     return outer.guard is not None and bool(outer.guard.is_subset(inner.guard))
 
 
-@dataclass
-class _Special:
-    """Arrays whose writes need care: the accesses that dependence analysis may ignore, and how they are done."""
-
-    arrays: set[Symbol] = field(default_factory=set)
-    ignored: set[Access] = field(default_factory=set)
-    statements: set[int] = field(default_factory=set)
-    ordered: list[Symbol] = field(default_factory=list)
-
-    def add(self, array: Symbol, kind: str, accesses: list[Access]) -> None:
-        self.arrays.add(array)
-        self.ignored |= set(accesses)
-        if kind == "ordered":
-            self.ordered.append(array)
-        elif kind == "atomic":
-            self.statements |= {id(a.stmt) for a in accesses}
-
-    @property
-    def form(self) -> str:
-        return "ordered writes" if self.ordered else "atomics" if self.statements else ""
-
-
 def _expand(condition: Expr, region: Region) -> Expr:
     """The condition with the names of composite strides replaced by what they stand for."""
     values: dict[Symbol, Expr] = {}
@@ -497,7 +333,7 @@ def _expand(condition: Expr, region: Region) -> Expr:
 
 
 def perfect_nest(loop: Loop) -> list[Loop]:
-    """`loop` and the loops that end the body of the one before, with nothing but declarations of scalars before them."""
+    """`loop` and the loops that end the body of the one before, with only declarations of scalars before them."""
     nest = [loop]
     while True:
         *before, last = statements(nest[-1].body) or (None,)
@@ -515,10 +351,9 @@ def next_in_chain(loop: Loop, function: Function) -> Loop | None:
     for stmt in body[:-1]:
         if isinstance(stmt, Declare) and not isinstance(stmt.symbol.type, Array):
             continue
-        if isinstance(stmt, Assign) and isinstance(stmt.target, Var) and stmt.op == "=":
-            if not exposed(loop.body.body, stmt.target.symbol):
-                continue
-        return None
+        sets = isinstance(stmt, Assign) and isinstance(stmt.target, Var) and stmt.op == "="
+        if not sets or exposed(loop.body.body, stmt.target.symbol):  # type: ignore[union-attr]
+            return None
     return body[-1]
 
 

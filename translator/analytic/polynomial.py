@@ -1,8 +1,8 @@
 """Subscripts as polynomials with integer coefficients, so that `i*n + j` can be taken apart.
 
-An atom is an integer expression that is not taken apart further: a variable, a loop-invariant load, a quotient. Integer
-arithmetic is taken as exact, as C allows for signed types; unsigned subscripts are assumed not to wrap (a wrapped subscript lies outside every
-array that a C program can have).
+An atom is an integer expression that is not taken apart further: a variable, a loop-invariant load, a quotient.
+Integer arithmetic is taken as exact, as C allows for signed types; unsigned subscripts are assumed not to wrap (a
+wrapped subscript lies outside every array that a C program can have).
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What a loop does to the scalars around it: private to an iteration, reduced over iterations, or carried between them."""
+"""What a loop does to the scalars around it: private to an iteration, reduced over iterations, or carried between
+them."""
 
 from __future__ import annotations
 
@@ -36,9 +37,10 @@ _FAMILY = {"+=": "+", "-=": "+", "*=": "*", "&=": "&", "|=": "|", "^=": "^"}
 
 @dataclass(frozen=True)
 class Reduction:
-    """A scalar that all iterations combine into. `op` is + * & | ^ && || min max, `last` (the last assignment wins), or `argmin`/
-    `argmax`, with the scalars that are set together with the extremum as `payload`. `strict` says that an equal value does not
-    replace the extremum. `call` is the function the source combines with (fminf), empty for operators and comparisons."""
+    """A scalar that all iterations combine into. `op` is + * & | ^ && || min max, `last` (the last assignment wins),
+    or `argmin`/ `argmax`, with the scalars that are set together with the extremum as `payload`. `strict` says that
+    an equal value does not replace the extremum. `call` is the function the source combines with (fminf), empty for
+    operators and comparisons."""
 
     symbol: Symbol
     op: str
@@ -75,10 +77,9 @@ def classify(function: Function, loop: Loop) -> Roles:
                 assigned.setdefault(target.symbol, node.at)
     payloads: set[Symbol] = set()
     for symbol, at in assigned.items():
-        if not exposed(loop.body.body, symbol):
-            if not live_after(function, loop, symbol):
-                roles.private.append(symbol)
-                continue
+        if not exposed(loop.body.body, symbol) and not live_after(function, loop, symbol):
+            roles.private.append(symbol)
+            continue
         if symbol in payloads:
             continue
         reduction = recognize(loop.body, symbol)

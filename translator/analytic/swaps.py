@@ -1,7 +1,7 @@
 """Pointers that a loop exchanges: `tmp = a; a = b; b = tmp;`.
 
-Within an iteration the exchanged pointers still point to different arrays, so dependence analysis may go on with their names; only
-what the whole loop uses of each array has to be counted for all of them.
+Within an iteration the exchanged pointers still point to different arrays, so dependence analysis may go on with
+their names; only what the whole loop uses of each array has to be counted for all of them.
 """
 
 from __future__ import annotations
@@ -49,9 +49,10 @@ def _copy(stmt: Stmt) -> tuple[Symbol, Symbol] | None:
     """(target, source) of a plain copy of a pointer."""
     if isinstance(stmt, Declare) and isinstance(stmt.symbol.type, Pointer) and isinstance(stmt.init, Var):
         return stmt.symbol, stmt.init.symbol
-    if isinstance(stmt, Assign) and stmt.op == "=" and isinstance(stmt.target, Var) and isinstance(stmt.value, Var):
-        if isinstance(stmt.target.symbol.type, Pointer):
-            return stmt.target.symbol, stmt.value.symbol
+    if not isinstance(stmt, Assign) or stmt.op != "=" or not isinstance(stmt.target, Var):
+        return None
+    if isinstance(stmt.value, Var) and isinstance(stmt.target.symbol.type, Pointer):
+        return stmt.target.symbol, stmt.value.symbol
     return None
 
 

@@ -1,4 +1,5 @@
-"""The analytic Translator: from a function of the source to kernels, a launch plan and a host wrapper, or to the reasons why not."""
+"""The analytic Translator: from a function of the source to kernels, a launch plan and a host wrapper, or to the
+reasons why not."""
 
 from __future__ import annotations
 
@@ -10,19 +11,21 @@ from pathlib import Path
 from data.function import Function
 from data.source_file import SourceFile
 from translator.analytic import codes, ir
-from translator.analytic.accesses import UnknownBase
 from translator.analytic.dependence import Reason
 from translator.analytic.device_calls import DeviceCode, UncallableOnDevice, device_code
-from translator.analytic.extents import UnknownExtent, Usage, find_usage, folded
+from translator.analytic.extents import find_usage
+from translator.analytic.extremes import UnknownExtent, Usage, folded
 from translator.analytic.given_extents import parse_extents
 from translator.analytic.guards import Unprovable
 from translator.analytic.host_text import HostText, signature
 from translator.analytic.induction import close_inductions
 from translator.analytic.inline import inline_array_calls
 from translator.analytic.kernel_text import DevicePrinter, kernel_text, variable_extents
+from translator.analytic.launch_plan import Kernel, Plan
 from translator.analytic.normalize import normalize
 from translator.analytic.parse import parse_program
-from translator.analytic.plan import Kernel, NotPlanned, Plan, make_plan
+from translator.analytic.places import UnknownBase
+from translator.analytic.plan import NotPlanned, make_plan
 from translator.analytic.prelude import PRELUDE
 from translator.analytic.updates import canonical_updates
 from translator.analytic.visit import declared, substitute, walk
@@ -32,15 +35,16 @@ _CXX_KEYWORDS = re.compile(r"\b(restrict|register|_Bool|_Complex|typeof)\b")
 
 
 class AnalyticTranslator:
-    """Implements `translator.protocol.Translator` without weights: every loop that it makes parallel is shown to be so."""
+    """Implements `translator.protocol.Translator` without weights: every loop that it makes parallel is shown to be
+    so."""
 
     name = "analytic"
 
     def translate(
         self, source: SourceFile, functions: Sequence[Function], options: TranslationOptions
     ) -> Mapping[str, Sequence[Translation] | Refusal]:
-        """One translation per function, or the reasons against. Raises data.read_source.SourceError where the file cannot be
-        preprocessed."""
+        """One translation per function, or the reasons against. Raises data.read_source.SourceError where the file
+        cannot be preprocessed."""
         program = _program(source)
         result: dict[str, Sequence[Translation] | Refusal] = {}
         for function in functions:
@@ -161,14 +165,14 @@ def _names(kernels: Sequence[Kernel]) -> list[str]:
 
 def _parallel_loops(plan: Plan) -> list[ParallelLoop]:
     return [
-        ParallelLoop(k.grid[0].at.line, tuple(l.iterator.name for l in k.grid), k.name, k.form)
+        ParallelLoop(k.grid[0].at.line, tuple(loop.iterator.name for loop in k.grid), k.name, k.form)
         for k in plan.kernels
         if k.grid
     ]
 
 
 def _sequential(source: SourceFile, parsed: ir.Function, function: Function) -> str:
-    """The source's function under the name NAME_sequential: its own text where that is C++, else printed from the IR."""
+    """The source's function under the name NAME_sequential: its text where that is C++, else printed from the IR."""
     name = f"{function.name}_sequential"
     flat_arrays = any(variable_extents(s.type) is not None for s in parsed.params)
     flat_arrays = flat_arrays or any(

@@ -41,7 +41,8 @@ _COMMUTATIVE = ("+", "*", "&", "|", "^")
 
 
 def canonical_updates(function: Function) -> Function:
-    """The function with every update of an array element written as a compound assignment, and extrema by index with values."""
+    """The function with every update of an array element written as a compound assignment, and extrema by index with
+    values."""
     body = rewrite(function.body, _update)
     return dataclasses.replace(function, body=rewrite(body, _with_values))
 
@@ -122,10 +123,11 @@ def _extremum(node: Node) -> Assign | None:
         inner = node.then.body[0]
         if isinstance(inner, Assign) and inner.op == "=":
             return _kept(inner, node.cond, inner.value)
-    if isinstance(node, Assign) and node.op == "=" and isinstance(node.value, Conditional):
-        if node.value.orelse == node.target:
-            return _kept(node, node.value.cond, node.value.then)
-    if isinstance(node, Assign) and node.op == "=" and isinstance(node.value, Call) and len(node.value.args) == 2:
+    if not isinstance(node, Assign) or node.op != "=":
+        return None
+    if isinstance(node.value, Conditional) and node.value.orelse == node.target:
+        return _kept(node, node.value.cond, node.value.then)
+    if isinstance(node.value, Call) and len(node.value.args) == 2:
         name, args = node.value.name, node.value.args
         if (
             name in ("min", "max")

@@ -129,8 +129,8 @@ def assigned_scalars(*nodes: Node) -> set[Symbol]:
 
 
 def escapes(body: Node, kinds: tuple[type[Node], ...]) -> Node | None:
-    """The first `Break`/`Continue` (of `kinds`) in `body` that leaves or restarts the loop `body` belongs to, or any `Return`
-    if it is among `kinds`; jumps that belong to loops and switches inside `body` do not count."""
+    """The first `Break`/`Continue` (of `kinds`) in `body` that leaves or restarts the loop `body` belongs to, or any
+    `Return` if it is among `kinds`; jumps that belong to loops and switches inside `body` do not count."""
 
     def search(node: Node, wanted: tuple[type[Node], ...]) -> Node | None:
         if isinstance(node, wanted):
