@@ -51,6 +51,8 @@ CHECKS = {
     "bounds": ("-fsanitize=address,alignment", "-fno-sanitize-recover=alignment"),
     "races": ("-fsanitize=thread",),  # only the calls that it makes at each access: runtime/races.cpp answers them
 }
+# Macros go into the text: one of the command line that the precompiled header did not have keeps it from being used.
+RENAME_MAIN = "#define main musl_user_main\n"
 RUNTIME_FLAGS = (
     *("-std=c++17", "-O2", "-g1", "-fPIC", "-fno-exceptions", "-fno-tree-loop-distribute-patterns"),
     *(f"-I{INCLUDE}", f"-I{HERE.parent / 'driver'}"),
@@ -79,7 +81,7 @@ def build_emulated(
     folder = Path(tempfile.mkdtemp(prefix="emulator-", dir=scratch)).resolve()
     own = sandbox.within(folder)
     name = _file_name(source, function.path)
-    outcome = _compile(cuda_text, name, stub, ["-Dmain=musl_user_main"], [driver_object()], source, own, check)
+    outcome = _compile(cuda_text, name, stub, RENAME_MAIN, [driver_object()], source, own, check)
     return Build(folder / "run", "emulator", own, warnings=outcome.message) if outcome.ok else outcome
 
 
@@ -103,7 +105,7 @@ def build_emulated_program(
         if not outcome.ok:
             return outcome
         objects.append(folder / str(index) / "unit.o")
-    outcome = _compile(cuda_text, _file_name(source, Path("program.cu")), "", [], objects, source, own)
+    outcome = _compile(cuda_text, _file_name(source, Path("program.cu")), "", "", objects, source, own)
     if not outcome.ok:
         return outcome
     environment = {"MUSL_SCHEDULE": schedule, "MUSL_SEED": str(seed)}
@@ -142,11 +144,17 @@ def _file_name(source: SourceFile | None, path: Path) -> str:
     return str((source.path if source is not None else path).with_suffix(".cu"))
 
 
+def _defines(source: SourceFile | None) -> list[str]:
+    """The macros of the file's build as NAME=VALUE."""
+    defines = source.defines if source is not None else ()
+    return [define if "=" in define else f"{define}=1" for define in defines]
+
+
 def _compile(
     cuda_text: str,
     name: str,
     stub: str,
-    extra: Sequence[str],
+    head: str,
     objects: Sequence[Path],
     source: SourceFile | None,
     sandbox: Sandbox,
@@ -158,17 +166,17 @@ def _compile(
     except RewriteError as error:
         return Outcome(Status.COMPILE_ERROR, stderr=f"{name}:{error}\n".encode())
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-    (sandbox.scratch / "unit.cpp").write_text(f'#line 1 "{quoted}"\n{text}\n{stub}', encoding="utf-8")
+    head += "".join(f"#define {define.replace('=', ' ', 1)}\n" for define in _defines(source))
+    (sandbox.scratch / "unit.cpp").write_text(f'{head}#line 1 "{quoted}"\n{text}\n{stub}', encoding="utf-8")
     header = precompiled_header(check)
     linked = [str(path) for path in (*objects, *runtime_objects())]
     compiler = str(find_gxx().path)
-    includes = include_flags(source) if source is not None else []
+    includes = [flag for flag in include_flags(source) if not flag.startswith("-D")] if source is not None else []
     steps = [
         [
             compiler,
             *FLAGS,
             *CHECKS[check],
-            *extra,
             *includes,
             "-include",
             str(header),
