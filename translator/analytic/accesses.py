@@ -48,7 +48,7 @@ from translator.analytic.ir import (
 )
 from translator.analytic.places import Places, UnknownBase, element_size, times
 from translator.analytic.swaps import Swap, find_swaps
-from translator.analytic.visit import assigned_scalars, children, rewrite, symbols, walk
+from translator.analytic.visit import assigned_scalars, children, escapes, has_return, rewrite, symbols, walk
 
 Sequential: TypeAlias = For | While  # a loop that does not count
 LARGEST_VALUE = 120  # nodes: a substituted scalar above this is an unknown
@@ -249,8 +249,14 @@ class _Collector:
         """After `if (c) continue;` (or return, break) the rest of the block runs where c is false."""
         jumps = (Continue, Break, Return)
         last = stmt.then.body[-1] if stmt.then.body else None
-        if isinstance(last, jumps) and stmt.orelse is None:
+        if isinstance(last, jumps) and stmt.orelse is None and escapes(_without_last(stmt.then), jumps) is None:
             self.conditions = (*self.conditions, Condition(cond, False))
+        elif escapes(stmt, jumps) is not None:
+            self.conditions = (*self.conditions, self.sometimes(stmt.at))
+
+    def sometimes(self, at: Location) -> Condition:
+        """A condition of which nothing is known."""
+        return Condition(self.unknown(Symbol("condition", Scalar("int"), "local", at)), True)
 
     def merge(self, left: dict[Symbol, Expr], right: dict[Symbol, Expr], cond: Expr) -> None:
         merged: dict[Symbol, Expr] = {}
@@ -288,6 +294,8 @@ class _Collector:
         if isinstance(loop, For):
             changed |= assigned_scalars(*loop.step)
         self.loops = (*outer_loops, loop)
+        if escapes(body, (Break, Return)) is not None:  # any iteration but the first may not run
+            self.conditions = (*outer_conditions, self.sometimes(loop.at))
         local = {n.symbol for n in walk(body) if isinstance(n, Declare)}
         inner = {n.iterator for n in walk(body) if isinstance(n, Loop)}
         for symbol in sorted(changed - local - inner - self.swapped, key=lambda s: s.name):
@@ -305,6 +313,8 @@ class _Collector:
             for stmt in loop.step:
                 self.statement(stmt)
         self.loops, self.conditions = outer_loops, outer_conditions
+        if has_return(body):
+            self.conditions = (*outer_conditions, self.sometimes(loop.at))
         for symbol in sorted(changed - self.swapped, key=lambda s: s.name):
             self.env[symbol] = self.unknown(symbol)
 
@@ -417,6 +427,10 @@ class _Collector:
         self.table.accesses.append(
             Access(array, subscripts, op, self.loops, self.conditions, index, stmt, self.order, byte_size, member)
         )
+
+
+def _without_last(block: Block) -> Block:
+    return dataclasses.replace(block, body=block.body[:-1])
 
 
 def _without_members(expr: Expr) -> tuple[Expr, tuple[str, ...]]:

@@ -164,8 +164,14 @@ class Instance:
             if left is None or right is None:
                 return None
             op = expr.op if holds else _NEGATED[expr.op]
+            if op not in ("<", "<=") and (_wraps(expr.left) or _wraps(expr.right)):
+                return None  # below zero an unsigned value is large: only an upper bound can be relied on
             return f"{left} {'=' if op == '==' else op} {right}"
         return None
+
+
+def _wraps(expr: Expr) -> bool:
+    return isinstance(expr.type, Scalar) and expr.type.is_unsigned and not isinstance(expr, Const)
 
 
 def _integer(expr: Expr) -> bool:

@@ -14,15 +14,17 @@ from translator.analytic import codes
 from translator.analytic.absorbing import absorbing_update
 from translator.analytic.accesses import AccessTable, collect
 from translator.analytic.affine import to_condition
-from translator.analytic.dependence import Independence, Reason, Region, independent, open_region
+from translator.analytic.dependence import Independence, Reason, Region, independent, is_entry_symbol, open_region
 from translator.analytic.distribute import distributed, interchanged, replaced
 from translator.analytic.guards import assumption_guards
 from translator.analytic.induction import Assumption, ClosedForms
 from translator.analytic.ir import (
     Array,
     Assign,
+    Binary,
     Block,
     Break,
+    Const,
     Declare,
     Expr,
     For,
@@ -37,10 +39,20 @@ from translator.analytic.ir import (
 )
 from translator.analytic.launch_plan import Choose, HostNode, Kernel, Launch, Plan, Repeat, Run, Scope
 from translator.analytic.liveness import exposed, live_after
+from translator.analytic.normalize import INT, constant
 from translator.analytic.polynomial import Polynomial, to_expr, to_polynomial
 from translator.analytic.scalars import Roles, classify
 from translator.analytic.special_writes import SpecialWriter, SpecialWrites
-from translator.analytic.visit import assigned_scalars, declared, escapes, has_return, statements, substitute, walk
+from translator.analytic.visit import (
+    assigned_scalars,
+    declared,
+    escapes,
+    has_return,
+    statements,
+    substitute,
+    symbols,
+    walk,
+)
 
 
 class NotPlanned(Exception):
@@ -188,7 +200,7 @@ class _Planner:
 
     def _parallel(self, loop: Loop) -> tuple[Kernel | None, Reason | None]:
         """The kernel of a loop whose iterations are independent, or why they are not."""
-        reason = self._early_exit(loop)
+        reason = self._early_exit(loop) or self._unknown_step(loop)
         if reason is not None:
             return None, reason
         roles = classify(self.function, loop)
@@ -221,6 +233,18 @@ class _Planner:
             return None
         word = "return" if isinstance(jump, Return) else "break"
         return Reason(codes.EARLY_EXIT, f"the loop over {loop.iterator.name} can end early ({word})", jump.at)
+
+    def _unknown_step(self, loop: Loop) -> Reason | None:
+        """A step that is no constant has to be positive (a guard tests it): the trip count is divided by it."""
+        step = self.table.bounds[id(loop)][2]
+        if isinstance(step, Const):
+            return None
+        if not all(is_entry_symbol(s, self.function, self.table) for s in symbols(step)):
+            return Reason(
+                codes.UNCOUNTED_LOOP, f"the step of {loop.iterator.name} is not known before the loop", loop.at
+            )
+        self.guards.append(Binary(">", step, constant(0, loop.at), INT, at=loop.at))
+        return None
 
     def _scalar_reason(self, roles: Roles, loop: Loop) -> Reason | None:
         if roles.carried:
