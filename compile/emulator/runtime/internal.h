@@ -45,6 +45,14 @@ void settle_store();  // before another thread runs, and at the end of a launch
 void record_access(uintptr_t address, size_t bytes, bool store, bool atomic, uintptr_t pc);
 
 // ---- memory.cpp
+constexpr size_t device_bytes = 4ull << 30;
+enum class Side { host, device, both };
+Side side_of(uintptr_t address);
+bool device_range(const void *pointer, size_t bytes);
+cudaError_t allocate(void **pointer, size_t bytes, bool managed);
+bool free_block(void *pointer);  // false: it is none, and last_error_place says why
+void free_all_blocks();
+size_t free_bytes();
 bool is_global(uintptr_t address);  // not of one block's shared memory
 void begin_call(const void *const *arrays, const uint64_t *bytes, const uint32_t *parameters, uint32_t count);
 void end_call();

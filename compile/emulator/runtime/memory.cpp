@@ -20,7 +20,6 @@ char last_error_place[160];
 namespace {
 
 constexpr size_t granule = 256;           // cudaMalloc aligns to this; a redzone of as much follows every block
-constexpr size_t device_bytes = 4ull << 30;
 constexpr size_t quarantine_bytes = 64 << 20;  // freed memory that is not used again yet, so that a late use is caught
 constexpr size_t most_heap_blocks = 4096;      // that are watched
 
@@ -117,25 +116,6 @@ uintptr_t carve(size_t carved) {
     return address;
 }
 
-cudaError_t allocate(void **pointer, size_t bytes, bool managed) {
-    if (in_kernel) die("allocates device memory through the runtime API in a kernel");
-    if (!pointer) return fail(cudaErrorInvalidValue);
-    *pointer = nullptr;
-    if (bytes == 0) return cudaSuccess;
-    snprintf(last_error_place, sizeof last_error_place, "allocation of %zu bytes", bytes);
-    if (bytes > device_bytes || in_use + bytes > device_bytes || !open_arena()) return fail(cudaErrorMemoryAllocation);
-    size_t carved = round_up(bytes, granule) + 2 * granule;
-    uintptr_t start = carve(carved);
-    if (!start) return fail(cudaErrorMemoryAllocation);
-    uintptr_t address = start + granule;
-    blocks[address] = Block{bytes, carved, managed, false};
-    in_use += bytes;
-    *pointer = reinterpret_cast<void *>(address);
-    fill_bytes(*pointer, schedule.pattern, bytes);
-    if (managed) unpoison(*pointer, bytes);
-    return cudaSuccess;
-}
-
 void release(uintptr_t address, Block &block) {
     block.freed = true;
     in_use -= block.bytes;
@@ -165,68 +145,6 @@ bool in_variable(uintptr_t address, size_t bytes) {
     if (next == variables.begin()) return false;
     --next;
     return address + bytes <= next->first + next->second.bytes;
-}
-
-enum class Side { host, device, both };
-Side side_of(uintptr_t address) {
-    if (address >= arena && address < arena_end) {
-        auto *block = block_of(address);
-        return block && block->second.managed ? Side::both : Side::device;
-    }
-    return in_variable(address, 1) ? Side::device : Side::host;
-}
-
-// Whether the device may touch [pointer, pointer + bytes): it lies in one live allocation.
-bool device_range(const void *pointer, size_t bytes) {
-    uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
-    if (in_variable(address, bytes)) return true;
-    auto *block = block_of(address);
-    return block && !block->second.freed && bytes <= block->first + block->second.bytes - address;
-}
-
-// Whether [pointer, pointer + bytes) can be one end of a copy that wants it on `device` (or on the host).
-bool good_end(const char *call, const void *pointer, size_t bytes, bool device, bool write, const void *caller) {
-    uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
-    const char *verb = write ? "write" : "read";
-    Side side = side_of(address);
-    if (device && side == Side::host) {
-        snprintf(last_error_place, sizeof last_error_place, "%s is to %s device memory, but is given a host pointer", call,
-                 verb);
-        return false;
-    }
-    if (!device && side == Side::device) {
-        snprintf(last_error_place, sizeof last_error_place, "%s is to %s host memory, but is given a device pointer", call,
-                 verb);
-        return false;
-    }
-    if (side != Side::host) {
-        if (device_range(pointer, bytes)) return true;
-        char what[96];
-        if (!describe(address + bytes - 1, what, sizeof what)) snprintf(what, sizeof what, "outside every device array");
-        snprintf(last_error_place, sizeof last_error_place, "%s is to %s %zu bytes, of which the last lies %s", call, verb,
-                 bytes, what);
-        return false;
-    }
-    if (const void *bad = first_poisoned(pointer, bytes))
-        report_access(reinterpret_cast<uintptr_t>(caller), reinterpret_cast<uintptr_t>(bad), bytes, write, call);
-    return true;
-}
-
-struct Ends {
-    bool to_device, from_device;
-};
-bool directions(enum cudaMemcpyKind kind, const void *to, const void *from, Ends *ends) {
-    switch (kind) {
-        case cudaMemcpyHostToHost: *ends = {false, false}; return true;
-        case cudaMemcpyHostToDevice: *ends = {true, false}; return true;
-        case cudaMemcpyDeviceToHost: *ends = {false, true}; return true;
-        case cudaMemcpyDeviceToDevice: *ends = {true, true}; return true;
-        case cudaMemcpyDefault:
-            *ends = {side_of(reinterpret_cast<uintptr_t>(to)) == Side::device,
-                     side_of(reinterpret_cast<uintptr_t>(from)) == Side::device};
-            return true;
-    }
-    return false;
 }
 
 void watch_malloc(const volatile void *pointer, size_t bytes) {
@@ -317,6 +235,63 @@ void fill_bytes(void *to, int value, size_t bytes) {
 #endif
 }
 
+cudaError_t allocate(void **pointer, size_t bytes, bool managed) {
+    if (in_kernel) die("allocates device memory through the runtime API in a kernel");
+    if (!pointer) return fail(cudaErrorInvalidValue);
+    *pointer = nullptr;
+    if (bytes == 0) return cudaSuccess;
+    snprintf(last_error_place, sizeof last_error_place, "allocation of %zu bytes", bytes);
+    if (bytes > device_bytes || in_use + bytes > device_bytes || !open_arena()) return fail(cudaErrorMemoryAllocation);
+    size_t carved = round_up(bytes, granule) + 2 * granule;
+    uintptr_t start = carve(carved);
+    if (!start) return fail(cudaErrorMemoryAllocation);
+    uintptr_t address = start + granule;
+    blocks[address] = Block{bytes, carved, managed, false};
+    in_use += bytes;
+    *pointer = reinterpret_cast<void *>(address);
+    fill_bytes(*pointer, schedule.pattern, bytes);
+    if (managed) unpoison(*pointer, bytes);
+    return cudaSuccess;
+}
+
+Side side_of(uintptr_t address) {
+    if (address >= arena && address < arena_end) {
+        auto *block = block_of(address);
+        return block && block->second.managed ? Side::both : Side::device;
+    }
+    return in_variable(address, 1) ? Side::device : Side::host;
+}
+
+// Whether the device may touch [pointer, pointer + bytes): it lies in one live allocation.
+bool device_range(const void *pointer, size_t bytes) {
+    uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
+    if (in_variable(address, bytes)) return true;
+    auto *block = block_of(address);
+    return block && !block->second.freed && bytes <= block->first + block->second.bytes - address;
+}
+
+bool free_block(void *pointer) {
+    auto found = blocks.find(reinterpret_cast<uintptr_t>(pointer));
+    if (found == blocks.end() || found->second.freed) {
+        snprintf(last_error_place, sizeof last_error_place, "cudaFree of %s",
+                 found == blocks.end() ? "a pointer that cudaMalloc did not return" : "memory that is already freed");
+        return false;
+    }
+    release(found->first, found->second);
+    return true;
+}
+
+void free_all_blocks() {
+    for (auto &[address, block] : blocks) {
+        if (block.freed) continue;
+        block.freed = true;  // and never used again: after a reset every use is an error
+        in_use -= block.bytes;
+        poison(reinterpret_cast<void *>(address), block.bytes);
+    }
+}
+
+size_t free_bytes() { return device_bytes - in_use; }
+
 bool is_global(uintptr_t address) { return (address >= arena && address < arena_end) || in_variable(address, 1); }
 
 bool describe(uintptr_t address, char *text, size_t size) {
@@ -386,135 +361,7 @@ MuslVariable::MuslVariable(void *address, size_t bytes, const char *name) {
     if (alone) poison(address, bytes);
 }
 
-cudaError_t copy_symbol(void *symbol, size_t size, size_t offset, void *other, size_t bytes, bool to_symbol,
-                        enum cudaMemcpyKind kind) {
-    register_symbol(symbol, size);
-    char *inside = static_cast<char *>(symbol) + offset;
-    return to_symbol ? cudaMemcpy(inside, other, bytes, kind) : cudaMemcpy(other, inside, bytes, kind);
-}
-
 // A whole program has no driver: it takes its schedule from the environment, and begins once the maps above exist.
 const bool program_begun = (read_schedule_from_environment(), begin_call(nullptr, nullptr, nullptr, 0), true);
 
 }  // namespace musl
-
-using namespace musl;
-
-extern "C" {
-
-cudaError_t cudaMalloc(void **pointer, size_t bytes) { return allocate(pointer, bytes, false); }
-
-cudaError_t cudaMallocPitch(void **pointer, size_t *pitch, size_t width, size_t height) {
-    *pitch = round_up(width, 512);
-    return allocate(pointer, *pitch * height, false);
-}
-
-// Pinned host memory is mapped on the device (unified addressing), so both sides may touch it.
-cudaError_t cudaMallocHost(void **pointer, size_t bytes) { return allocate(pointer, bytes, true); }
-cudaError_t cudaHostAlloc(void **pointer, size_t bytes, unsigned) { return allocate(pointer, bytes, true); }
-cudaError_t cudaFreeHost(void *pointer) { return cudaFree(pointer); }
-
-cudaError_t cudaHostRegister(void *, size_t, unsigned) { return cudaSuccess; }
-cudaError_t cudaHostUnregister(void *) { return cudaSuccess; }
-
-cudaError_t cudaHostGetDevicePointer(void **device, void *host, unsigned) {
-    if (side_of(reinterpret_cast<uintptr_t>(host)) != Side::both) return fail(cudaErrorInvalidValue);
-    *device = host;
-    return cudaSuccess;
-}
-
-cudaError_t cudaFree(void *pointer) {
-    if (!pointer) return cudaSuccess;
-    auto found = blocks.find(reinterpret_cast<uintptr_t>(pointer));
-    if (found == blocks.end() || found->second.freed) {
-        snprintf(last_error_place, sizeof last_error_place, "cudaFree of %s",
-                 found == blocks.end() ? "a pointer that cudaMalloc did not return" : "memory that is already freed");
-        return fail(cudaErrorInvalidValue);
-    }
-    release(found->first, found->second);
-    return cudaSuccess;
-}
-cudaError_t cudaFreeAsync(void *pointer, cudaStream_t) { return cudaFree(pointer); }
-
-cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind) {
-    if (bytes == 0) return cudaSuccess;
-    const void *caller = __builtin_return_address(0);
-    Ends ends;
-    if (!directions(kind, to, from, &ends)) return fail(cudaErrorInvalidMemcpyDirection);
-    if (!good_end("cudaMemcpy", from, bytes, ends.from_device, false, caller) ||
-        !good_end("cudaMemcpy", to, bytes, ends.to_device, true, caller))
-        return fail(cudaErrorInvalidValue);
-    copy_bytes(to, from, bytes);
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemcpy2D(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height,
-                         enum cudaMemcpyKind kind) {
-    if (width == 0 || height == 0) return cudaSuccess;
-    if (to_pitch < width || from_pitch < width) return fail(cudaErrorInvalidPitchValue);
-    const void *caller = __builtin_return_address(0);
-    Ends ends;
-    if (!directions(kind, to, from, &ends)) return fail(cudaErrorInvalidMemcpyDirection);
-    for (size_t row = 0; row < height; row++) {
-        char *t = static_cast<char *>(to) + row * to_pitch;
-        const char *f = static_cast<const char *>(from) + row * from_pitch;
-        if (!good_end("cudaMemcpy2D", f, width, ends.from_device, false, caller) ||
-            !good_end("cudaMemcpy2D", t, width, ends.to_device, true, caller))
-            return fail(cudaErrorInvalidValue);
-        copy_bytes(t, f, width);
-    }
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemset(void *pointer, int value, size_t bytes) {
-    if (bytes == 0) return cudaSuccess;
-    if (!good_end("cudaMemset", pointer, bytes, true, true, __builtin_return_address(0)))
-        return fail(cudaErrorInvalidValue);
-    fill_bytes(pointer, value & 0xff, bytes);
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemset2D(void *pointer, size_t pitch, int value, size_t width, size_t height) {
-    if (pitch < width) return fail(cudaErrorInvalidPitchValue);
-    for (size_t row = 0; row < height; row++)
-        if (cudaError_t error = cudaMemset(static_cast<char *>(pointer) + row * pitch, value, width)) return error;
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemGetInfo(size_t *free, size_t *total) {
-    *free = device_bytes - in_use;
-    *total = device_bytes;
-    return cudaSuccess;
-}
-
-cudaError_t cudaPointerGetAttributes(struct cudaPointerAttributes *attributes, const void *pointer) {
-    Side side = side_of(reinterpret_cast<uintptr_t>(pointer));
-    void *address = const_cast<void *>(pointer);
-    *attributes = {};
-    attributes->type = side == Side::host     ? cudaMemoryTypeUnregistered
-                       : side == Side::device ? cudaMemoryTypeDevice
-                                              : cudaMemoryTypeManaged;
-    attributes->devicePointer = side == Side::host ? nullptr : address;
-    attributes->hostPointer = side == Side::device ? nullptr : address;
-    return cudaSuccess;
-}
-
-cudaError_t cudaMemPrefetchAsync(const void *pointer, size_t, int, cudaStream_t) {
-    return side_of(reinterpret_cast<uintptr_t>(pointer)) == Side::both ? cudaSuccess : fail(cudaErrorInvalidValue);
-}
-cudaError_t cudaMemAdvise(const void *pointer, size_t bytes, enum cudaMemoryAdvise, int device) {
-    return cudaMemPrefetchAsync(pointer, bytes, device, nullptr);
-}
-
-cudaError_t cudaDeviceReset(void) {
-    for (auto &[address, block] : blocks)
-        if (!block.freed) {
-            block.freed = true;
-            in_use -= block.bytes;
-            poison(reinterpret_cast<void *>(address), block.bytes);
-        }
-    last_error = cudaSuccess;
-    return cudaSuccess;
-}
-
-}  // extern "C"
