@@ -4,21 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
 SAMPLES = Path(__file__).resolve().parents[2] / "data" / "samples"
 EXPECTED = SAMPLES / "expected.yaml"
 HELPER = "helper"
+T = TypeVar("T", str, int)
 STATUSES = {"verified", "not_translated", HELPER}
 
 
 @dataclass(frozen=True)
 class ExpectedLoop:
-    """A loop that has to become parallel; `forms` is empty where any form is right."""
+    """A loop that has to become parallel: one of `lines`, in one of `forms` (empty where any form is right)."""
 
-    line: int
+    lines: tuple[int, ...]
     over: tuple[str, ...]
     forms: tuple[str, ...]
 
@@ -90,13 +91,13 @@ def _read_function(name: str, entry: dict[str, Any]) -> ExpectedFunction:
 
 
 def _read_loop(entry: dict[str, Any]) -> ExpectedLoop:
-    loop = ExpectedLoop(entry.pop("line"), tuple(entry.pop("over", [])), _tuple(entry.pop("form", [])))
+    loop = ExpectedLoop(_tuple(entry.pop("line")), tuple(entry.pop("over", [])), _tuple(entry.pop("form", [])))
     _refuse_rest("parallel", entry)
     return loop
 
 
-def _tuple(value: str | list[str]) -> tuple[str, ...]:
-    return (value,) if isinstance(value, str) else tuple(value)
+def _tuple(value: T | list[T]) -> tuple[T, ...]:
+    return tuple(value) if isinstance(value, list) else (value,)
 
 
 def _refuse_rest(where: str, entry: dict[str, Any]) -> None:

@@ -33,6 +33,7 @@ def test_expectations_name_loops_that_are_in_the_source(sample: Sample) -> None:
         assert function.parallel or function.statuses != ("verified",) or sample.strict_fp
         assert not (function.parallel and HELPER in function.statuses)
         for loop in function.parallel:
-            assert re.search(r"\b(for|while|FOR)\b", lines[loop.line - 1]), f"{function.name}: line {loop.line}"
-            nest = "\n".join(lines[loop.line - 1 : loop.line + 5])
+            for line in loop.lines:
+                assert re.search(r"\b(for|while|FOR)\b", lines[line - 1]), f"{function.name}: line {line}"
+            nest = "\n".join(lines[loop.lines[0] - 1 : loop.lines[-1] + 5])
             assert all(re.search(rf"\b{name}\b", nest) for name in loop.over), f"{function.name}: {loop}"

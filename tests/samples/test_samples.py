@@ -50,7 +50,7 @@ def differences(expected: ExpectedFunction, found: FunctionRecord | None) -> lis
         right = found.code.startswith(expected.code or "MUSL")
         return [] if right else [f"{expected.name}: refused with {said}, expected {expected.code}"]
     wrong = [
-        f"{expected.name}: no {loop.forms or 'parallel'} loop over {loop.over} at line {loop.line} in {found.parallel}"
+        f"{expected.name}: no {loop.forms or 'parallel'} loop over {loop.over} at {loop.lines} in {found.parallel}"
         for loop in expected.parallel
         if not any(satisfies(record, loop) for record in found.parallel)
     ]
@@ -62,7 +62,7 @@ def differences(expected: ExpectedFunction, found: FunctionRecord | None) -> lis
 def satisfies(record: ParallelRecord, loop: ExpectedLoop) -> bool:
     """Whether a loop that became parallel is at least what was expected."""
     form_is_right = not loop.forms or record.form in loop.forms
-    return record.line == loop.line and form_is_right and set(loop.over) <= set(record.iterators)
+    return record.line in loop.lines and form_is_right and set(loop.over) <= set(record.iterators)
 
 
 def program_differences(sample: Sample, report: TranslationReport) -> list[str]:
