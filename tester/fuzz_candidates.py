@@ -35,13 +35,12 @@ def make_candidate(
     Arrays have the length at which their pattern is made, not the size that the call needs.
     """
     maker = _Maker(function, roles, shape, variant, rng, special)
-    return TestCase(tuple(maker.make(parameter) for parameter in function.parameters))
+    return maker.make_call()
 
 
 def make_probe(function: Function, roles: Roles, shape: Shape, value: float, rng: np.random.Generator) -> TestCase:
     """A call on which every value that branches may look at is the same number, so that all elements take one side."""
-    maker = _Maker(function, roles, shape, 0, rng, special=False, constant=value)
-    return TestCase(tuple(maker.make(parameter) for parameter in function.parameters))
+    return _Maker(function, roles, shape, 0, rng, special=False, constant=value).make_call()
 
 
 def probe_values(roles: Roles) -> list[float]:
@@ -69,10 +68,15 @@ class _Maker:
         self.special, self.constant = special, constant
         self.length = _pattern_length(shape)
         self.last_text: np.ndarray | None = None
+        self.function = function
+        self.numbers: list[float] = []  # the scalars of this call, which its arrays may be compared with
 
-    def make(self, parameter: Parameter) -> Argument:
-        if not parameter.is_array:
-            return self._scalar(parameter)
+    def make_call(self) -> TestCase:
+        scalars = {p.name: self._scalar(p) for p in self.function.parameters if not p.is_array}
+        arguments = [self._pointer(p) if p.is_array else scalars[p.name] for p in self.function.parameters]
+        return TestCase(tuple(arguments))
+
+    def _pointer(self, parameter: Parameter) -> Argument:
         may_be_null = parameter.name in self.roles.nullable and self.variant > 2 and self.constant is None
         if may_be_null and self.rng.uniform() < 0.3:
             return None
@@ -100,6 +104,8 @@ class _Maker:
         else:
             value = make_values(dtype, self._float_pattern(scalar=True), 1, self._hints(), self.rng)[0]
         number: np.generic = dtype.type(value)
+        if np.isfinite(value):
+            self.numbers.append(float(value))
         return number
 
     def _array(self, parameter: Parameter) -> np.ndarray:
@@ -152,7 +158,8 @@ class _Maker:
         return int(self.rng.choice(np.array([*sizes, *sizes, max(sizes, default=10), 10])))
 
     def _hints(self) -> Hints:
-        return Hints(self.roles.integers, self.roles.reals, self.roles.accumulates)
+        whole = [int(number) for number in self.numbers if number == int(number)]
+        return Hints((*self.roles.integers, *whole), (*self.roles.reals, *self.numbers), self.roles.accumulates)
 
 
 def _pattern_length(shape: Shape) -> int:

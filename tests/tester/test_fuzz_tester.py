@@ -308,3 +308,11 @@ def test_whole_arrays_are_as_long_as_a_caller_would_make_them(tmp_path: Path) ->
         for n, m, a in zip(*(bench.values(suite, name) for name in ("n", "m", "a")), strict=True):
             if n > 1 and m > 0:
                 assert bool(a.size == n * m) is (rounded or bool(m == 1))
+
+
+def test_some_data_equals_the_scalar_that_it_is_compared_with(tmp_path: Path) -> None:
+    text = "void f(int n, float t, float *x) { for (int i = 0; i < n; i++) x[i] = x[i] > t ? x[i] : 0; }"
+    bench = Bench(text, tmp_path)
+    suite = bench.make(20)
+    pairs = zip(bench.values(suite, "t"), bench.values(suite, "x"), strict=True)
+    assert any(t != 0 and (x == t).any() for t, x in pairs)
