@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -83,7 +84,7 @@ class Bench:
             self.cuda_text({})
         parts: list[Callable[[], object]] = [driver_object, trace_object]
         if self.device == "emulator":
-            parts += [runtime_objects, precompiled_header]
+            parts += [runtime_objects, precompiled_header, functools.partial(precompiled_header, "races")]
         if self.run_args:
             parts.append(program_object)
         try:
