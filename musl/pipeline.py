@@ -19,6 +19,7 @@ from translator.protocol import Refusal
 
 LOG = logging.getLogger(__name__)
 OnProgress = Callable[[str, str], None]
+SETTING_UP = "setting up"
 ANALYSIS, COMPILER, PROGRAM = "(analysis)", "(nvcc)", "(program)"  # keys that no function can have
 
 
@@ -45,7 +46,9 @@ class Pipeline:
         self._pending = list(self.works)
         self._start_analysis(pool)
         if self.bench.sandbox is not None:
+            self.on_progress(SETTING_UP, "longer on the first run")
             self.bench.warm_up()
+            self.on_progress(SETTING_UP, "")
         with contextlib.closing(pool.messages()) as messages:  # an exception here ends the workers at once
             for key, message in messages:
                 self._on_message(pool, key, message)
