@@ -1,0 +1,284 @@
+// Generated from data/samples/floyd_warshall.c: see test_golden.py.
+
+#ifndef MUSL_PRELUDE
+#define MUSL_PRELUDE
+// Helpers of the host wrappers that MuSL writes.
+#include <cuda_runtime.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <vector>
+
+// Every CUDA call is checked: an error names its place and ends the program.
+#define MUSL_CHECK(call)                                                                              \
+    do {                                                                                              \
+        cudaError_t musl_error = (call);                                                              \
+        if (musl_error != cudaSuccess) {                                                              \
+            fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, #call, cudaGetErrorString(musl_error)); \
+            abort();                                                                                  \
+        }                                                                                             \
+    } while (0)
+
+// The elements of an array that the loops use: low to high - 1.
+struct musl_range {
+    long long low, high;
+    void add(long long first, long long last) {
+        if (low == high) {
+            low = first;
+            high = last + 1;
+        }
+        if (first < low) low = first;
+        if (last + 1 > high) high = last + 1;
+    }
+    size_t count() const { return (size_t)(high - low); }
+    bool empty() const { return low == high; }
+    bool covers(const musl_range &other) const { return other.empty() || (low <= other.low && other.high <= high); }
+};
+
+template <typename A, typename B>
+static bool musl_overlap(const A *a, const musl_range &ra, const B *b, const musl_range &rb) {
+    if (ra.low == ra.high || rb.low == rb.high) return false;
+    const char *a_first = (const char *)(a + ra.low), *a_end = (const char *)(a + ra.high);
+    const char *b_first = (const char *)(b + rb.low), *b_end = (const char *)(b + rb.high);
+    return a_first < b_end && b_first < a_end;
+}
+
+// A device copy of a[range.low .. range.high), addressed like `a` itself; null for a null or unused array.
+template <typename T>
+static T *musl_upload(const T *a, const musl_range &range, bool copy) {
+    if (a == NULL || range.low == range.high) return NULL;
+    T *device = NULL;
+    MUSL_CHECK(cudaMalloc((void **)&device, range.count() * sizeof(T)));
+    if (copy) MUSL_CHECK(cudaMemcpy(device, a + range.low, range.count() * sizeof(T), cudaMemcpyHostToDevice));
+    return device - range.low;
+}
+
+template <typename T>
+static void musl_download(T *a, const T *device, const musl_range &range) {
+    if (device == NULL) return;
+    MUSL_CHECK(cudaMemcpy(a + range.low, device + range.low, range.count() * sizeof(T), cudaMemcpyDeviceToHost));
+}
+
+template <typename T>
+static void musl_release(T *device, const musl_range &range) {
+    if (device != NULL) MUSL_CHECK(cudaFree((void *)(device + range.low)));
+}
+
+// Device memory that lives as long as its scope.
+template <typename T>
+struct musl_buffer {
+    T *data;
+    size_t count;
+    explicit musl_buffer(size_t n, const T *values = NULL) : data(NULL), count(n) {
+        MUSL_CHECK(cudaMalloc((void **)&data, n * sizeof(T)));
+        if (values != NULL) MUSL_CHECK(cudaMemcpy(data, values, n * sizeof(T), cudaMemcpyHostToDevice));
+    }
+    ~musl_buffer() { MUSL_CHECK(cudaFree(data)); }
+    musl_buffer(const musl_buffer &) = delete;
+    musl_buffer &operator=(const musl_buffer &) = delete;
+    std::vector<T> to_host() const {
+        std::vector<T> values(count);
+        MUSL_CHECK(cudaMemcpy(values.data(), data, count * sizeof(T), cudaMemcpyDeviceToHost));
+        return values;
+    }
+};
+
+// For each element of a range, the number (from 1) of the last iteration that writes it; 0 for none.
+struct musl_ordered {
+    musl_buffer<unsigned long long> memory;
+    unsigned long long *data;
+    explicit musl_ordered(const musl_range &range) : memory(range.count()), data(memory.data - range.low) {
+        MUSL_CHECK(cudaMemset(memory.data, 0, range.count() * sizeof(unsigned long long)));
+    }
+};
+
+// One element of device memory, for the host's own decisions.
+template <typename T>
+static T musl_read(const T *device) {
+    T value;
+    MUSL_CHECK(cudaMemcpy(&value, device, sizeof(T), cudaMemcpyDeviceToHost));
+    return value;
+}
+
+// Blocks that cover `count` iterations, at least one and at most `most`: the kernels' loops stride over the rest.
+static inline unsigned int musl_blocks(long long count, unsigned int block, unsigned int most) {
+    long long blocks = (count + block - 1) / block;
+    return blocks < 1 ? 1 : blocks > (long long)most ? most : (unsigned int)blocks;
+}
+#endif
+
+extern "C" {
+
+/* All-pairs shortest paths and reachability.
+ *
+ * The loop over k stays sequential. Within one k, every (i, j) is independent where row k and column k do not
+ * change. */
+
+#define NO_PATH 1000000000
+
+/* The textbook form. Row k and column k are rewritten with their own values unless dist[k][k] is negative (a negative
+   cycle): a translation has to see to that case before it may run (i, j) in any order. */
+// floyd_warshall: parallel over i (line 13), j (line 14)
+__global__ void floyd_warshall_kernel1(int *__restrict__ dist, int n, int k) {
+    for (int i = blockIdx.y * blockDim.y + threadIdx.y; i < n; i += gridDim.y * blockDim.y) {
+        for (int j = blockIdx.x * blockDim.x + threadIdx.x; j < n; j += gridDim.x * blockDim.x) {
+            const int through = dist[i * n + k] + dist[k * n + j];
+            if (through < dist[i * n + j]) dist[i * n + j] = through;
+        }
+    }
+}
+
+// floyd_warshall, line 13: in order, by one thread
+__global__ void floyd_warshall_kernel2(int *__restrict__ dist, int n, int k) {
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++) {
+            const int through = dist[i * n + k] + dist[k * n + j];
+            if (through < dist[i * n + j]) dist[i * n + j] = through;
+        }
+    }
+}
+
+static void floyd_warshall_sequential(int n, int *dist)
+{
+    for (int k = 0; k < n; k++) {
+        for (int i = 0; i < n; i++) {
+            for (int j = 0; j < n; j++) {
+                const int through = dist[i * n + k] + dist[k * n + j];
+                if (through < dist[i * n + j])
+                    dist[i * n + j] = through;
+            }
+        }
+    }
+}
+
+static void floyd_warshall_on_device(int *dist, int n) {
+    for (int k = 0; k < n; k++) {
+        if (musl_read(&dist[k * n + k]) >= 0) {
+            const dim3 block(32, 8), grid(musl_blocks(n, block.x, 4096), musl_blocks(n, block.y, 4096));
+            floyd_warshall_kernel1<<<grid, block>>>(dist, n, k);
+            MUSL_CHECK(cudaGetLastError());
+        } else {
+            const dim3 block(1), grid(1);
+            floyd_warshall_kernel2<<<grid, block>>>(dist, n, k);
+            MUSL_CHECK(cudaGetLastError());
+        }
+    }
+}
+
+void floyd_warshall(int n, int *dist) {
+    musl_range dist_used = {0, 0};  // the elements that the loops use
+    if (0 < n) {
+        dist_used.add(0, (n - 1) * n + (n - 1));
+    }
+    if (dist_used.empty()) {  // the sequential path
+        floyd_warshall_sequential(n, dist);
+        return;
+    }
+    auto d_dist = musl_upload(dist, dist_used, true);
+    floyd_warshall_on_device((int *)d_dist, n);
+    musl_download(dist, d_dist, dist_used);
+    musl_release(d_dist, dist_used);
+}
+
+/* Warshall's transitive closure; row k and column k are left out, since k itself adds nothing to them. */
+// transitive_closure: parallel over i (line 27), j (line 28)
+__global__ void transitive_closure_kernel(unsigned char *__restrict__ reach, int n, int k) {
+    for (int i = blockIdx.y * blockDim.y + threadIdx.y; i < n; i += gridDim.y * blockDim.y) {
+        for (int j = blockIdx.x * blockDim.x + threadIdx.x; j < n; j += gridDim.x * blockDim.x) {
+            if (i != k && j != k) {
+                reach[i * n + j] |= reach[i * n + k] & reach[k * n + j];
+            }
+        }
+    }
+}
+
+static void transitive_closure_sequential(int n, unsigned char *reach)
+{
+    for (int k = 0; k < n; k++)
+        for (int i = 0; i < n; i++)
+            for (int j = 0; j < n; j++)
+                if (i != k && j != k)
+                    reach[i * n + j] |= reach[i * n + k] & reach[k * n + j];
+}
+
+static void transitive_closure_on_device(unsigned char *reach, int n) {
+    for (int k = 0; k < n; k++) {
+        const dim3 block(32, 8), grid(musl_blocks(n, block.x, 4096), musl_blocks(n, block.y, 4096));
+        transitive_closure_kernel<<<grid, block>>>(reach, n, k);
+        MUSL_CHECK(cudaGetLastError());
+    }
+}
+
+void transitive_closure(int n, unsigned char *reach) {
+    musl_range reach_used = {0, 0};  // the elements that the loops use
+    for (int k = 0; k < n; k++) {
+        for (int i = 0; i < n; i++) {
+            for (int j = 0; j < n; j++) {
+                if (i != k && j != k) {
+                    reach_used.add(i * n + k, i * n + k);
+                    reach_used.add(k * n + j, k * n + j);
+                    reach_used.add(i * n + j, i * n + j);
+                }
+            }
+        }
+    }
+    if (reach_used.empty()) {  // the sequential path
+        transitive_closure_sequential(n, reach);
+        return;
+    }
+    auto d_reach = musl_upload(reach, reach_used, true);
+    transitive_closure_on_device((unsigned char *)d_reach, n);
+    musl_download(reach, d_reach, reach_used);
+    musl_release(d_reach, reach_used);
+}
+
+/* Distances from edge weights: 0 on the diagonal, NO_PATH where there is no edge. */
+// distances_from_weights: parallel over i (line 36), j (line 37)
+__global__ void distances_from_weights_kernel(int *__restrict__ dist, const unsigned char *__restrict__ weight, int n) {
+    for (int i = blockIdx.y * blockDim.y + threadIdx.y; i < n; i += gridDim.y * blockDim.y) {
+        for (int j = blockIdx.x * blockDim.x + threadIdx.x; j < n; j += gridDim.x * blockDim.x) {
+            dist[i * n + j] = i == j ? 0 : weight[i * n + j] ? weight[i * n + j] : 1000000000;
+        }
+    }
+}
+
+static void distances_from_weights_sequential(int n, const unsigned char *weight, int *dist)
+{
+    for (int i = 0; i < n; i++)
+        for (int j = 0; j < n; j++)
+            dist[i * n + j] = i == j ? 0 : weight[i * n + j] ? weight[i * n + j] : NO_PATH;
+}
+
+static void distances_from_weights_on_device(unsigned char *weight, int *dist, int n) {
+    {
+        const dim3 block(32, 8), grid(musl_blocks(n, block.x, 4096), musl_blocks(n, block.y, 4096));
+        distances_from_weights_kernel<<<grid, block>>>(dist, weight, n);
+        MUSL_CHECK(cudaGetLastError());
+    }
+}
+
+void distances_from_weights(int n, const unsigned char *weight, int *dist) {
+    musl_range weight_used = {0, 0}, dist_used = {0, 0};  // the elements that the loops use
+    for (int i = 0; i < n; i++) {
+        for (int j = 0; j < n; j++) {
+            if (!(i == j)) {
+                weight_used.add(i * n + j, i * n + j);
+            }
+        }
+    }
+    if (0 < n) {
+        dist_used.add(0, (n - 1) * n + (n - 1));
+    }
+    if ((weight_used.empty() && dist_used.empty()) ||
+        musl_overlap((unsigned char *)weight, weight_used, dist, dist_used)) {  // the sequential path
+        distances_from_weights_sequential(n, weight, dist);
+        return;
+    }
+    auto d_weight = musl_upload((unsigned char *)weight, weight_used, true);
+    auto d_dist = musl_upload(dist, dist_used, false);
+    distances_from_weights_on_device((unsigned char *)d_weight, (int *)d_dist, n);
+    musl_download(dist, d_dist, dist_used);
+    musl_release(d_weight, weight_used);
+    musl_release(d_dist, dist_used);
+}
+
+}  // extern "C"
