@@ -48,7 +48,16 @@ from translator.analytic.ir import (
 )
 from translator.analytic.places import Places, UnknownBase, element_size, times
 from translator.analytic.swaps import Swap, find_swaps
-from translator.analytic.visit import assigned_scalars, children, escapes, has_return, rewrite, symbols, walk
+from translator.analytic.visit import (
+    assigned_scalars,
+    children,
+    escapes,
+    has_return,
+    rewrite,
+    statements,
+    symbols,
+    walk,
+)
 
 Sequential: TypeAlias = For | While  # a loop that does not count
 LARGEST_VALUE = 120  # nodes: a substituted scalar above this is an unknown
@@ -106,6 +115,7 @@ class AccessTable:
     accesses: list[Access] = field(default_factory=list)
     unknowns: dict[Symbol, tuple[Loop | Sequential, ...]] = field(default_factory=dict)
     bounds: dict[int, tuple[Expr, Expr, Expr]] = field(default_factory=dict)
+    breaks: dict[int, list[Expr]] = field(default_factory=dict)  # conditions that end a loop, at the end of its body
     injective: dict[Index, int] = field(default_factory=dict)
     loops_of: dict[int, tuple[Loop | Sequential, ...]] = field(default_factory=dict)
     entry_values: dict[Symbol, Expr] = field(default_factory=dict)
@@ -222,7 +232,7 @@ class _Collector:
         """Let `symbol` stand for `value` from here on."""
         kind = symbol.type
         tracked = isinstance(kind, Pointer | Scalar)
-        replaced = self.resolve(value) if tracked else value
+        replaced = converted(self.resolve(value), kind) if tracked else value
         if tracked and sum(1 for _ in walk(replaced)) <= LARGEST_VALUE:
             self.env[symbol] = replaced
         else:
@@ -251,6 +261,8 @@ class _Collector:
         last = stmt.then.body[-1] if stmt.then.body else None
         if isinstance(last, jumps) and stmt.orelse is None and escapes(_without_last(stmt.then), jumps) is None:
             self.conditions = (*self.conditions, Condition(cond, False))
+            if isinstance(last, Break) and self.loops:
+                self.table.breaks.setdefault(id(self.loops[-1]), []).append(cond)
         elif escapes(stmt, jumps) is not None:
             self.conditions = (*self.conditions, self.sometimes(stmt.at))
 
@@ -294,7 +306,7 @@ class _Collector:
         if isinstance(loop, For):
             changed |= assigned_scalars(*loop.step)
         self.loops = (*outer_loops, loop)
-        if escapes(body, (Break, Return)) is not None:  # any iteration but the first may not run
+        if not _only_plain_breaks(body):  # any iteration but the first may not run
             self.conditions = (*outer_conditions, self.sometimes(loop.at))
         local = {n.symbol for n in walk(body) if isinstance(n, Declare)}
         inner = {n.iterator for n in walk(body) if isinstance(n, Loop)}
@@ -427,6 +439,27 @@ class _Collector:
         self.table.accesses.append(
             Access(array, subscripts, op, self.loops, self.conditions, index, stmt, self.order, byte_size, member)
         )
+
+
+def converted(value: Expr, kind: Type) -> Expr:
+    """The value as a variable of type `kind` holds it: cut off where the variable is narrower."""
+    if not isinstance(kind, Scalar) or not isinstance(value.type, Scalar) or value.type.name == kind.name:
+        return value
+    if isinstance(value, Const) and isinstance(value.value, int) and kind.is_integer and 0 <= value.value < 128:
+        return value
+    same_kind = kind.is_integer == value.type.is_integer and kind.name != "bool"
+    wide = (element_size(kind) or 0) >= max(4, element_size(value.type) or 0)
+    return value if same_kind and wide else Cast(kind, value, at=value.at)
+
+
+def _only_plain_breaks(body: Block) -> bool:
+    """Whether the loop is left early by nothing but `if (c) { ...; break; }` among the statements of its own body."""
+    plain: list[Stmt] = []
+    for stmt in statements(body):
+        if isinstance(stmt, If) and stmt.orelse is None and stmt.then.body and isinstance(stmt.then.body[-1], Break):
+            stmt = dataclasses.replace(stmt, then=_without_last(stmt.then))
+        plain.append(stmt)
+    return escapes(Block(tuple(plain), at=body.at), (Break, Return)) is None
 
 
 def _without_last(block: Block) -> Block:

@@ -89,7 +89,8 @@ def _named(usage: Usage, table: AccessTable) -> Usage:
             assert h.cond is not None
             return Header(cond=out(h.cond))
         lower, upper, step = out(h.loop.lower), out(h.loop.upper), out(h.loop.step)
-        return Header(loop=dataclasses.replace(h.loop, lower=lower, upper=upper, step=step))
+        breaks = tuple(out(c) for c in h.breaks)
+        return Header(loop=dataclasses.replace(h.loop, lower=lower, upper=upper, step=step), breaks=breaks)
 
     def touch(t: Touch) -> Touch:
         return Touch(t.array, out(t.low), out(t.high), tuple(header(h) for h in t.headers))

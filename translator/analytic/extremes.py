@@ -7,11 +7,13 @@ last iteration where the subscript is linear in its counter and nothing else dep
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from translator.analytic import codes
 from translator.analytic.accesses import Access, AccessTable, Condition
+from translator.analytic.affine import counted
 from translator.analytic.dependence import Reason, is_entry_symbol
 from translator.analytic.ir import (
     Array,
@@ -53,6 +55,7 @@ class Header:
 
     loop: Loop | None = None
     cond: Expr | None = None
+    breaks: tuple[Expr, ...] = ()  # conditions that end the loop after an iteration
 
 
 @dataclass(frozen=True)
@@ -105,10 +108,10 @@ class ExtremeFinder:
         if not certain:
             conditions = [c for c in conditions if self._is_known(access, c)]
         loops = self._loops(access, certain)
-        self._check(
-            access, [subscript, *conditions, *(b for each in loops for b in (each.lower, each.upper, each.step))]
-        )
-        low, high, headers = self._reduce(subscript, conditions, loops)
+        breaks = {loop.iterator: tuple(self.table.breaks.get(id(loop), ())) for loop in counted(access.loops)}
+        bounds = [bound for loop in loops for bound in (loop.lower, loop.upper, loop.step)]
+        self._check(access, [subscript, *conditions, *bounds, *itertools.chain(*breaks.values())])
+        low, high, headers = self._reduce(subscript, conditions, loops, breaks)
         if access.byte_size is not None:
             high = add(high, access.byte_size - 1)
         return Touch(access.array, low, high, tuple(headers))
@@ -250,15 +253,20 @@ class ExtremeFinder:
         ):
             raise UnknownExtent(_unknown(access, f"it depends on {array.name}, which the function writes before"))
 
-    def _reduce(self, subscript: Expr, conditions: list[Expr], loops: list[Loop]) -> tuple[Expr, Expr, list[Header]]:
+    def _reduce(
+        self, subscript: Expr, conditions: list[Expr], loops: list[Loop], breaks: Mapping[Symbol, tuple[Expr, ...]]
+    ) -> tuple[Expr, Expr, list[Header]]:
         """(lowest, highest, headers): loops replaced by their extreme iterations from the innermost outward."""
         low = high = subscript
         pending = list(conditions)  # conditions not placed yet, outermost first
         inner: list[Header] = []
         for position in range(len(loops) - 1, -1, -1):
             loop = loops[position]
-            uses = any(_mentions(h, loop.iterator) for h in inner) or any(loop.iterator in symbols(c) for c in pending)
-            ends = None if uses else self._ends(low, high, loop, loops)
+            ends_early = breaks[loop.iterator]
+            named = [h for h in inner if _mentions(h, loop.iterator)] or [
+                c for c in pending if loop.iterator in symbols(c)
+            ]
+            ends = None if named or ends_early else self._ends(low, high, loop, loops)
             if ends is not None:
                 low, high = ends
                 inner.insert(0, Header(cond=_enters(loop)))
@@ -270,7 +278,7 @@ class ExtremeFinder:
             tests = [h for h in inner if h.cond is not None and not _loads(h.cond)]
             tests = [h for h in tests if not self._names_counter(h, within)]
             rest = [h for h in inner if h not in tests]
-            inner = [Header(loop=loop), *tests, *(Header(cond=c) for c in mine), *rest]
+            inner = [Header(loop=loop, breaks=ends_early), *tests, *(Header(cond=c) for c in mine), *rest]
         tests = [h for h in inner if h.cond is not None and not _loads(h.cond) and not self._names_counter(h, loops)]
         rest = [h for h in inner if h not in tests]
         headers = [*tests, *(Header(cond=c) for c in pending), *rest]

@@ -7,7 +7,7 @@ float dot(const float *a, int n)                      finds what is used, copies
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from translator.analytic.accesses import AccessTable
@@ -31,7 +31,7 @@ from translator.analytic.ir import (
     Void,
 )
 from translator.analytic.kernel_text import (
-    DevicePrinter,
+    FlatPrinter,
     flat,
     is_located,
     kernel_symbols,
@@ -50,11 +50,11 @@ _MOST_PARTIALS = {1: (512,), 2: (32, 16), 3: (8, 8, 8)}  # fewer blocks where ea
 UNKNOWN_COUNT = "1 << 20"  # iterations, where only the device knows: the grid is as large as it may be
 
 
-class HostPrinter(DevicePrinter):
+class HostPrinter(FlatPrinter):
     """Prints host statements of the function on device memory: an array element is read through `musl_read`."""
 
-    def __init__(self, names: Mapping[str, str], arrays: set[Symbol]) -> None:
-        super().__init__(names)
+    def __init__(self, arrays: set[Symbol]) -> None:
+        super().__init__()
         self.arrays = arrays
 
     def index(self, expr: Index) -> str:
@@ -69,7 +69,6 @@ class HostText:
     plan: Plan
     usages: Sequence[Usage]
     guards: Sequence[Expr]
-    names: Mapping[str, str]
 
     @property
     def function(self) -> Function:
@@ -78,7 +77,7 @@ class HostText:
     # ------------------------------------------------------------ the function on device memory
 
     def on_device(self) -> str:
-        printer = HostPrinter(self.names, self._device_arrays())
+        printer = HostPrinter(self._device_arrays())
         ranges = [f"const musl_range &{a.name}_used" for a in self._ordered()]
         parameters = ", ".join([*self._array_parameters(printer), *ranges, *self._scalar_parameters(printer)])
         body = self._nodes(self.plan.host, printer, 1)
@@ -234,7 +233,7 @@ class HostText:
     # ------------------------------------------------------------ the wrapper
 
     def wrapper(self) -> str:
-        printer = DevicePrinter(self.names)
+        printer = FlatPrinter()
         head = signature(printer, self.function)
         lines: list[str] = []
         lines += self._ranges(printer)
@@ -282,7 +281,9 @@ class HostText:
         for touch in touches:
             low, high = printer.expression(touch.low), printer.expression(touch.high)
             lines.append(f"{INDENT * depth}{touch.array.name}_{suffix}.add({low}, {high});")
-        lines += [f"{INDENT * level}}}" for level in range(depth - 1, -1, -1)]
+        for level, header in reversed(list(enumerate(_joined(headers)))):
+            lines += [f"{INDENT * (level + 1)}if ({printer.expression(c)}) break;" for c in header.breaks]
+            lines.append(f"{INDENT * level}}}")
         return lines
 
     def _sequential_path(self, printer: Printer) -> list[str]:

@@ -39,6 +39,7 @@ from translator.analytic.ir import (
     Var,
 )
 from translator.analytic.normalize import step_of, trip_count
+from translator.analytic.places import element_size
 from translator.analytic.polynomial import Polynomial, to_expr, to_polynomial
 from translator.analytic.visit import assigned_scalars, rewrite, symbols, walk
 
@@ -176,7 +177,10 @@ def _candidates(loop: Loop) -> list[Symbol]:
 
 def _steppable(symbol: Symbol) -> bool:
     kind = symbol.type
-    return isinstance(kind, Pointer) or (isinstance(kind, Scalar) and kind.is_integer and kind.name != "bool")
+    if isinstance(kind, Pointer):
+        return True
+    narrow = (element_size(kind) or 0) < 4  # it would wrap around
+    return isinstance(kind, Scalar) and kind.is_integer and not narrow
 
 
 @dataclass

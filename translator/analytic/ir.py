@@ -106,6 +106,12 @@ class Symbol:
     at: Location
     const: bool = False  # the variable itself is const
     value: Expr | None = None  # initializer of a const global, where it has one
+    source_name: str = ""  # the source's name where `name` had to differ
+
+    @property
+    def shown(self) -> str:
+        """The name to show to the user."""
+        return self.source_name or self.name
 
     def __repr__(self) -> str:
         return f"<{self.name}>"

@@ -44,6 +44,7 @@ _ATOMICS = {
     "|=": "atomicOr",
     "^=": "atomicXor",
 }
+_DEVICE_STD = {"clamp": "musl_clamp"}  # functions of <algorithm> that device code cannot call
 _DOUBLE_MATH = {
     "sqrt", "exp", "log", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "fabs",
     "floor", "ceil", "round", "trunc", "pow", "fmod", "fmin", "fmax", "hypot", "cbrt", "exp2", "expm1", "log1p", "erf",
@@ -51,12 +52,8 @@ _DOUBLE_MATH = {
 }  # fmt: skip
 
 
-class DevicePrinter(Printer):
-    """Prints device code: flat subscripts where an extent is a variable, and calls whose precision C++ would change."""
-
-    def __init__(self, device_names: Mapping[str, str], replacements: Mapping[Symbol, str] | None = None) -> None:
-        super().__init__(replacements)
-        self.device_names = device_names
+class FlatPrinter(Printer):
+    """Prints the generated code of host and device: flat subscripts where an extent is a variable, extrema as `if`."""
 
     def index(self, expr: Index) -> str:
         base = expr.base
@@ -74,9 +71,17 @@ class DevicePrinter(Printer):
             return f"if ({value} {'<' if stmt.op == 'min=' else '>'} {target}) {target} = {self.expression(stmt.value)}"
         return super().assignment(stmt)
 
+
+class DevicePrinter(FlatPrinter):
+    """Prints device code: calls of device versions, and calls whose precision C++ would change."""
+
+    def __init__(self, device_names: Mapping[str, str], replacements: Mapping[Symbol, str] | None = None) -> None:
+        super().__init__(replacements)
+        self.device_names = device_names
+
     def call(self, expr: Call) -> str:
         """`sqrt(x)` of a float is a double in C; C++ would take the float overload."""
-        name = self.device_names.get(expr.name, expr.name)
+        name = self.device_names.get(expr.name, _DEVICE_STD.get(expr.name, expr.name))
         is_double = isinstance(expr.type, Scalar) and expr.type.name == "double"
         args = []
         for arg in expr.args:

@@ -200,9 +200,15 @@ def _counter(cond: Expr | None) -> dict[Symbol, tuple[str, Expr]]:
                 continue
             offset = side.right.value if side.op == "+" else -side.right.value
             side = side.left
+            if (isinstance(side.type, Scalar) and side.type.is_unsigned) or _is_unsigned(other):
+                continue  # n - 1 would wrap around at n = 0
         if isinstance(side, Var) and isinstance(side.type, Scalar) and side.type.is_integer:
             found.setdefault(side.symbol, (op, add(other, -offset)))
     return found
+
+
+def _is_unsigned(expr: Expr) -> bool:
+    return isinstance(expr.type, Scalar) and expr.type.is_unsigned and not isinstance(expr, Const)
 
 
 def step_of(stmt: Stmt) -> tuple[Symbol, Expr, bool] | None:
@@ -261,7 +267,7 @@ def _counted(
     if lower is not None and symbol.kind == "local":
         return [Loop(symbol, lower, upper, step, body, declares, descending, at=loop.at)]
     # a counter of its own, so that the variable itself still names the value it has when the loop starts
-    counter = Symbol(f"{symbol.name}_i", symbol.type, "local", symbol.at)
+    counter = Symbol(f"{symbol.name}_i", symbol.type, "local", symbol.at, source_name=symbol.name)
     inner = substitute(body, {symbol: Var(counter, at=loop.at)})
     start = lower if lower is not None else Var(symbol, at=loop.at)
     counted = Loop(counter, start, upper, step, inner, True, descending, at=loop.at)

@@ -232,7 +232,7 @@ class _Planner:
         if jump is None:
             return None
         word = "return" if isinstance(jump, Return) else "break"
-        return Reason(codes.EARLY_EXIT, f"the loop over {loop.iterator.name} can end early ({word})", jump.at)
+        return Reason(codes.EARLY_EXIT, f"the loop over {loop.iterator.shown} can end early ({word})", jump.at)
 
     def _unknown_step(self, loop: Loop) -> Reason | None:
         """A step that is no constant has to be positive (a guard tests it): the trip count is divided by it."""
@@ -241,7 +241,7 @@ class _Planner:
             return None
         if not all(is_entry_symbol(s, self.function, self.table) for s in symbols(step)):
             return Reason(
-                codes.UNCOUNTED_LOOP, f"the step of {loop.iterator.name} is not known before the loop", loop.at
+                codes.UNCOUNTED_LOOP, f"the step of {loop.iterator.shown} is not known before the loop", loop.at
             )
         self.guards.append(Binary(">", step, constant(0, loop.at), INT, at=loop.at))
         return None
@@ -249,7 +249,7 @@ class _Planner:
     def _scalar_reason(self, roles: Roles, loop: Loop) -> Reason | None:
         if roles.carried:
             symbol, at = roles.carried[0]
-            message = f"{symbol.name} carries its value from one iteration over {loop.iterator.name} to the next"
+            message = f"{symbol.name} carries its value from one iteration over {loop.iterator.shown} to the next"
             return Reason(codes.CARRIED_SCALAR, message, at)
         for reduction in roles.reductions:
             if self.strict_fp and reduction.reorders_floats:

@@ -102,6 +102,11 @@ static T musl_read(const T *device) {
     return value;
 }
 
+template <typename T>
+static inline __host__ __device__ T musl_clamp(T value, T low, T high) {
+    return value < low ? low : high < value ? high : value;
+}
+
 // Blocks that cover `count` iterations, at least one and at most `most`: the kernels' loops stride over the rest.
 static inline unsigned int musl_blocks(long long count, unsigned int block, unsigned int most) {
     long long blocks = (count + block - 1) / block;

@@ -101,7 +101,7 @@ def recognize(body: Block, symbol: Symbol) -> Reduction | None:
         if one is None or (found is not None and (found.op, found.payload) != (one.op, one.payload)):
             return None
         found = one
-    if found is None or isinstance(symbol.type, Pointer):
+    if found is None or not _may_reorder(body, symbol, found):
         return None
     for payload in found.payload:
         if any(_reduction(use, symbol) is None for use in _uses(body, payload)):
@@ -109,6 +109,28 @@ def recognize(body: Block, symbol: Symbol) -> Reduction | None:
     if found.op == "last" and any(symbol in symbols(n.value) for n in walk(body) if isinstance(n, Assign)):
         return None
     return found
+
+
+def _may_reorder(body: Block, symbol: Symbol, reduction: Reduction) -> bool:
+    """Whether the type of the scalar lets the operation be done in any order: an integer that adds up floating-point
+    terms cuts off after each of them, and a bool that adds or inverts is no sum."""
+    kind = symbol.type
+    if not isinstance(kind, Scalar):
+        return reduction.op == "last" and not isinstance(kind, Pointer)
+    if reduction.op in ("+", "*", "&", "|", "^"):
+        terms = [n.value for n in walk(body) if isinstance(n, Assign) and n.target == Var(symbol, at=n.at)]
+        if kind.is_integer and any(isinstance(t.type, Scalar) and t.type.is_float for t in terms):
+            return False
+        if kind.name == "bool":
+            return reduction.op == "|" or (reduction.op == "&" and all(_is_truth(t) for t in terms))
+    return True
+
+
+def _is_truth(expr: Expr) -> bool:
+    """Whether an expression is 0 or 1."""
+    if isinstance(expr.type, Scalar) and expr.type.name == "bool":
+        return True
+    return isinstance(expr, Binary) and expr.op in ("<", "<=", ">", ">=", "==", "!=", "&&", "||", "&")
 
 
 def _uses(node: Node, symbol: Symbol) -> Iterator[Stmt]:
@@ -159,9 +181,11 @@ def _assigned(value: Expr, symbol: Symbol) -> Reduction | None:
     if isinstance(value, Call) and len(value.args) == 2 and value.name in _MIN | _MAX:
         mine = [a for a in value.args if isinstance(a, Var) and a.symbol is symbol]
         rest = [a for a in value.args if symbol not in symbols(a)]
-        if len(mine) == 1 and len(rest) == 1:
+        floats = isinstance(symbol.type, Scalar) and symbol.type.is_float
+        first_wins = value.name in ("min", "max") and floats  # std::min(a, b) is b < a ? b : a
+        if len(mine) == 1 and len(rest) == 1 and not (first_wins and value.args[0] != mine[0]):
             return Reduction(symbol, "min" if value.name in _MIN else "max", call=value.name)
-    if isinstance(value, Conditional):
+    if isinstance(value, Conditional) and _keeps_on_nan(value, symbol):
         extremum = _comparison(value.cond, symbol)
         if extremum is not None:
             op, other, strict = extremum
@@ -171,6 +195,13 @@ def _assigned(value: Expr, symbol: Symbol) -> Reduction | None:
             if kept == other and isinstance(picked, Var) and picked.symbol is symbol:
                 return Reduction(symbol, "max" if op == "min" else "min", strict=not strict)
     return None
+
+
+def _keeps_on_nan(value: Conditional, symbol: Symbol) -> bool:
+    """Whether the scalar stays where the comparison is false: with NaN only this form is a minimum or maximum."""
+    kept = value.orelse
+    floats = isinstance(symbol.type, Scalar) and symbol.type.is_float
+    return not floats or (isinstance(kept, Var) and kept.symbol is symbol)
 
 
 def _operator(value: Binary, symbol: Symbol) -> Reduction | None:

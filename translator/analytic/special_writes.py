@@ -67,6 +67,8 @@ class SpecialWriter:
                 return found, special
             accesses = [a for a in region.accesses if a.array is array]
             kind = self._special_kind(accesses, loop)
+            if kind is None:
+                return found, special  # the pair of accesses that depend on each other is the reason
             if isinstance(kind, Reason):
                 return Independence(reason=kind, culprit=array), special
             special.add(array, kind, accesses)
@@ -75,9 +77,8 @@ class SpecialWriter:
                 return found, special
         return found, special
 
-    def _special_kind(self, accesses: list[Access], loop: Loop) -> str | Reason:
+    def _special_kind(self, accesses: list[Access], loop: Loop) -> str | Reason | None:
         first = next(a for a in accesses if a.is_write)
-        name = first.array.name
         ops = {a.op for a in accesses}
         families = {"+": {"+=", "-="}, "&": {"&="}, "|": {"|="}, "^": {"^="}, "min": {"min="}, "max": {"max="}}
         for family, members in families.items():
@@ -88,8 +89,7 @@ class SpecialWriter:
                 return "same value"
             if first.array in self.outside and self._writes_only(loop):
                 return "ordered"
-        message = f"{name} is read and written at subscripts that iterations over {loop.iterator.name} may share"
-        return Reason(codes.CARRIED_ARRAY, message, first.at)
+        return None
 
     def _same_value(self, accesses: list[Access]) -> bool:
         """Whether all writes store one and the same constant: then their order does not matter."""
@@ -115,6 +115,10 @@ class SpecialWriter:
         if not isinstance(kind, Scalar) or kind.name not in allowed:
             spelled = kind.name if isinstance(kind, Scalar) else "struct"
             message = f"CUDA has no atomic {family_op} for {spelled} (array {access.array.name})"
+            return Reason(codes.NO_ATOMIC, message, access.at)
+        value = access.stmt.value.type
+        if kind.is_integer and isinstance(value, Scalar) and value.is_float:
+            message = f"{access.array.name} cuts off each of the floating-point terms that it adds up"
             return Reason(codes.NO_ATOMIC, message, access.at)
         if self.strict_fp and kind.is_float:
             message = f"the sums in {access.array.name} would be reordered (--strict-fp)"

@@ -20,7 +20,7 @@ from translator.analytic.guards import Unprovable
 from translator.analytic.host_text import HostText, signature
 from translator.analytic.induction import close_inductions
 from translator.analytic.inline import inline_array_calls
-from translator.analytic.kernel_text import DevicePrinter, kernel_text, variable_extents
+from translator.analytic.kernel_text import FlatPrinter, kernel_text, variable_extents
 from translator.analytic.launch_plan import Kernel, Plan
 from translator.analytic.normalize import normalize
 from translator.analytic.parse import parse_program
@@ -128,7 +128,7 @@ def _assemble(
     _name_kernels(plan)
     guards = [folded(substitute(g, plan.table.entry_values)) for g in plan.guards]
     guards += [g for usage in usages for g in usage.guards]
-    host = HostText(plan, usages, _unique(guards), device.names)
+    host = HostText(plan, usages, _unique(guards))
     restrict = not any(isinstance(s.type, ir.Pointer) for s in declared(plan.function.body))
     kernels = [kernel_text(k, plan.function, plan.table, device.names, restrict=restrict) for k in plan.kernels]
     return Translation(
@@ -165,7 +165,7 @@ def _names(kernels: Sequence[Kernel]) -> list[str]:
 
 def _parallel_loops(plan: Plan) -> list[ParallelLoop]:
     return [
-        ParallelLoop(k.grid[0].at.line, tuple(loop.iterator.name for loop in k.grid), k.name, k.form)
+        ParallelLoop(k.grid[0].at.line, tuple(loop.iterator.shown for loop in k.grid), k.name, k.form)
         for k in plan.kernels
         if k.grid
     ]
@@ -179,11 +179,11 @@ def _sequential(source: SourceFile, parsed: ir.Function, function: Function) -> 
         isinstance(n, ir.Declare) and variable_extents(n.symbol.type) is not None for n in walk(parsed.body)
     )
     if source.language == "c" and (flat_arrays or _CXX_KEYWORDS.search(function.text)):
-        printer = DevicePrinter({})
+        printer = FlatPrinter()
         return f"{signature(printer, parsed, name)} {printer.braced(parsed.body, 0)}\n"
     text, count = re.subn(rf"\b{re.escape(function.name)}(\s*\()", rf"{name}\1", function.text, count=1)
     if count != 1:  # the name comes out of a macro
-        printer = DevicePrinter({})
+        printer = FlatPrinter()
         return f"{signature(printer, parsed, name)} {printer.braced(parsed.body, 0)}\n"
     return text + "\n" if parsed.is_static else f"static {text}\n"
 
