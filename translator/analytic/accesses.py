@@ -43,6 +43,7 @@ from translator.analytic.ir import (
     Switch,
     Symbol,
     Type,
+    Unary,
     Var,
     While,
 )
@@ -90,6 +91,7 @@ class Access:
     stmt: Stmt
     order: int
     byte_size: int | None = None
+    until: Expr | None = None  # the innermost loop makes this access only up to the iteration where this holds
     member: tuple[str, ...] = ()  # the fields of a struct element that are used, outermost first
 
     @property
@@ -154,6 +156,7 @@ class _Collector:
     loops: tuple[Loop | Sequential, ...] = ()
     conditions: tuple[Condition, ...] = ()
     depth: int = 0  # of branches around the statement
+    until: Expr | None = None
     order: int = 0
 
     # ------------------------------------------------------------ statements
@@ -212,8 +215,24 @@ class _Collector:
         self.table.entry_values[stmt.symbol] = full
         return True
 
+    def short_circuit(self, stmt: Assign) -> bool:
+        """Record `all = all && e` and `any = any || e`: once the scalar is decided, e is not evaluated any more."""
+        value = stmt.value
+        if stmt.op != "=" or not isinstance(value, Binary) or value.op not in ("&&", "||") or value.left != stmt.target:
+            return False
+        if len(self.loops) != 1 or self.conditions:
+            return False
+        decided = self.resolve(value.right)
+        if value.op == "&&":
+            decided = Unary("!", decided, Scalar("int"), at=stmt.at)
+        self.until = decided
+        self.reads(value.right, stmt)
+        self.until = None
+        return True
+
     def assign(self, stmt: Assign) -> None:
-        self.reads(stmt.value, stmt)
+        if not self.short_circuit(stmt):
+            self.reads(stmt.value, stmt)
         target, member = _without_members(stmt.target)
         if isinstance(target, Var):
             if isinstance(stmt.target, Var) and target.symbol not in self.swapped:
@@ -437,7 +456,19 @@ class _Collector:
         array, subscripts, byte_size = place
         self.order += 1
         self.table.accesses.append(
-            Access(array, subscripts, op, self.loops, self.conditions, index, stmt, self.order, byte_size, member)
+            Access(
+                array,
+                subscripts,
+                op,
+                self.loops,
+                self.conditions,
+                index,
+                stmt,
+                self.order,
+                byte_size,
+                self.until,
+                member,
+            )
         )
 
 

@@ -123,6 +123,8 @@ def _usage(finder: ExtremeFinder, array: Symbol, accesses: list[Access], given: 
     for access in finder.distinct(accesses):
         try:
             usage.touches.append(finder.touch(access))
+            if access.until is not None:  # the source stops reading where a reduction is decided, the kernel does not
+                usage.possible.append(finder.touch(dataclasses.replace(access, until=None)))
         except UnknownExtent as error:
             unknown = unknown or error
             usage.possible.append(finder.touch(access, certain=False))

@@ -109,6 +109,8 @@ class ExtremeFinder:
             conditions = [c for c in conditions if self._is_known(access, c)]
         loops = self._loops(access, certain)
         breaks = {loop.iterator: tuple(self.table.breaks.get(id(loop), ())) for loop in counted(access.loops)}
+        if access.until is not None:
+            breaks = {counter: (*ends, access.until) for counter, ends in breaks.items()}
         bounds = [bound for loop in loops for bound in (loop.lower, loop.upper, loop.step)]
         self._check(access, [subscript, *conditions, *bounds, *itertools.chain(*breaks.values())])
         low, high, headers = self._reduce(subscript, conditions, loops, breaks)
@@ -178,6 +180,8 @@ class ExtremeFinder:
     def _covered(self, access: Access, other: Access, *, strictly: bool) -> bool:
         mine, theirs = self._space(access), self._space(other)
         if mine is None or mine != theirs or access.byte_size != other.byte_size:
+            return False
+        if other.until is not None and other.until != access.until:
             return False
         conditions = self._conditions(other, access)
         weaker = all(condition in access.conditions for condition in conditions)

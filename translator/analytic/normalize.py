@@ -31,13 +31,14 @@ from translator.analytic.ir import (
     Location,
     Loop,
     Node,
+    Pointer,
     Scalar,
     Stmt,
     Symbol,
     Var,
     While,
 )
-from translator.analytic.visit import assigned_scalars, children, escapes, root, substitute, symbols, walk
+from translator.analytic.visit import assigned_scalars, children, escapes, rewrite, root, substitute, symbols, walk
 
 INT = Scalar("int")
 _MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "!=": "!="}
@@ -101,6 +102,9 @@ def _inside(stmt: Stmt) -> Stmt:
 def _for(loop: For) -> list[Stmt]:
     """The loop as statements: what its init does besides setting the counter, then the `Loop` (or the `For` as it
     was)."""
+    moved = _pointer_loop(loop)
+    if moved is not None:
+        return moved
     counter = _counter(loop.cond)
     steps = [(s, step_of(s)) for s in loop.step]
     mine = [(s, step) for s, step in steps if step is not None and step[0] in counter]
@@ -128,6 +132,46 @@ def _for(loop: For) -> list[Stmt]:
         return [loop]
     scoped = [*before, *counted]
     return [Block(tuple(scoped), at=loop.at)] if any(isinstance(s, Declare) for s in before) else scoped
+
+
+def _pointer_loop(loop: For) -> list[Stmt] | None:
+    """`for (T *p = a; p < a + n; p++) body`, also with `!=`  -->  Loop p_i in [0, n) with p read as a + p_i."""
+    if len(loop.init) != 1 or len(loop.step) != 1 or not isinstance(loop.cond, Binary):
+        return None
+    init, step, cond = loop.init[0], step_of(loop.step[0]), loop.cond
+    if not isinstance(init, Declare) or not isinstance(init.symbol.type, Pointer) or init.init is None:
+        return None
+    if step is None or step[0] is not init.symbol or step[2] or cond.op not in ("<", "!="):
+        return None
+    base, end = init.init, cond.right
+    if cond.left != Var(init.symbol, at=cond.at) or not isinstance(end, Binary) or end.op != "+":
+        return None
+    start: Expr = constant(0, loop.at)
+    if end.left != base:  # for (p = a + i; p < a + n; ...)
+        if not isinstance(base, Binary) or base.op != "+" or base.left != end.left:
+            return None
+        base, start = base.left, base.right
+    changed = assigned_scalars(loop.body)
+    if (
+        init.symbol in changed
+        or symbols(end, init.init) & changed
+        or (cond.op == "!=" and step[1] != constant(1, cond.at))
+    ):
+        return None
+    counter = Symbol(f"{init.symbol.name}_i", Scalar("long"), "local", loop.at, source_name=init.symbol.name)
+    place = Binary("+", base, Var(counter, at=loop.at), init.symbol.type, at=loop.at)
+    body = rewrite(substitute(loop.body, {init.symbol: place}), _flattened)
+    return [Loop(counter, start, end.right, step[1], body, True, at=loop.at)]
+
+
+def _flattened(node: Node) -> Node | None:
+    """`(a + i)[0]` --> `a[i]`, `(a + i)[k]` --> `a[i + k]`."""
+    if not isinstance(node, Index) or not isinstance(node.base, Binary) or node.base.op != "+":
+        return None
+    first, offset = node.subscripts[0], node.base.right
+    at_once = isinstance(first, Const) and first.value == 0
+    subscript = offset if at_once else Binary("+", offset, first, INT, at=node.at)
+    return dataclasses.replace(node, base=node.base.left, subscripts=(subscript, *node.subscripts[1:]))
 
 
 def _while(loop: While, before: Sequence[Stmt]) -> list[Stmt]:

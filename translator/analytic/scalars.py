@@ -77,9 +77,13 @@ def classify(function: Function, loop: Loop) -> Roles:
                 assigned.setdefault(target.symbol, node.at)
     payloads: set[Symbol] = set()
     for symbol, at in assigned.items():
-        if not exposed(loop.body.body, symbol) and not live_after(function, loop, symbol):
-            roles.private.append(symbol)
-            continue
+        if not exposed(loop.body.body, symbol):
+            if not live_after(function, loop, symbol):
+                roles.private.append(symbol)
+                continue
+            if isinstance(symbol.type, Scalar):  # private to an iteration; the last one's value is needed
+                roles.reductions.append(Reduction(symbol, "last"))
+                continue
         if symbol in payloads:
             continue
         reduction = recognize(loop.body, symbol)
