@@ -3,8 +3,8 @@
 
     scripts/dev_cases.py --jobs 2 --out docs/results/analytic-dev.md
 
-The report names cases by their index in unit_tests.dev.jsonl and reasons by their code: it holds no text of the
-benchmark. The terminal shows the full reasons.
+The report names cases by their index in unit_tests.dev.jsonl and numbers the names of their variables: it holds no text
+of the benchmark. The terminal shows the full reasons.
 """
 
 from __future__ import annotations
@@ -26,16 +26,20 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 CASES = Path("babeltower") / "unit_tests.dev.jsonl"
+# Words of C and of its library that may stand in a reason as they are.
+KEPT = {"for", "while", "if", "else", "return", "break", "continue", "switch", "int", "float", "double", "printf", "a"}
 
 
 @dataclass(frozen=True)
 class CaseResult:
-    """What became of one case. `reason` is the full message (with names of the source), `forms` what loops became."""
+    """What became of one case. `reason` is the full message, `anonymous` the same without names of the source; `forms`
+    is what loops became."""
 
     index: int
     status: str
     code: str
     reason: str
+    anonymous: str
     forms: tuple[str, ...]
     tests_run: int
     tests_dropped: int
@@ -110,13 +114,15 @@ def run_case(index: int, text: str, tests: int, seed: int) -> CaseResult:
         outcome = musl.translate_file(path, tests=tests, seed=seed, jobs=1)
     if not outcome.functions:
         reason = "; ".join(outcome.warnings + outcome.notes)
-        return CaseResult(index, "not_translated", "", reason, (), 0, 0, None, outcome.seconds)
+        return CaseResult(index, "not_translated", "", reason, reason, (), 0, 0, None, outcome.seconds)
     function = outcome.functions[0]
+    reason = re.sub(r"\S*/case\d+\.c\w+", "the case", function.reason.splitlines()[0] if function.reason else "")
     return CaseResult(
         index=index,
         status="crashed" if function.code == "MUSL900" else function.status,
         code=function.code,
-        reason=re.sub(r"\S*/case\d+\.cpp", "case.cpp", function.reason),
+        reason=reason,
+        anonymous=without_names(reason, text),
         forms=tuple(sorted({loop.form for loop in function.parallel})),
         tests_run=function.tests.run,
         tests_dropped=function.tests.dropped,
@@ -147,7 +153,8 @@ def report(results: Sequence[CaseResult], *, tests: int, seed: int) -> str:
         "# The analytic Translator on the development half of BabelTower",
         "",
         "Each case's C function, as a C++ file of its own, through `musl.translate_file` (fuzz Tester, emulator).",
-        "Cases are named by their index in `unit_tests.dev.jsonl`, reasons by their code (`docs/codes.md`).",
+        "Cases are named by their index in `unit_tests.dev.jsonl`; x1, x2 stand for names of their source. The codes",
+        "are explained in `docs/codes.md`.",
         "",
         f"- command: `scripts/dev_cases.py --tests {tests} --seed {seed}`",
         *(f"- {key}: {value}" for key, value in machine().items()),
@@ -157,7 +164,7 @@ def report(results: Sequence[CaseResult], *, tests: int, seed: int) -> str:
         "",
         "| case | status | code | reason |",
         "|---:|---|---|---|",
-        *(f"| {r.index} | {r.status} | {r.code} | {plain_reason(r)} |" for r in results if not r.verified),
+        *(f"| {r.index} | {r.status} | {r.code} | {r.anonymous} |" for r in results if not r.verified),
         "",
         "## Verified",
         "",
@@ -173,12 +180,16 @@ def verified_row(r: CaseResult) -> str:
     return f"| {r.index} | {', '.join(r.forms)} | {r.tests_run} | {r.tests_dropped} | {coverage} | {r.seconds:.1f} |"
 
 
-def plain_reason(result: CaseResult) -> str:
-    """The meaning of the code, which quotes nothing of the benchmark; the reason's first clause where there is none."""
-    from translator.analytic.codes import CODES
+def without_names(reason: str, text: str) -> str:
+    """A reason in which the identifiers of the source are numbered: `x1 is written and x2 is read`."""
+    names = set(re.findall(r"[A-Za-z_]\w*", text)) - KEPT
+    numbers: dict[str, str] = {}
 
-    described = CODES.get(result.code)
-    return described if described else re.split(r"[:;(\n]", result.reason)[0].strip()
+    def number(match: re.Match[str]) -> str:
+        word = match[0]
+        return numbers.setdefault(word, f"x{len(numbers) + 1}") if word in names else word
+
+    return re.sub(r"[A-Za-z_]\w*", number, reason).replace("|", "\\|")
 
 
 def machine() -> dict[str, str]:
