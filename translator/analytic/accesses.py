@@ -21,6 +21,7 @@ from translator.analytic.ir import (
     Block,
     Break,
     Call,
+    Case,
     Cast,
     Conditional,
     Const,
@@ -117,6 +118,7 @@ class AccessTable:
     accesses: list[Access] = field(default_factory=list)
     unknowns: dict[Symbol, tuple[Loop | Sequential, ...]] = field(default_factory=dict)
     bounds: dict[int, tuple[Expr, Expr, Expr]] = field(default_factory=dict)
+    entered: dict[int, Expr] = field(default_factory=dict)  # the condition, at entry, of loops that do not count
     breaks: dict[int, list[Expr]] = field(default_factory=dict)  # conditions that end a loop, at the end of its body
     injective: dict[Index, int] = field(default_factory=dict)
     loops_of: dict[int, tuple[Loop | Sequential, ...]] = field(default_factory=dict)
@@ -252,6 +254,8 @@ class _Collector:
         kind = symbol.type
         tracked = isinstance(kind, Pointer | Scalar)
         replaced = converted(self.resolve(value), kind) if tracked else value
+        if isinstance(kind, Array):
+            return
         if tracked and sum(1 for _ in walk(replaced)) <= LARGEST_VALUE:
             self.env[symbol] = replaced
         else:
@@ -317,6 +321,9 @@ class _Collector:
             for stmt in loop.init:
                 self.statement(stmt)
         self.table.loops_of[id(loop)] = self.loops
+        always = Const("1", 1, Scalar("int"), at=loop.at)
+        tests_last = isinstance(loop, While) and loop.test_last
+        self.table.entered[id(loop)] = always if tests_last or loop.cond is None else self.resolve(loop.cond)
         self.repeat(loop, loop.body)
 
     def repeat(self, loop: Loop | Sequential, body: Block) -> None:
@@ -338,7 +345,6 @@ class _Collector:
             self.env.pop(loop.iterator, None)
         elif loop.cond is not None:
             self.reads(loop.cond, loop)
-            self.conditions = (*self.conditions, Condition(self.resolve(loop.cond), True))
         self.block(body)
         if isinstance(loop, For):
             for stmt in loop.step:
@@ -364,7 +370,7 @@ class _Collector:
         self.depth += 1
         ordered = sorted(stmt.cases, key=lambda case: case.is_default)
         for case in ordered:
-            matches = self.unknown(Symbol("switch", Scalar("int"), "local", case.at))
+            matches = self.matches(stmt, case)
             if not case.is_default:
                 self.conditions = (*outer, Condition(matches, True))
             self.env = dict(before)
@@ -379,6 +385,20 @@ class _Collector:
         self.conditions, self.env = self.conditions[: len(outer) - sum(not c.is_default for c in ordered)], dict(before)
         for symbol in sorted(changed, key=lambda s: s.name):
             self.env[symbol] = self.unknown(symbol)
+
+    def matches(self, stmt: Switch, case: Case) -> Expr:
+        """The condition under which a case runs; an unknown one where the case before it falls through."""
+        position = next(i for i, c in enumerate(stmt.cases) if c is case)
+        before = stmt.cases[position - 1].body if position else (None,)
+        ends = not before or position == 0 or isinstance(before[-1], Break | Return)
+        if not ends or not case.values:
+            return self.unknown(Symbol("switch", Scalar("int"), "local", case.at))
+        value = self.resolve(stmt.value)
+        tests = [Binary("==", value, v, Scalar("int"), at=case.at) for v in case.values]
+        cond: Expr = tests[0]
+        for test in tests[1:]:
+            cond = Binary("||", cond, test, Scalar("int"), at=case.at)
+        return cond
 
     # ------------------------------------------------------------ expressions
 

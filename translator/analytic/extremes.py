@@ -104,7 +104,7 @@ class ExtremeFinder:
         """The extremes of an access. With `certain` not set, conditions that are not known at entry are left out.
         Raises UnknownExtent."""
         subscript = flat_subscript(access)
-        conditions = [_truth(c.expr, c.holds) for c in access.conditions]
+        conditions = self._entered(access) + [_truth(c.expr, c.holds) for c in access.conditions]
         if not certain:
             conditions = [c for c in conditions if self._is_known(access, c)]
         loops = self._loops(access, certain)
@@ -118,6 +118,11 @@ class ExtremeFinder:
             high = add(high, access.byte_size - 1)
         return Touch(access.array, low, high, tuple(headers))
 
+    def _entered(self, access: Access) -> list[Expr]:
+        """The conditions under which the loops without a count run at all."""
+        found = [self.table.entered.get(id(loop)) for loop in access.loops if not isinstance(loop, Loop)]
+        return [cond for cond in found if cond is not None]
+
     def _is_known(self, access: Access, cond: Expr) -> bool:
         try:
             self._check(access, [cond])
@@ -126,9 +131,8 @@ class ExtremeFinder:
         return True
 
     def _loops(self, access: Access, certain: bool) -> list[Loop]:
-        """The counted loops around an access. A loop that does not count may run no iteration: nothing in it is
-        certain."""
-        if certain and not all(isinstance(loop, Loop) for loop in access.loops):
+        """The counted loops around an access. What one that does not count uses is certain if its first pass is."""
+        if certain and not all(isinstance(loop, Loop) or id(loop) in self.table.entered for loop in access.loops):
             raise UnknownExtent(_unknown(access, "its loop has no known number of iterations"))
         return [self._loop(loop) for loop in access.loops if isinstance(loop, Loop)]
 
@@ -267,9 +271,8 @@ class ExtremeFinder:
         for position in range(len(loops) - 1, -1, -1):
             loop = loops[position]
             ends_early = breaks[loop.iterator]
-            named = [h for h in inner if _mentions(h, loop.iterator)] or [
-                c for c in pending if loop.iterator in symbols(c)
-            ]
+            named = any(_mentions(h, loop.iterator) for h in inner)
+            named = named or any(loop.iterator in symbols(c) for c in pending)
             ends = None if named or ends_early else self._ends(low, high, loop, loops)
             if ends is not None:
                 low, high = ends

@@ -19,6 +19,7 @@ from translator.analytic.ir import (
     Assign,
     Binary,
     Block,
+    Break,
     Call,
     Conditional,
     Const,
@@ -27,6 +28,7 @@ from translator.analytic.ir import (
     Expr,
     For,
     Function,
+    If,
     Index,
     Location,
     Loop,
@@ -34,6 +36,7 @@ from translator.analytic.ir import (
     Pointer,
     Scalar,
     Stmt,
+    Switch,
     Symbol,
     Var,
     While,
@@ -80,9 +83,35 @@ def _block(block: Block) -> Block:
             result.extend(_for(stmt))
         elif isinstance(stmt, While):
             result.extend(_while(stmt, result))
+        elif isinstance(stmt, Switch) and any(isinstance(n, Loop | For | While) for n in walk(stmt)):
+            result.append(_as_ifs(stmt) or stmt)
         else:
             result.append(stmt)
     return dataclasses.replace(block, body=tuple(result))
+
+
+def _as_ifs(switch: Switch) -> If | None:
+    """A switch around loops as a chain of `if`, where every case but the last one breaks."""
+    chain: Block | None = None
+    for case in sorted(switch.cases, key=lambda c: c.is_default, reverse=True):  # default first: it ends the chain
+        *body, last = case.body or (None,)
+        ends = isinstance(last, Break)
+        if not ends and case is not switch.cases[-1]:
+            return None
+        stmts = tuple(s for s in (body if ends else case.body))
+        block = Block(stmts, at=case.at)
+        if escapes(block, (Break,)) is not None or (case.is_default and case.values):
+            return None
+        if case.is_default:
+            chain = block
+            continue
+        tests = [Binary("==", switch.value, value, INT, at=case.at) for value in case.values]
+        cond: Expr = tests[0]
+        for test in tests[1:]:
+            cond = Binary("||", cond, test, INT, at=case.at)
+        chain = Block((If(cond, block, chain, at=case.at),), at=switch.at)
+    first = chain.body[0] if chain is not None and len(chain.body) == 1 else None
+    return first if isinstance(first, If) else None
 
 
 def _inside(stmt: Stmt) -> Stmt:
@@ -143,7 +172,8 @@ def _pointer_loop(loop: For) -> list[Stmt] | None:
         return None
     if step is None or step[0] is not init.symbol or step[2] or cond.op not in ("<", "!="):
         return None
-    base, end = init.init, cond.right
+    base: Expr = init.init
+    end = cond.right
     if cond.left != Var(init.symbol, at=cond.at) or not isinstance(end, Binary) or end.op != "+":
         return None
     start: Expr = constant(0, loop.at)
@@ -160,18 +190,21 @@ def _pointer_loop(loop: For) -> list[Stmt] | None:
         return None
     counter = Symbol(f"{init.symbol.name}_i", Scalar("long"), "local", loop.at, source_name=init.symbol.name)
     place = Binary("+", base, Var(counter, at=loop.at), init.symbol.type, at=loop.at)
-    body = rewrite(substitute(loop.body, {init.symbol: place}), _flattened)
+    body = rewrite(substitute(loop.body, {init.symbol: place}), flattened_index)
     return [Loop(counter, start, end.right, step[1], body, True, at=loop.at)]
 
 
-def _flattened(node: Node) -> Node | None:
+def flattened_index(node: Node) -> Node | None:
     """`(a + i)[0]` --> `a[i]`, `(a + i)[k]` --> `a[i + k]`."""
-    if not isinstance(node, Index) or not isinstance(node.base, Binary) or node.base.op != "+":
+    if not isinstance(node, Index):
         return None
-    first, offset = node.subscripts[0], node.base.right
+    base = node.base
+    if not isinstance(base, Binary) or base.op != "+":
+        return None
+    first, offset = node.subscripts[0], base.right
     at_once = isinstance(first, Const) and first.value == 0
     subscript = offset if at_once else Binary("+", offset, first, INT, at=node.at)
-    return dataclasses.replace(node, base=node.base.left, subscripts=(subscript, *node.subscripts[1:]))
+    return dataclasses.replace(node, base=base.left, subscripts=(subscript, *node.subscripts[1:]))
 
 
 def _while(loop: While, before: Sequence[Stmt]) -> list[Stmt]:
@@ -427,4 +460,4 @@ def _final_value(loop: Loop) -> Assign:
     return Assign(Var(loop.iterator, at=at), "=", value, at=at)
 
 
-__all__ = ["add", "constant", "normalize", "step_of", "trip_count"]
+__all__ = ["add", "constant", "flattened_index", "normalize", "step_of", "trip_count"]

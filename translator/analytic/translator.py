@@ -11,6 +11,7 @@ from pathlib import Path
 from data.function import Function
 from data.source_file import SourceFile
 from translator.analytic import codes, ir
+from translator.analytic.block_calls import expand_memory_calls, refuse_memory_calls
 from translator.analytic.dependence import Reason
 from translator.analytic.device_calls import DeviceCode, UncallableOnDevice, device_code
 from translator.analytic.extents import find_usage
@@ -84,7 +85,9 @@ def _translate(
 ) -> Translation:
     try:
         inlined = inline_array_calls(parsed, program)
-        plan = _plan(canonical_updates(normalize(inlined)), options)
+        expanded = expand_memory_calls(inlined)
+        refuse_memory_calls(expanded, program)
+        plan = _plan(canonical_updates(normalize(expanded)), options)
         if not plan.is_parallel:
             raise _Refused(_why_not(plan))
         device = device_code(program, plan.kernels)
