@@ -180,13 +180,12 @@ def _pointer_loop(loop: For) -> list[Stmt] | None:
     if end.left != base:  # for (p = a + i; p < a + n; ...)
         if not isinstance(base, Binary) or base.op != "+" or base.left != end.left:
             return None
-        base, start = base.left, base.right
+        start = base.right
+        base = base.left
     changed = assigned_scalars(loop.body)
-    if (
-        init.symbol in changed
-        or symbols(end, init.init) & changed
-        or (cond.op == "!=" and step[1] != constant(1, cond.at))
-    ):
+    if init.symbol in changed or symbols(end, init.init) & changed:
+        return None
+    if cond.op == "!=" and step[1] != constant(1, cond.at):
         return None
     counter = Symbol(f"{init.symbol.name}_i", Scalar("long"), "local", loop.at, source_name=init.symbol.name)
     place = Binary("+", base, Var(counter, at=loop.at), init.symbol.type, at=loop.at)

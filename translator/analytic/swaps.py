@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from translator.analytic.ir import Assign, Declare, For, Function, Loop, Pointer, Stmt, Symbol, Var, While
-from translator.analytic.visit import statements, walk
+from translator.analytic.visit import statements, symbols, walk
 
 
 @dataclass(frozen=True)
 class Swap:
-    """`loop` permutes the pointers `symbols` at the end of a pass."""
+    """`loop` permutes the pointers `symbols` at the end of a pass: nothing after the exchange names them."""
 
     loop: Loop | For | While
     symbols: frozenset[Symbol]
@@ -33,13 +33,13 @@ def find_swaps(function: Function) -> list[Swap]:
 def _groups(stmts: Sequence[Stmt]) -> list[frozenset[Symbol]]:
     groups: list[frozenset[Symbol]] = []
     copies: list[tuple[Symbol, Symbol]] = []
-    for stmt in (*stmts, None):
+    for position, stmt in enumerate((*stmts, None)):
         copy = _copy(stmt) if stmt is not None else None
         if copy is not None:
             copies.append(copy)
             continue
         group = _permuted(copies)
-        if group:
+        if group and not group & symbols(*stmts[position:]):
             groups.append(group)
         copies = []
     return groups
