@@ -473,23 +473,12 @@ class _Collector:
         place = Places(self.resolve, self.table.unknowns.__contains__).place(index)
         if place is None:
             return
-        array, subscripts, byte_size = place
         self.order += 1
-        self.table.accesses.append(
-            Access(
-                array,
-                subscripts,
-                op,
-                self.loops,
-                self.conditions,
-                index,
-                stmt,
-                self.order,
-                byte_size,
-                self.until,
-                member,
-            )
+        access = Access(place.array, place.subscripts, op, self.loops, self.conditions, index, stmt, self.order)
+        access = dataclasses.replace(
+            access, byte_size=place.byte_size, until=self.until, member=(*place.member, *member)
         )
+        self.table.accesses.append(access)
 
 
 def converted(value: Expr, kind: Type) -> Expr:

@@ -37,6 +37,7 @@ UNKNOWN_POINTER = "MUSL110"
 KERNEL_CALL = "MUSL111"
 NO_ATOMIC = "MUSL112"
 HOST_CONSTRUCT = "MUSL113"
+UNINITIALISED = "MUSL114"
 
 CODES: dict[str, str] = {
     SYNTAX_ERROR: "syntax error",
@@ -69,8 +70,9 @@ CODES: dict[str, str] = {
     UNCOUNTED_LOOP: "the number of iterations is not known when the loop starts",
     NO_LOOP: "the function has no loop",
     UNKNOWN_EXTENT: "the number of elements behind a pointer cannot be found (give it with --extent)",
-    UNKNOWN_POINTER: "a pointer that may point to more than one array",
+    UNKNOWN_POINTER: "a pointer that may point to more than one array, or that is a member of a struct",
     KERNEL_CALL: "a call that a kernel cannot make",
     NO_ATOMIC: "an update that CUDA has no atomic operation for",
     HOST_CONSTRUCT: "a statement around the loops that the host wrapper cannot hold",
+    UNINITIALISED: "a variable is read before it has a value",
 }

@@ -216,8 +216,8 @@ class ExtremeFinder:
                     known = node.symbol in counters or is_entry_symbol(node.symbol, self.function, self.table)
                     if not known and not _is_constant_global(node.symbol):
                         if node.symbol in self.table.unset:
-                            why = f"it depends on {node.symbol.name}, which the source reads uninitialised"
-                            raise UnknownExtent(_unknown(access, why))
+                            message = f"{node.symbol.name} is read before it has a value"
+                            raise UnknownExtent(Reason(codes.UNINITIALISED, message, access.at))
                         raise UnknownExtent(
                             _unknown(access, f"it depends on {node.symbol.name}, which the function computes")
                         )

@@ -5,6 +5,7 @@ p + i, &a[i], (float *)((char *)p + pitch * j)      base array, offset in elemen
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -29,8 +30,8 @@ from translator.analytic.ir import (
 class UnknownBase(Exception):
     """A pointer whose array is not known (`p = cond ? a : b`). `at` is the place."""
 
-    def __init__(self, at: Location) -> None:
-        super().__init__("pointer to an unknown array")
+    def __init__(self, at: Location, message: str = "a pointer that may point to more than one array") -> None:
+        super().__init__(message)
         self.at = at
 
 
@@ -45,6 +46,16 @@ def element_size(kind: Type) -> int | None:
 
 
 @dataclass(frozen=True)
+class Place:
+    """An element of an array: see `Access` for the fields."""
+
+    array: Symbol
+    subscripts: tuple[Expr, ...]
+    byte_size: int | None = None
+    member: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Places:
     """Finds places. `resolve` gives an expression with every scalar replaced by what it stands for; `is_unknown` says
     that a symbol stands for no known value."""
@@ -52,8 +63,10 @@ class Places:
     resolve: Callable[[Expr], Expr]
     is_unknown: Callable[[Symbol], bool]
 
-    def place(self, index: Index) -> tuple[Symbol, tuple[Expr, ...], int | None] | None:
-        """(array, subscripts, bytes of a byte-wise access); None for members of scalars, which are no memory here."""
+    def place(self, index: Index) -> Place | None:
+        """The place of an element; None for members of scalars, which are no memory here. Raises UnknownBase."""
+        if isinstance(index.base, Member) and isinstance(index.base.base, Index):
+            return self._field(index.base)
         base = self.resolve(index.base)
         subscripts = tuple(self.resolve(s) for s in index.subscripts)
         size = element_size(index.type)
@@ -64,10 +77,17 @@ class Places:
             if size is None or len(subscripts) != 1:
                 raise UnknownBase(index.at)
             scaled = times(subscripts[0], size)
-            return array, (scaled if offset is None else plus(offset, scaled),), size
+            return Place(array, (scaled if offset is None else plus(offset, scaled),), size)
         if offset is not None:
             subscripts = (plus(offset, subscripts[0]), *subscripts[1:])
-        return array, subscripts, None
+        return Place(array, subscripts)
+
+    def _field(self, member: Member) -> Place | None:
+        """`p[i].v[k]` uses the field v of p[i], whatever k is."""
+        if not isinstance(member.type, Array) or not isinstance(member.base, Index):
+            raise UnknownBase(member.at, f"the pointer {member.name} is a member of a struct")
+        place = self.place(member.base)
+        return None if place is None else dataclasses.replace(place, member=(*place.member, member.name))
 
     def base_of(self, base: Expr, index: Index) -> tuple[Symbol | None, Expr | None, bool]:
         """(array, offset, whether the offset is in bytes) of an address; array None for a struct's own array."""
@@ -78,10 +98,8 @@ class Places:
                 raise UnknownBase(index.at)
             return None, None, False
         if isinstance(base, Member):
-            inner = base.base
-            if isinstance(inner, Index) and isinstance(base.type, Array):
-                place = self.place(inner)
-                return (None, None, False) if place is None else (place[0], place[1][0], False)
+            if not isinstance(base.type, Array):
+                raise UnknownBase(index.at, f"the pointer {base.name} is a member of a struct")
             return None, None, False
         if isinstance(base, Binary) and base.op in "+-" and isinstance(base.left.type, Pointer | Array):
             return self._moved(base, index)
@@ -89,8 +107,8 @@ class Places:
             return self._cast(base, index)
         if isinstance(base, AddressOf) and isinstance(base.operand, Index):
             place = self.place(base.operand)
-            if place is not None and len(place[1]) == 1:
-                return place[0], place[1][0], place[2] is not None
+            if place is not None and len(place.subscripts) == 1 and not place.member:
+                return place.array, place.subscripts[0], place.byte_size is not None
         if isinstance(base, AddressOf) and isinstance(base.operand, Var):
             return None, None, False
         raise UnknownBase(index.at)

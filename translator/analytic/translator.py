@@ -95,9 +95,7 @@ def _translate(
     except (NotPlanned, UnknownExtent, Unprovable, UncallableOnDevice) as error:
         raise _Refused([error.reason]) from error
     except UnknownBase as error:
-        raise _Refused(
-            [Reason(codes.UNKNOWN_POINTER, "a pointer that may point to more than one array", error.at)]
-        ) from error
+        raise _Refused([Reason(codes.UNKNOWN_POINTER, str(error), error.at)]) from error
     return _assemble(source, parsed, function, plan, usages, device, options)
 
 
