@@ -24,6 +24,8 @@ from translator.analytic.translator import AnalyticTranslator
 from translator.protocol import Refusal, TranslationOptions
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
+PRELUDE = GOLDEN / "prelude.cuh"  # what all generated files share, apart: a change of it shows once
+INCLUDE = f'#include "{PRELUDE.name}"\n'
 NAMES = [
     "dot.c",
     "floyd_warshall.c",
@@ -42,27 +44,30 @@ NAMES = [
 ]
 
 
-def generate_cuda(path: Path, output: Path) -> str:
-    """The CUDA text of a sample with every function that the analytic Translator takes, verified or not."""
+def generate_cuda(path: Path, output: Path) -> tuple[str, str]:
+    """(prelude, CUDA text) of a sample with every function that the analytic Translator takes, verified or not."""
     source = read_source(path)
     functions = find_functions(source).functions
     outcomes = AnalyticTranslator().translate(source, functions, TranslationOptions())
     chosen = {name: outcome[0] for name, outcome in outcomes.items() if not isinstance(outcome, Refusal)}
-    preludes = dict.fromkeys(translation.prelude for translation in chosen.values() if translation.prelude)
-    header = "\n".join([f"// Generated from data/samples/{path.name}: see test_golden.py.\n", *preludes])
-    return to_cxx(source, {name: replacement_text(translation) for name, translation in chosen.items()}, header, output)
+    (prelude,) = {translation.prelude for translation in chosen.values()}
+    header = f"// Generated from data/samples/{path.name}: see test_golden.py.\n{INCLUDE}"
+    replacements = {name: replacement_text(translation) for name, translation in chosen.items()}
+    return prelude, to_cxx(source, replacements, header, output)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_generated_cuda_is_the_golden_text(name: str, update_golden: bool) -> None:
     golden = (GOLDEN / name).with_suffix(".cu")
-    generated = generate_cuda(SAMPLES / name, golden)
+    prelude, generated = generate_cuda(SAMPLES / name, golden)
     assert "<<<" in generated, "no kernel is launched"
     if update_golden:
         golden.parent.mkdir(exist_ok=True)
         golden.write_text(generated)
+        PRELUDE.write_text(prelude)
     assert golden.is_file(), "run pytest --update-golden"
     assert generated == golden.read_text()
+    assert prelude == PRELUDE.read_text()
 
 
 def test_generation_is_deterministic() -> None:
@@ -73,7 +78,7 @@ def test_generation_is_deterministic() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_golden_text_compiles(name: str, tmp_path: Path) -> None:
     """By nvcc without a warning where there is one, else by g++ for the emulator."""
-    text = (GOLDEN / name).with_suffix(".cu").read_text()
+    text = (GOLDEN / name).with_suffix(".cu").read_text().replace(INCLUDE, PRELUDE.read_text())
     if find_nvcc() is not None:
         outcome = compile_nvcc(text, tmp_path, Sandbox(tmp_path))
         assert outcome.ok, outcome.message
@@ -85,4 +90,5 @@ def test_golden_text_compiles(name: str, tmp_path: Path) -> None:
 
 
 def test_every_golden_file_belongs_to_a_sample() -> None:
-    assert {path.name for path in GOLDEN.iterdir()} == {Path(name).with_suffix(".cu").name for name in NAMES}
+    belonging = {(GOLDEN / name).with_suffix(".cu") for name in NAMES}
+    assert set(GOLDEN.iterdir()) == belonging | {PRELUDE}
