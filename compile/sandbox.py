@@ -50,7 +50,7 @@ DEBUG_FILES = Path("/usr/lib/debug")
 SIGSYS_STATUS = 128 + signal.SIGSYS
 
 
-class SandboxUnavailable(RuntimeError):  # noqa: N818  (a state of the machine)
+class SandboxUnavailable(RuntimeError):
     """No sandbox can be made here; the message says why and what to do."""
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 NVCC_OF_WHEELS = ("nvidia/cu13/bin/nvcc", "nvidia/cu12/bin/nvcc", "nvidia/cuda_nvcc/bin/nvcc")
 
 
-class ToolchainMissing(RuntimeError):  # noqa: N818  (a state of the machine)
+class ToolchainMissing(RuntimeError):
     """A compiler that is needed is not installed; the message says how to get it."""
 
 

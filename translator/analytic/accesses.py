@@ -159,6 +159,7 @@ class _Collector:
     conditions: tuple[Condition, ...] = ()
     depth: int = 0  # of branches around the statement
     until: Expr | None = None
+    break_depth: int | None = None  # the depth of the innermost loop's own statements, if plain breaks alone leave it
     order: int = 0
 
     # ------------------------------------------------------------ statements
@@ -284,7 +285,7 @@ class _Collector:
         last = stmt.then.body[-1] if stmt.then.body else None
         if isinstance(last, jumps) and stmt.orelse is None and escapes(_without_last(stmt.then), jumps) is None:
             self.conditions = (*self.conditions, Condition(cond, False))
-            if isinstance(last, Break) and self.loops:
+            if isinstance(last, Break) and self.depth == self.break_depth:
                 self.table.breaks.setdefault(id(self.loops[-1]), []).append(cond)
         elif escapes(stmt, jumps) is not None:
             self.conditions = (*self.conditions, self.sometimes(stmt.at))
@@ -332,7 +333,10 @@ class _Collector:
         if isinstance(loop, For):
             changed |= assigned_scalars(*loop.step)
         self.loops = (*outer_loops, loop)
-        if not _only_plain_breaks(body):  # any iteration but the first may not run
+        outer_break_depth = self.break_depth
+        plain = _only_plain_breaks(body)
+        self.break_depth = self.depth if plain else None
+        if not plain:  # any iteration but the first may not run
             self.conditions = (*outer_conditions, self.sometimes(loop.at))
         local = {n.symbol for n in walk(body) if isinstance(n, Declare)}
         inner = {n.iterator for n in walk(body) if isinstance(n, Loop)}
@@ -349,7 +353,7 @@ class _Collector:
         if isinstance(loop, For):
             for stmt in loop.step:
                 self.statement(stmt)
-        self.loops, self.conditions = outer_loops, outer_conditions
+        self.loops, self.conditions, self.break_depth = outer_loops, outer_conditions, outer_break_depth
         if has_return(body):
             self.conditions = (*outer_conditions, self.sometimes(loop.at))
         for symbol in sorted(changed - self.swapped, key=lambda s: s.name):

@@ -50,7 +50,9 @@ def _visit(program: Program, node: Node, code: DeviceCode) -> None:
         code.names[function.name] = f"{function.name}_device"
         printer = DevicePrinter(code.names, _constants(function))
         signature = printer.signature(function, code.names[function.name]).removeprefix("static ")
-        code.definitions.append(f"static __device__ {signature} {printer.braced(function.body, 0)}\n")
+        guard = f"MUSL_HAS_{function.name}"  # several functions of the file may need it
+        definition = f"static __device__ {signature} {printer.braced(function.body, 0)}\n"
+        code.definitions.append(f"#ifndef {guard}\n#define {guard}\n{definition}#endif\n")
 
 
 def _check(function: Function, at: Location) -> None:

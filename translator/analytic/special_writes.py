@@ -84,6 +84,9 @@ class SpecialWriter:
         for family, members in families.items():
             if ops <= members:
                 return self._atomic_kind(family, first)
+        if all(op not in ("", "=") for op in ops):
+            message = f"CUDA has no atomic {' or '.join(sorted(ops))} (array {first.array.name})"
+            return Reason(codes.NO_ATOMIC, message, first.at)
         if ops == {"="} and not any(a.member for a in accesses):
             if self._same_value(accesses):
                 return "same value"

@@ -132,12 +132,14 @@ def _assemble(
     host = HostText(plan, usages, _unique(guards))
     restrict = not any(isinstance(s.type, ir.Pointer) for s in declared(plan.function.body))
     kernels = [kernel_text(k, plan.function, plan.table, device.names, restrict=restrict) for k in plan.kernels]
+    wrapper = f"{host.on_device()}\n{host.wrapper()}"
+    needs_sequential = f"{function.name}_sequential(" in wrapper
     return Translation(
         source_id=function.id,
         target="cuda",
         kernels="\n".join([*device.definitions, *kernels]),
-        sequential=_sequential(source, parsed, function),
-        host_wrapper=f"{host.on_device()}\n{host.wrapper()}",
+        sequential=_sequential(source, parsed, function) if needs_sequential else "",
+        host_wrapper=wrapper,
         kernel_names=tuple(_names(plan.kernels)),
         parallel=tuple(_parallel_loops(plan)),
         remarks=tuple(_diagnostic(r, source.path) for r in plan.remarks),
