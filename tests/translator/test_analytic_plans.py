@@ -156,7 +156,8 @@ ORDER = {
         "grid:i grid:i,j",
     ),
     "several right-hand sides of a triangular solve": (
-        """void f(const double *u, double *x, int n, int m) { for (int i = n - 1; i >= 0; i--) for (int c = 0; c < m; c++) {
+        """void f(const double *u, double *x, int n, int m) {
+        for (int i = n - 1; i >= 0; i--) for (int c = 0; c < m; c++) {
         double s = x[i*m+c]; for (int j = i + 1; j < n; j++) s -= u[i*n+j] * x[j*m+c]; x[i*m+c] = s / u[i*n+i]; } }""",
         "grid:c",
     ),
@@ -320,7 +321,8 @@ CALLS = {
     "a helper with a row": (
         """static float dot(const float *a, const float *b, int n) {
         float s = 0; for (int i = 0; i < n; i++) s += a[i] * b[i]; return s; }
-        void f(const float *a, const float *x, float *y, int n) { for (int i = 0; i < n; i++) y[i] = dot(a + i*n, x, n); }""",
+        void f(const float *a, const float *x, float *y, int n) {
+            for (int i = 0; i < n; i++) y[i] = dot(a + i*n, x, n); }""",
         "grid:i",
     ),
     "a helper that loops and writes": (
@@ -331,7 +333,8 @@ CALLS = {
     ),
     "a helper that returns a struct": (
         """typedef struct { double re, im; } cplx;
-        static cplx mul(cplx a, cplx b) { cplx r; r.re = a.re*b.re - a.im*b.im; r.im = a.re*b.im + a.im*b.re; return r; }
+        static cplx mul(cplx a, cplx b) {
+            cplx r; r.re = a.re*b.re - a.im*b.im; r.im = a.re*b.im + a.im*b.re; return r; }
         void f(cplx *a, const cplx *b, int n) { for (int i = 0; i < n; i++) a[i] = mul(a[i], b[i]); }""",
         "grid:i",
     ),
