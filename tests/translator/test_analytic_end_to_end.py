@@ -1,6 +1,8 @@
-"""Translated functions against the source's own on chosen inputs: sizes around a block, zero and negative sizes, strides
-and pitches of every sign, and arrays of the caller that overlap. One program calls them all and prints what they wrote; the
-C side runs under the sanitizers, the CUDA side in the emulator, which finds accesses outside what was copied.
+"""Translated functions against the source's own on chosen inputs: sizes around a block, zero and negative sizes,
+strides and pitches of every sign, and arrays of the caller that overlap.
+
+One program calls them all and prints what they wrote. The C side runs under the sanitizers, the CUDA side in the
+emulator, which finds accesses outside what was copied.
 """
 
 from __future__ import annotations
