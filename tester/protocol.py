@@ -19,8 +19,8 @@ class Coverage:
 
 @dataclass(frozen=True)
 class TestSuite:
-    """The valid tests of one function, in a stable order. `dropped` counts the inputs that were not valid for the C side;
-    `first_error` is what the sanitizers said of the first of them (empty if none was dropped)."""
+    """The valid tests of one function, in a stable order. `dropped` counts the inputs that were not valid for the C
+    side; `first_error` is what the sanitizers said of the first of them (empty if none was dropped)."""
 
     __test__ = False
 

@@ -24,6 +24,7 @@ def test_sample_ends_as_expected(sample: Sample, tmp_path: Path) -> None:
         include_dirs=sample.include_dirs,
         defines=sample.defines,
         strict_fp=sample.strict_fp,
+        extents=sample.extents,
         run_args=tuple(shlex.join(arguments) for arguments in sample.program),
         program_files=sample.program_files,
         tests=TESTS,

@@ -105,10 +105,6 @@ def _usage(finder: ExtremeFinder, array: Symbol, accesses: list[Access], given: 
     usage = Usage(array, element_type(array.type))
     usage.reads = any(not a.is_write or a.op != "=" for a in accesses)
     usage.writes = any(a.is_write for a in accesses)
-    if given is not None:
-        high = add(given, -1)
-        usage.touches = [Touch(array, constant(0, given.at), high, ())]
-        return usage
     if isinstance(array.type, Pointer) and array.type.reference:  # C++ binds a reference to an object
         zero = constant(0, array.at)
         usage.touches = [Touch(array, zero, zero, ())]
@@ -127,7 +123,11 @@ def _usage(finder: ExtremeFinder, array: Symbol, accesses: list[Access], given: 
                 usage.possible.append(finder.touch(dataclasses.replace(access, until=None)))
         except UnknownExtent as error:
             unknown = unknown or error
-            usage.possible.append(finder.touch(access, certain=False))
+            if given is None:
+                usage.possible.append(finder.touch(access, certain=False))
+    if unknown is not None and given is not None:  # the user vouches for what the code does not tell
+        counts = Header(cond=Binary(">", given, constant(0, given.at), INT, at=given.at))
+        usage.touches.append(Touch(array, constant(0, given.at), add(given, -1), (counts,)))
     if unknown is not None and not usage.touches:
         raise unknown
     usage.guards = finder.guards
