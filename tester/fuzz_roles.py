@@ -350,15 +350,25 @@ def _is_integer_type(text: str) -> bool:
 
 
 def _is_indexed_by_loop(lvalue: Node, names: _Names) -> bool:
-    """Whether each iteration of the innermost loop updates another element (as far as the text shows)."""
-    loop = innermost_loop(lvalue)
-    if loop is None or lvalue.type == "identifier":
+    """Whether each iteration of the loops around updates another element (as far as the text shows). A subscript that
+    was loaded (`sums[label[i]]`) may come again."""
+    if lvalue.type == "identifier":
         return False
     used = identifiers(lvalue)
     for _ in range(4):
-        used |= {mention for name in used for mention in names.mentions.get(name, ())}
-    update = loop.child_by_field_name("update")
-    return update is not None and bool(used & identifiers(update))
+        mentioned = [names.mentions.get(name, set()) for name in used]
+        used |= {m for group in mentioned if not any(_is_array(m, names) for m in group) for m in group}
+    loop = innermost_loop(lvalue)
+    while loop is not None:
+        update = loop.child_by_field_name("update")
+        if update is None or not used & identifiers(update):
+            return False
+        loop = innermost_loop(loop)
+    return True
+
+
+def _is_array(name: str, names: _Names) -> bool:
+    return any(p.name == name and p.is_array for p in names.function.parameters)
 
 
 def _read_conditions(body: Node, names: _Names) -> frozenset[str]:

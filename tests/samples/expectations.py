@@ -45,7 +45,7 @@ class Sample:
     include_dirs: tuple[Path, ...]
     defines: tuple[str, ...]
     strict_fp: bool
-    extents: dict[str, str]
+    extents: tuple[str, ...]
     program: tuple[tuple[str, ...], ...]
     program_files: tuple[Path, ...]
     functions: dict[str, ExpectedFunction]
@@ -71,7 +71,7 @@ def _read_sample(name: str, entry: dict[str, Any]) -> Sample:
         include_dirs=tuple(SAMPLES / folder for folder in entry.pop("include_dirs", [])),
         defines=tuple(entry.pop("defines", [])),
         strict_fp=entry.pop("strict_fp", False),
-        extents=entry.pop("extents", {}),
+        extents=tuple(entry.pop("extents", [])),
         program=tuple(tuple(arguments) for arguments in entry.pop("program", [])),
         program_files=tuple(SAMPLES / file for file in entry.pop("program_files", [])),
         functions={key: _read_function(key, dict(value)) for key, value in entry.pop("functions").items()},

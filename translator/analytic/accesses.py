@@ -325,6 +325,8 @@ class _Collector:
         always = Const("1", 1, Scalar("int"), at=loop.at)
         tests_last = isinstance(loop, While) and loop.test_last
         self.table.entered[id(loop)] = always if tests_last or loop.cond is None else self.resolve(loop.cond)
+        if loop.cond is not None and not tests_last:
+            self.reads(loop.cond, loop)  # the first test, which is made even where the loop does not run
         self.repeat(loop, loop.body)
 
     def repeat(self, loop: Loop | Sequential, body: Block) -> None:

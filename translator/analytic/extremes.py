@@ -439,8 +439,7 @@ def _loads(cond: Expr) -> bool:
 
 def _mentions(header: Header, iterator: Symbol) -> bool:
     if header.loop is not None:
-        bounds = (header.loop.lower, header.loop.upper, header.loop.step)
-        return iterator in symbols(*bounds)
+        return iterator in symbols(header.loop.lower, header.loop.upper, header.loop.step, *header.breaks)
     assert header.cond is not None
     return iterator in symbols(header.cond)
 

@@ -452,7 +452,7 @@ def _without_unused(body: str) -> str:
     lines = body.splitlines(keepends=True)
     kept = []
     for line in lines:
-        match = re.fullmatch(r"\s*[A-Za-z_][\w ]*[ *](\w+)(?: = -?[\w.]+)?;\n", line)
+        match = re.fullmatch(r"\s*[A-Za-z_][\w ]*[ *](\w+)(?: = [^(){};=]*)?;\n", line)
         if match and not line.strip().startswith("return") and len(re.findall(rf"\b{match[1]}\b", body)) == 1:
             continue
         kept.append(line)

@@ -58,7 +58,9 @@ class FlatPrinter(Printer):
     def index(self, expr: Index) -> str:
         base = expr.base
         if isinstance(base, Var) and isinstance(base.type, Pointer) and base.type.reference:
-            return f"{self.variable(base)}[0]"
+            if base.symbol.kind == "param":  # a pointer on the device
+                return f"{self.variable(base)}[0]"
+            return self.variable(base)
         if isinstance(base, Var):
             extents = variable_extents(base.type)
             if extents is not None and len(expr.subscripts) == len(extents) + 1:
@@ -82,6 +84,8 @@ class DevicePrinter(FlatPrinter):
     def call(self, expr: Call) -> str:
         """`sqrt(x)` of a float is a double in C; C++ would take the float overload."""
         name = self.device_names.get(expr.name, _DEVICE_STD.get(expr.name, expr.name))
+        if expr.name in ("min", "max") and isinstance(expr.type, Scalar) and expr.type.is_float:
+            name = f"musl_{expr.name}"  # CUDA's own takes the number where std::min and std::max keep the NaN
         is_double = isinstance(expr.type, Scalar) and expr.type.name == "double"
         args = []
         for arg in expr.args:

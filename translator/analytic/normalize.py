@@ -21,6 +21,7 @@ from translator.analytic.ir import (
     Block,
     Break,
     Call,
+    Cast,
     Conditional,
     Const,
     Continue,
@@ -71,8 +72,26 @@ def add(left: Expr, right: int) -> Expr:
 
 def normalize(function: Function) -> Function:
     """The function with its counted loops as `Loop`."""
-    body = _block(function.body)
+    body = _block(_with_named_ends(function.body))
     return dataclasses.replace(function, body=_without_dead_stores(_assign_final_values(body)))
+
+
+def _with_named_ends(body: Block) -> Block:
+    """Loop heads with pointers that are computed once (`const T *end = a + n`) written out."""
+    changed = assigned_scalars(*(n for n in walk(body) if isinstance(n, Assign)))
+    ends: dict[Symbol, Expr] = {}
+    for node in walk(body):
+        if not isinstance(node, Declare) or not isinstance(node.init, Binary) or node.symbol in changed:
+            continue
+        if isinstance(node.symbol.type, Pointer) and not symbols(node.init) & changed:
+            ends[node.symbol] = node.init
+
+    def change(node: Node) -> Node | None:
+        if isinstance(node, For) and node.cond is not None and symbols(node.cond) & set(ends):
+            return dataclasses.replace(node, cond=substitute(node.cond, ends))
+        return None
+
+    return rewrite(body, change) if ends else body
 
 
 def _block(block: Block) -> Block:
@@ -131,9 +150,17 @@ def _inside(stmt: Stmt) -> Stmt:
 def _for(loop: For) -> list[Stmt]:
     """The loop as statements: what its init does besides setting the counter, then the `Loop` (or the `For` as it
     was)."""
+    if not loop.init and not loop.step and loop.cond is not None and loop.body.body:
+        stepped = _stepped_first(While(loop.cond, loop.body, at=loop.at))
+        if stepped is not None:
+            return stepped
     moved = _pointer_loop(loop)
     if moved is not None:
         return moved
+    met = _meeting(loop.cond, loop.step, loop.body)
+    if met is not None:
+        scoped = [*loop.init, *met]
+        return [Block(tuple(scoped), at=loop.at)] if any(isinstance(s, Declare) for s in loop.init) else scoped
     counter = _counter(loop.cond)
     steps = [(s, step_of(s)) for s in loop.step]
     mine = [(s, step) for s, step in steps if step is not None and step[0] in counter]
@@ -157,10 +184,46 @@ def _for(loop: For) -> list[Stmt]:
         else:
             before.append(init)
     counted = _counted(loop, symbol, lower, counter[symbol], step, negative, body, declares)
-    if counted is None:
+    if counted is None or symbol in symbols(*before):
         return [loop]
     scoped = [*before, *counted]
     return [Block(tuple(scoped), at=loop.at)] if any(isinstance(s, Declare) for s in before) else scoped
+
+
+def _meeting(cond: Expr | None, steps: Sequence[Stmt], body: Block) -> list[Stmt] | None:
+    """Two counters that run towards each other, as in the reversal of an array.
+
+    for (i = a, j = b; i < j; i++, j--) body  -->  i = a; j = b; Loop k in [0, (j - i + 1) / 2) with i + k, j - k
+    """
+    if not isinstance(cond, Binary) or cond.op not in ("<", "<=") or len(steps) != 2:
+        return None
+    left, right, at = cond.left, cond.right, cond.at
+    if not isinstance(left, Var) or not isinstance(right, Var) or _is_unsigned(left) or _is_unsigned(right):
+        return None
+    one = constant(1, at)
+    moves = {step[0]: step for step in map(step_of, steps) if step is not None and step[1] == one}
+    if set(moves) != {left.symbol, right.symbol} or moves[left.symbol][2] or not moves[right.symbol][2]:
+        return None
+    if {left.symbol, right.symbol} & assigned_scalars(body) or escapes(body, (Continue,)) is not None:
+        return None
+    gap = add(Binary("-", right, left, INT, at=at), 1 if cond.op == "<" else 2)
+    trips = Binary("/", gap, constant(2, at), INT, at=at)
+    counter = Symbol(f"{left.symbol.name}_step", INT, "local", at, source_name=left.symbol.name)
+    k = Var(counter, at=at)
+    inside: dict[Symbol, Expr] = {
+        left.symbol: Binary("+", left, k, INT, at=at),
+        right.symbol: Binary("-", right, k, INT, at=at),
+    }
+    loop = Loop(counter, constant(0, at), trips, one, substitute(body, inside), True, at=at)
+    runs = Binary(">", gap, constant(0, at), INT, at=at)
+    passes = Symbol(f"{left.symbol.name}_steps", INT, "local", at)
+    count = Var(passes, at=at)
+    return [
+        Declare(passes, Conditional(runs, trips, constant(0, at), INT, at=at), at=at),
+        loop,
+        Assign(left, "+=", count, at=at),
+        Assign(right, "-=", count, at=at),
+    ]
 
 
 def _pointer_loop(loop: For) -> list[Stmt] | None:
@@ -212,6 +275,9 @@ def _while(loop: While, before: Sequence[Stmt]) -> list[Stmt]:
     if loop.test_last or not body:
         return [loop]
     counter = _counter(loop.cond)
+    met = _meeting(loop.cond, body[-2:], dataclasses.replace(loop.body, body=body[:-2]))
+    if met is not None:
+        return met
     front = _stepped_first(loop)
     if front is not None:
         return front
@@ -267,6 +333,8 @@ def _value_just_set(symbol: Symbol, before: Sequence[Stmt]) -> Expr | None:
 def _counter(cond: Expr | None) -> dict[Symbol, tuple[str, Expr]]:
     """Variables that a condition bounds: `i < n`, `n > i`, `i + 1 < n` --> {i: ("<", n)}, {i: ("<", n - 1)}."""
     found: dict[Symbol, tuple[str, Expr]] = {}
+    if isinstance(cond, Binary) and cond.op == "&&":
+        return _both(_counter(cond.left), _counter(cond.right))
     if not isinstance(cond, Binary) or cond.op not in _MIRRORED:
         return found
     for side, other, op in ((cond.left, cond.right, cond.op), (cond.right, cond.left, _MIRRORED[cond.op])):
@@ -278,9 +346,35 @@ def _counter(cond: Expr | None) -> dict[Symbol, tuple[str, Expr]]:
             side = side.left
             if (isinstance(side.type, Scalar) and side.type.is_unsigned) or _is_unsigned(other):
                 continue  # n - 1 would wrap around at n = 0
+        moved = _moved_bound(side, other)
+        if moved is not None:
+            side, other = moved
         if isinstance(side, Var) and isinstance(side.type, Scalar) and side.type.is_integer:
             found.setdefault(side.symbol, (op, add(other, -offset)))
     return found
+
+
+def _both(
+    left: dict[Symbol, tuple[str, Expr]], right: dict[Symbol, tuple[str, Expr]]
+) -> dict[Symbol, tuple[str, Expr]]:
+    """`i < n && i < m` --> {i: ("<", n < m ? n : m)}, for bounds of one kind."""
+    found: dict[Symbol, tuple[str, Expr]] = {}
+    for symbol in left.keys() & right.keys():
+        (op, first), (other_op, second) = left[symbol], right[symbol]
+        if op == other_op and op in ("<", "<=") and not _is_unsigned(first) and not _is_unsigned(second):
+            smaller = Binary("<", first, second, INT, at=first.at)
+            found[symbol] = (op, Conditional(smaller, first, second, first.type, at=first.at))
+    return found
+
+
+def _moved_bound(side: Expr, other: Expr) -> tuple[Expr, Expr] | None:
+    """`i + w < n` --> (i, n - w), for signed counters."""
+    if not isinstance(side, Binary) or side.op not in ("+", "-") or _is_unsigned(side) or _is_unsigned(other):
+        return None
+    if not isinstance(side.left, Var) or not isinstance(side.type, Scalar) or not side.type.is_integer:
+        return None
+    opposite = "-" if side.op == "+" else "+"
+    return side.left, Binary(opposite, other, side.right, side.type, at=other.at)
 
 
 def _is_unsigned(expr: Expr) -> bool:
@@ -340,12 +434,17 @@ def _counted(
         upper = add(upper, -1)
     if lower is not None and symbol in symbols(lower):
         return None
-    if lower is not None and symbol.kind == "local":
+    down_to_zero = descending and isinstance(symbol.type, Scalar) and symbol.type.is_unsigned
+    if lower is not None and symbol.kind == "local" and not down_to_zero:
         return [Loop(symbol, lower, upper, step, body, declares, descending, at=loop.at)]
     # a counter of its own, so that the variable itself still names the value it has when the loop starts
-    counter = Symbol(f"{symbol.name}_i", symbol.type, "local", symbol.at, source_name=symbol.name)
-    inner = substitute(body, {symbol: Var(counter, at=loop.at)})
     start = lower if lower is not None else Var(symbol, at=loop.at)
+    counter = Symbol(f"{symbol.name}_i", symbol.type, "local", symbol.at, source_name=symbol.name)
+    value: Expr = Var(counter, at=loop.at)
+    if down_to_zero:  # a signed counter: an unsigned one would wrap around where it steps below its end
+        counter.type = Scalar("long")
+        start, value = Cast(Scalar("long"), start, at=loop.at), Cast(symbol.type, value, at=loop.at)
+    inner = substitute(body, {symbol: value})
     counted = Loop(counter, start, upper, step, inner, True, descending, at=loop.at)
     return [counted, Assign(Var(symbol, at=loop.at), "=", _final_value(counted).value, at=loop.at)]
 

@@ -102,6 +102,17 @@ static T musl_read(const T *device) {
     return value;
 }
 
+// std::min, std::max and std::clamp for device code: the same result where an argument is NaN.
+template <typename T>
+static inline __host__ __device__ T musl_min(T a, T b) {
+    return b < a ? b : a;
+}
+
+template <typename T>
+static inline __host__ __device__ T musl_max(T a, T b) {
+    return a < b ? b : a;
+}
+
 template <typename T>
 static inline __host__ __device__ T musl_clamp(T value, T low, T high) {
     return value < low ? low : high < value ? high : value;

@@ -188,7 +188,8 @@ def _assigned(value: Expr, symbol: Symbol) -> Reduction | None:
         floats = isinstance(symbol.type, Scalar) and symbol.type.is_float
         first_wins = value.name in ("min", "max") and floats  # std::min(a, b) is b < a ? b : a
         if len(mine) == 1 and len(rest) == 1 and not (first_wins and value.args[0] != mine[0]):
-            return Reduction(symbol, "min" if value.name in _MIN else "max", call=value.name)
+            call = "" if value.name in ("min", "max") else value.name
+            return Reduction(symbol, "min" if value.name in _MIN else "max", call=call)
     if isinstance(value, Conditional) and _keeps_on_nan(value, symbol):
         extremum = _comparison(value.cond, symbol)
         if extremum is not None:
