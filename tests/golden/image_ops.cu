@@ -18,9 +18,12 @@ inline std::uint8_t to_byte(float value)
 } // namespace
 
 // Brightness and contrast around middle grey.
+#ifndef MUSL_HAS_to_byte
+#define MUSL_HAS_to_byte
 static __device__ uint8_t to_byte_device(float value) {
-    return (uint8_t)(min(max(value, 0.0f), 1.0f) * 255.0f + 0.5f);
+    return (uint8_t)(musl_min(musl_max(value, 0.0f), 1.0f) * 255.0f + 0.5f);
 }
+#endif
 
 // adjust: parallel over i (line 20)
 __global__ void adjust_kernel(const uint8_t *__restrict__ in, uint8_t *__restrict__ out, int count, float kGammaScale, float contrast, float brightness) {

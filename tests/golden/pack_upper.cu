@@ -24,7 +24,6 @@ static void pack_upper_sequential(int n, const double *a, double *packed)
 }
 
 static void pack_upper_on_device(double *a, double *packed, int n) {
-    int k = 0;
     {
         const dim3 block(32, 8), grid(musl_blocks(n, block.x, 4096), musl_blocks(n, block.y, 4096));
         pack_upper_kernel<<<grid, block>>>(packed, a, n);
@@ -77,7 +76,6 @@ static void unpack_upper_sequential(int n, const double *packed, double *a)
 }
 
 static void unpack_upper_on_device(double *packed, double *a, int n) {
-    int k = 0;
     {
         const dim3 block(32, 8), grid(musl_blocks(n, block.x, 4096), musl_blocks(n, block.y, 4096));
         unpack_upper_kernel<<<grid, block>>>(a, packed, n);
@@ -133,7 +131,6 @@ static void interleave_blocks_sequential(int blocks, int left_size, int right_si
 }
 
 static void interleave_blocks_on_device(float *left, float *right, float *out, int blocks, int left_size, int right_size) {
-    int index = 0;
     {
         const dim3 block(256), grid(musl_blocks(blocks, block.x, 65535));
         interleave_blocks_kernel<<<grid, block>>>(out, left, right, blocks, left_size, right_size);

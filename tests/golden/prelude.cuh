@@ -97,13 +97,28 @@ static T musl_read(const T *device) {
     return value;
 }
 
+// std::min, std::max and std::clamp for device code: the same result where an argument is NaN.
+template <typename T>
+static inline __host__ __device__ T musl_min(T a, T b) {
+    return b < a ? b : a;
+}
+
+template <typename T>
+static inline __host__ __device__ T musl_max(T a, T b) {
+    return a < b ? b : a;
+}
+
 template <typename T>
 static inline __host__ __device__ T musl_clamp(T value, T low, T high) {
     return value < low ? low : high < value ? high : value;
 }
 
 // Blocks that cover `count` iterations, at least one and at most `most`: the kernels' loops stride over the rest.
+// MUSL_MOST_BLOCKS lowers the limit, so that a test can make them stride.
 static inline unsigned int musl_blocks(long long count, unsigned int block, unsigned int most) {
+#ifdef MUSL_MOST_BLOCKS
+    if (most > MUSL_MOST_BLOCKS) most = MUSL_MOST_BLOCKS;
+#endif
     long long blocks = (count + block - 1) / block;
     return blocks < 1 ? 1 : blocks > (long long)most ? most : (unsigned int)blocks;
 }

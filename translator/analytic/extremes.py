@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from translator.analytic import codes
 from translator.analytic.accesses import Access, AccessTable, Condition
 from translator.analytic.affine import counted
+from translator.analytic.affine_extremes import affine_extremes
 from translator.analytic.dependence import Reason, is_entry_symbol
 from translator.analytic.ir import (
     Array,
@@ -114,9 +115,21 @@ class ExtremeFinder:
         bounds = [bound for loop in loops for bound in (loop.lower, loop.upper, loop.step)]
         self._check(access, [subscript, *conditions, *bounds, *itertools.chain(*breaks.values())])
         low, high, headers = self._reduce(subscript, conditions, loops, breaks)
+        if certain and not any(breaks.values()) and any(header.loop is not None for header in headers):
+            found = self._without_loop(access, loops)
+            if found is not None:
+                return found
         if access.byte_size is not None:
             high = add(high, access.byte_size - 1)
         return Touch(access.array, low, high, tuple(headers))
+
+    def _without_loop(self, access: Access, loops: Sequence[Loop]) -> Touch | None:
+        """The extremes in closed form, where everything about the access is affine."""
+        found = affine_extremes(self.function, self.table, access)
+        if found is None or any(self._sign(stride, loops) != "+" for stride in found.strides):
+            return None
+        headers = (Header(cond=found.nonempty),) if found.nonempty is not None else ()
+        return Touch(access.array, found.low, found.high, headers)
 
     def _entered(self, access: Access) -> list[Expr]:
         """The conditions under which the loops without a count run at all."""
