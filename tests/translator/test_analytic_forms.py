@@ -11,7 +11,6 @@ from data.source_file import SourceFile
 from translator.analytic.translator import AnalyticTranslator
 from translator.protocol import Refusal, Translation, TranslationOptions
 
-
 SWAP = """void f(int *a, int n) {
     for (int i = 0, j = n - 1; i < j; i++, j--) { int t = a[i]; a[i] = a[j]; a[j] = t; } }"""
 
