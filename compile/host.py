@@ -90,7 +90,7 @@ def build_host(source: SourceFile, function: Function, mode: Mode, scratch: Path
     failure: Outcome | None = None
     write_unit(folder, source, stub)
     for with_prelude in needs_prelude(source):
-        outcome = _compile(source, mode, own, with_prelude=with_prelude)
+        outcome = _compile(source, function, mode, own, with_prelude=with_prelude)
         if outcome.ok:
             return Build(folder / "run", mode, own, warnings=outcome.message, writable=mode == "coverage")
         failure = failure or outcome
@@ -161,8 +161,11 @@ def _includes_from(source: SourceFile, folder: Path) -> bool:
     return any(mark not in '"<' or (folder / name).is_file() for mark, name in includes)
 
 
-def _compile(source: SourceFile, mode: Mode, sandbox: Sandbox, *, with_prelude: bool) -> Outcome:
+def _compile(source: SourceFile, function: Function, mode: Mode, sandbox: Sandbox, *, with_prelude: bool) -> Outcome:
     extra, objects = _mode_flags(mode)
+    if mode == "trace" and any(p.dtype.names for p in function.parameters):
+        # gcc does not instrument a struct that is passed by value; inlined and taken apart, its loads are seen
+        extra += ["-O1", "-finline-functions"]
     if mode == "coverage" and not re.search(r"\b(try|throw)\b", source.text):
         extra.append("-fno-exceptions")  # else every call of C++ counts as a branch
     link = [word for word in extra if word.startswith("-fsanitize") or word == "--coverage"] if mode != "trace" else []

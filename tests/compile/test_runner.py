@@ -145,6 +145,17 @@ def test_a_trace_sees_structs_rows_and_functions_of_the_c_library(c_side: CSide)
     assert out == Touched(2, 7, read=False, written=True)
 
 
+def test_a_trace_sees_structs_that_are_passed_by_value(c_side: CSide) -> None:
+    text = """
+    typedef struct { double re, im; } cplx;
+    static cplx twice(cplx a) { cplx r; r.re = 2 * a.re; r.im = 2 * a.im; return r; }
+    void f(cplx *a, const cplx *b, int n) { for (int i = 0; i < n; i++) a[i] = twice(b[i]); }
+    """
+    (run,) = c_side.run(text, "f", ([(0, 0)], [(1, 2)], 7), mode="trace")
+    assert run.outcome.ok, run.outcome.message
+    assert run.touched[:2] == (Touched(0, 7, read=False, written=True), Touched(0, 7, read=True, written=False))
+
+
 def test_traces_of_cxx_see_references_and_algorithms(c_side: CSide) -> None:
     text = """
     #include <algorithm>
