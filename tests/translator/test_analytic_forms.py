@@ -92,4 +92,4 @@ def test_a_given_extent_stands_in_only_where_the_code_does_not_tell() -> None:
 def test_a_recurrence_names_the_pair_of_accesses() -> None:
     refused = translate("void f(int *a, int n) { for (int i = 1; i < n; i++) a[i] = a[i - 1]; }")
     assert isinstance(refused, Refusal)
-    assert refused.reasons[0].message == "carried dependence: a[i] is written and a[i - 1] is read"
+    assert refused.reasons[0].message == "carried dependence over i: a[i] is written and a[i - 1] is read"

@@ -245,7 +245,7 @@ def test_other_obstacles_have_their_own_codes(text: str, code: str) -> None:
 
 def test_a_carried_dependence_names_both_elements_and_its_place() -> None:
     reason = reason_of("void f(int *a, int n) {\n  for (int i = 1; i < n; i++)\n    a[i] = a[i - 1];\n}")
-    assert reason.message == "carried dependence: a[i] is written and a[i - 1] is read"
+    assert reason.message == "carried dependence over i: a[i] is written and a[i - 1] is read"
     assert (reason.line, reason.column) == (HEADER.count("\n") + 3, 5)
 
 

@@ -178,7 +178,7 @@ def _shaped(
     if not guard.is_empty() and _at_entry(region, guard) and _worth_testing(region, guard):
         return Independence(_simplify(region, guard))
     pair = culprit or (accesses[0], accesses[0])
-    return Independence(reason=_carried(array, *pair), culprit=array)
+    return Independence(reason=_carried(candidate, *pair), culprit=array)
 
 
 def _never_meet(region: Region, accesses: Sequence[Access]) -> bool:
@@ -281,16 +281,16 @@ def _at_entry(region: Region, guard: isl.Set) -> bool:
     return True
 
 
-def _carried(array: Symbol, first: Access, second: Access) -> Reason:
-    expression_text = Printer().expression
+def _carried(candidate: Loop, first: Access, second: Access) -> Reason:
+    """The pair of accesses by which iterations of `candidate` depend on each other."""
+    text = Printer().expression
     write, other = (first, second) if first.is_write else (second, first)
+    over = candidate.iterator.shown
     if other is write or other.node == write.node:
-        message = f"different iterations write the same {expression_text(write.node)}"
+        message = f"carried dependence over {over}: different iterations use the same {text(write.node)}"
     else:
         verb = "written" if other.is_write else "read"
-        message = (
-            f"carried dependence: {expression_text(write.node)} is written and {expression_text(other.node)} is {verb}"
-        )
+        message = f"carried dependence over {over}: {text(write.node)} is written and {text(other.node)} is {verb}"
     return Reason(codes.CARRIED_ARRAY, message, write.at)
 
 
