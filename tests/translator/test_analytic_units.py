@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data.source_file import SourceFile
-from translator.analytic.accesses import collect
+from translator.analytic.collect import collect
 from translator.analytic.distribute import distributed
 from translator.analytic.induction import close_inductions
 from translator.analytic.ir import Expr, Function, Loop, Return, Stmt

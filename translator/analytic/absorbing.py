@@ -16,6 +16,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from translator.analytic.accesses import Access, Condition
+from translator.analytic.counters import INT, constant
 from translator.analytic.dependence import Region
 from translator.analytic.ir import (
     Assign,
@@ -30,7 +31,6 @@ from translator.analytic.ir import (
     Symbol,
     Var,
 )
-from translator.analytic.normalize import INT, constant
 from translator.analytic.polynomial import Polynomial, to_polynomial
 from translator.analytic.visit import substitute, walk
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 import islpy as isl
 
 from translator.analytic.accesses import AccessTable, Condition, Sequential
+from translator.analytic.counters import INT
 from translator.analytic.ir import Binary, Const, Expr, Index, Loop, Scalar, Symbol, Unary, Var
-from translator.analytic.normalize import INT
 from translator.analytic.polynomial import Monomial, Polynomial, atom_key, to_expr, to_polynomial
 from translator.analytic.visit import root, symbols, walk
 

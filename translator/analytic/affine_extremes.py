@@ -15,10 +15,10 @@ import islpy as isl
 
 from translator.analytic.accesses import Access, AccessTable
 from translator.analytic.affine import Frame, Instance, instance, to_condition
+from translator.analytic.counters import INT
 from translator.analytic.delinearize import Shape, delinearize
 from translator.analytic.dependence import is_entry_symbol, linear_values
 from translator.analytic.ir import Binary, Conditional, Expr, Function
-from translator.analytic.normalize import INT
 from translator.analytic.polynomial import Monomial, Polynomial, to_expr
 
 MOST_PIECES = 3  # of a piecewise extreme: beyond it the expression is no clearer than a loop

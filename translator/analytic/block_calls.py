@@ -12,6 +12,7 @@ from __future__ import annotations
 import dataclasses
 
 from translator.analytic import codes
+from translator.analytic.counters import INT, constant, flattened_index
 from translator.analytic.dependence import Reason
 from translator.analytic.guards import Unprovable
 from translator.analytic.ir import (
@@ -34,7 +35,6 @@ from translator.analytic.ir import (
     Symbol,
     Var,
 )
-from translator.analytic.normalize import INT, constant, flattened_index
 from translator.analytic.places import element_size
 from translator.analytic.polynomial import Polynomial, to_expr, to_polynomial
 from translator.analytic.visit import rewrite, walk

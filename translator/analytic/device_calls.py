@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from translator.analytic import codes
 from translator.analytic.dependence import Reason
+from translator.analytic.device_printer import DevicePrinter
 from translator.analytic.ir import Assign, Call, Const, Function, Index, Location, Node, Program, Symbol, Var
-from translator.analytic.kernel_text import DevicePrinter
 from translator.analytic.launch_plan import Kernel
 from translator.analytic.visit import walk
 

@@ -12,17 +12,8 @@ import dataclasses
 from collections.abc import Sequence
 
 from translator.analytic.accesses import Access, AccessTable, in_bytes
-from translator.analytic.extremes import (
-    ExtremeFinder,
-    Header,
-    Touch,
-    UnknownExtent,
-    Usage,
-    element_type,
-    flat_subscript,
-    folded,
-    unknown_swap,
-)
+from translator.analytic.counters import INT, add, constant
+from translator.analytic.extremes import ExtremeFinder, flat_subscript, folded, unknown_swap
 from translator.analytic.ir import (
     Array,
     Binary,
@@ -36,10 +27,11 @@ from translator.analytic.ir import (
     Symbol,
     Var,
 )
-from translator.analytic.normalize import INT, add, constant, trip_count
+from translator.analytic.normalize import trip_count
 from translator.analytic.places import element_size
 from translator.analytic.polynomial import Polynomial, to_polynomial
 from translator.analytic.swaps import Swap
+from translator.analytic.usage import Header, Touch, UnknownExtent, Usage, element_type
 from translator.analytic.visit import declared, substitute, symbols
 
 

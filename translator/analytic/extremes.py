@@ -15,6 +15,7 @@ from translator.analytic import codes
 from translator.analytic.accesses import Access, AccessTable, Condition
 from translator.analytic.affine import counted
 from translator.analytic.affine_extremes import affine_extremes
+from translator.analytic.counters import INT, add, constant
 from translator.analytic.dependence import Reason, is_entry_symbol
 from translator.analytic.ir import (
     Array,
@@ -31,65 +32,15 @@ from translator.analytic.ir import (
     Program,
     Scalar,
     Symbol,
-    Type,
     Unary,
     Var,
 )
-from translator.analytic.normalize import INT, add, constant, trip_count
+from translator.analytic.normalize import trip_count
 from translator.analytic.places import UnknownBase
 from translator.analytic.polynomial import Polynomial, to_polynomial
 from translator.analytic.swaps import Swap
+from translator.analytic.usage import Header, Touch, UnknownExtent
 from translator.analytic.visit import declared, rewrite, substitute, symbols, walk
-
-
-class UnknownExtent(Exception):
-    """An array whose used elements cannot be found before the launch. `reason` names it."""
-
-    def __init__(self, reason: Reason) -> None:
-        super().__init__(reason.message)
-        self.reason = reason
-
-
-@dataclass(frozen=True)
-class Header:
-    """A line that the touches below it stand under: a loop, or a condition. `text` is filled by the printer."""
-
-    loop: Loop | None = None
-    cond: Expr | None = None
-    breaks: tuple[Expr, ...] = ()  # conditions that end the loop after an iteration
-
-
-@dataclass(frozen=True)
-class Touch:
-    """Elements from `low` to `high` (both used) of `array`, under `headers`, outermost first."""
-
-    array: Symbol
-    low: Expr
-    high: Expr
-    headers: tuple[Header, ...]
-
-
-@dataclass
-class Usage:
-    """How a function uses one array. `touches` are what it certainly uses; the parallel path is taken only where
-    `possible` ones lie within them. With `unit` 1 the range counts bytes, else elements of the array's scalar type."""
-
-    array: Symbol
-    element: Type
-    reads: bool = False
-    writes: bool = False
-    copy_in: bool = True
-    in_bytes: bool = False
-    touches: list[Touch] = field(default_factory=list)
-    possible: list[Touch] = field(default_factory=list)  # under conditions that are not known at entry
-    guards: list[Expr] = field(default_factory=list)
-
-
-def element_type(kind: Type) -> Type:
-    """The type of the elements behind a pointer or in an array."""
-    if isinstance(kind, Pointer):
-        return element_type(kind.to) if isinstance(kind.to, Array) else kind.to
-    return element_type(kind.of) if isinstance(kind, Array) else kind
 
 
 @dataclass

@@ -8,9 +8,9 @@ from pathlib import Path
 from data.source_file import SourceFile
 from translator.analytic import codes
 from translator.analytic.dependence import Reason
-from translator.analytic.extremes import UnknownExtent
 from translator.analytic.ir import Expr, Function, Return, Scalar, Var
 from translator.analytic.parse import parse_program
+from translator.analytic.usage import UnknownExtent
 from translator.analytic.visit import substitute, symbols
 
 

@@ -7,10 +7,11 @@ import dataclasses
 from translator.analytic import codes
 from translator.analytic.accesses import AccessTable
 from translator.analytic.affine import Frame, counted, instance, param_set, to_condition
+from translator.analytic.counters import INT
 from translator.analytic.dependence import Reason, is_entry_symbol, linear_values
 from translator.analytic.induction import Assumption
 from translator.analytic.ir import Binary, Const, Expr, Function, Loop, Symbol
-from translator.analytic.normalize import INT, trip_count
+from translator.analytic.normalize import trip_count
 from translator.analytic.polynomial import to_polynomial
 from translator.analytic.visit import symbols, walk
 

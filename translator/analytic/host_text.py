@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from translator.analytic.accesses import AccessTable
-from translator.analytic.extremes import Header, Touch, Usage, element_type
+from translator.analytic.counters import INT
+from translator.analytic.device_printer import FlatPrinter, flat, variable_extents
 from translator.analytic.ir import (
     Array,
     Binary,
@@ -30,18 +31,12 @@ from translator.analytic.ir import (
     Var,
     Void,
 )
-from translator.analytic.kernel_text import (
-    FlatPrinter,
-    flat,
-    is_located,
-    kernel_symbols,
-    starts_from_value,
-    variable_extents,
-)
+from translator.analytic.kernel_text import is_located, kernel_symbols, starts_from_value
 from translator.analytic.launch_plan import Choose, HostNode, Kernel, Launch, Plan, Repeat, Run, Scope
-from translator.analytic.normalize import INT, trip_count
+from translator.analytic.normalize import trip_count
 from translator.analytic.print_c import INDENT, Printer
 from translator.analytic.scalars import Reduction
+from translator.analytic.usage import Header, Touch, Usage, element_type
 from translator.analytic.visit import root, substitute, symbols, walk
 
 _BLOCKS = {1: (256,), 2: (32, 8), 3: (32, 4, 2)}  # threads along x, y, z

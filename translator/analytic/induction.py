@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from translator.analytic.counters import step_of
 from translator.analytic.ir import (
     Assign,
     Binary,
@@ -38,7 +39,7 @@ from translator.analytic.ir import (
     Symbol,
     Var,
 )
-from translator.analytic.normalize import step_of, trip_count
+from translator.analytic.normalize import trip_count
 from translator.analytic.places import element_size
 from translator.analytic.polynomial import Polynomial, to_expr, to_polynomial
 from translator.analytic.visit import assigned_scalars, rewrite, symbols, walk

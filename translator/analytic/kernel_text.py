@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from translator.analytic.accesses import AccessTable
-from translator.analytic.extremes import element_type
+from translator.analytic.device_printer import DevicePrinter, variable_extents
 from translator.analytic.ir import (
     Array,
     Assign,
     Binary,
-    Block,
-    Call,
-    Cast,
     Const,
-    Expr,
     Function,
     Index,
     Location,
@@ -23,16 +19,15 @@ from translator.analytic.ir import (
     Pointer,
     Scalar,
     Stmt,
-    Struct,
     Symbol,
     Type,
     Var,
 )
 from translator.analytic.launch_plan import Kernel
-from translator.analytic.normalize import INT
 from translator.analytic.print_c import INDENT, Printer
 from translator.analytic.scalars import Reduction
-from translator.analytic.visit import declared, symbols, walk
+from translator.analytic.usage import element_type
+from translator.analytic.visit import declared, walk
 
 MAX_THREADS = 256  # of a block; the shared arrays of reductions have this many elements
 _ATOMICS = {
@@ -44,78 +39,6 @@ _ATOMICS = {
     "|=": "atomicOr",
     "^=": "atomicXor",
 }
-_DEVICE_STD = {"clamp": "musl_clamp"}  # functions of <algorithm> that device code cannot call
-_DOUBLE_MATH = {
-    "sqrt", "exp", "log", "log2", "log10", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "fabs",
-    "floor", "ceil", "round", "trunc", "pow", "fmod", "fmin", "fmax", "hypot", "cbrt", "exp2", "expm1", "log1p", "erf",
-    "erfc", "tgamma", "lgamma", "atan2", "fma", "copysign", "rint", "nearbyint", "fdim",
-}  # fmt: skip
-
-
-class FlatPrinter(Printer):
-    """Prints the generated code of host and device: flat subscripts where an extent is a variable, extrema as `if`."""
-
-    def index(self, expr: Index) -> str:
-        base = expr.base
-        if isinstance(base, Var) and isinstance(base.type, Pointer) and base.type.reference:
-            if base.symbol.kind == "param":  # a pointer on the device
-                return f"{self.variable(base)}[0]"
-            return self.variable(base)
-        if isinstance(base, Var):
-            extents = variable_extents(base.type)
-            if extents is not None and len(expr.subscripts) == len(extents) + 1:
-                return f"{self.variable(base)}[{self.expression(flat(expr, extents))}]"
-        return super().index(expr)
-
-    def assignment(self, stmt: Assign) -> str:
-        if stmt.op in ("min=", "max="):
-            target, value = self.expression(stmt.target), self.expression(stmt.value, 11)
-            return f"if ({value} {'<' if stmt.op == 'min=' else '>'} {target}) {target} = {self.expression(stmt.value)}"
-        return super().assignment(stmt)
-
-
-class DevicePrinter(FlatPrinter):
-    """Prints device code: calls of device versions, and calls whose precision C++ would change."""
-
-    def __init__(self, device_names: Mapping[str, str], replacements: Mapping[Symbol, str] | None = None) -> None:
-        super().__init__(replacements)
-        self.device_names = device_names
-
-    def call(self, expr: Call) -> str:
-        """`sqrt(x)` of a float is a double in C; C++ would take the float overload."""
-        name = self.device_names.get(expr.name, _DEVICE_STD.get(expr.name, expr.name))
-        if expr.name in ("min", "max") and isinstance(expr.type, Scalar) and expr.type.is_float:
-            name = f"musl_{expr.name}"  # CUDA's own takes the number where std::min and std::max keep the NaN
-        is_double = isinstance(expr.type, Scalar) and expr.type.name == "double"
-        args = []
-        for arg in expr.args:
-            text = self.expression(arg)
-            kind = arg.type
-            if is_double and expr.name in _DOUBLE_MATH and isinstance(kind, Scalar) and kind.name != "double":
-                text = self.expression(Cast(Scalar("double"), arg, at=arg.at))
-            args.append(text)
-        return f"{name}({', '.join(args)})"
-
-
-def variable_extents(kind: Type) -> tuple[Expr, ...] | None:
-    """The inner extents of an array type that C++ cannot spell because one is not a constant; None for all others."""
-    inner: tuple[Expr | None, ...] = ()
-    if isinstance(kind, Array):
-        inner = kind.extents[1:]
-    elif isinstance(kind, Pointer) and isinstance(kind.to, Array):
-        inner = kind.to.extents
-    if not inner or all(isinstance(e, Const) for e in inner):
-        return None
-    return tuple(e for e in inner if e is not None)
-
-
-def flat(expr: Index, extents: Sequence[Expr]) -> Expr:
-    """`a[i][j][k]` with inner extents m, l --> (i * m + j) * l + k."""
-    result = expr.subscripts[0]
-    for subscript, extent in zip(expr.subscripts[1:], extents, strict=True):
-        product = Binary("*", result, extent, INT, at=expr.at)
-        result = Binary("+", product, subscript, INT, at=expr.at)
-    return result
 
 
 class KernelPrinter(DevicePrinter):
@@ -454,6 +377,3 @@ def _reduce_block(kernel: Kernel) -> str:
 
 def _give_results(kernel: Kernel) -> str:
     return "".join(f"{INDENT}result->{s.name} = {s.name};\n" for s in kernel.results)
-
-
-__all__ = ["Block", "DevicePrinter", "KernelPrinter", "Struct", "kernel_symbols", "kernel_text", "symbols"]

@@ -15,11 +15,11 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from translator.analytic.counters import INT, add, bounds_of, constant, step_of
 from translator.analytic.ir import (
     Assign,
     Binary,
     Block,
-    Break,
     Call,
     Cast,
     Conditional,
@@ -29,9 +29,7 @@ from translator.analytic.ir import (
     Expr,
     For,
     Function,
-    If,
     Index,
-    Location,
     Loop,
     Node,
     Pointer,
@@ -42,32 +40,8 @@ from translator.analytic.ir import (
     Var,
     While,
 )
+from translator.analytic.loop_forms import as_ifs, meeting, pointer_loop
 from translator.analytic.visit import assigned_scalars, children, escapes, rewrite, root, substitute, symbols, walk
-
-INT = Scalar("int")
-_MIRRORED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "!=": "!="}
-
-
-def constant(value: int, at: Location) -> Const:
-    return Const(str(value), value, INT, at=at)
-
-
-def add(left: Expr, right: int) -> Expr:
-    """`left + right` with constants folded: `n - 1 + 1` is `n`."""
-    if right == 0:
-        return left
-    if isinstance(left, Const) and isinstance(left.value, int):
-        return constant(left.value + right, left.at)
-    if (
-        isinstance(left, Binary)
-        and left.op in "+-"
-        and isinstance(left.right, Const)
-        and isinstance(left.right.value, int)
-    ):
-        inner = left.right.value if left.op == "+" else -left.right.value
-        return add(left.left, inner + right)
-    kind = left.type if isinstance(left.type, Scalar) else INT
-    return Binary("+" if right > 0 else "-", left, constant(abs(right), left.at), kind, at=left.at)
 
 
 def normalize(function: Function) -> Function:
@@ -103,34 +77,10 @@ def _block(block: Block) -> Block:
         elif isinstance(stmt, While):
             result.extend(_while(stmt, result))
         elif isinstance(stmt, Switch) and any(isinstance(n, Loop | For | While) for n in walk(stmt)):
-            result.append(_as_ifs(stmt) or stmt)
+            result.append(as_ifs(stmt) or stmt)
         else:
             result.append(stmt)
     return dataclasses.replace(block, body=tuple(result))
-
-
-def _as_ifs(switch: Switch) -> If | None:
-    """A switch around loops as a chain of `if`, where every case but the last one breaks."""
-    chain: Block | None = None
-    for case in sorted(switch.cases, key=lambda c: c.is_default, reverse=True):  # default first: it ends the chain
-        *body, last = case.body or (None,)
-        ends = isinstance(last, Break)
-        if not ends and case is not switch.cases[-1]:
-            return None
-        stmts = tuple(s for s in (body if ends else case.body))
-        block = Block(stmts, at=case.at)
-        if escapes(block, (Break,)) is not None or (case.is_default and case.values):
-            return None
-        if case.is_default:
-            chain = block
-            continue
-        tests = [Binary("==", switch.value, value, INT, at=case.at) for value in case.values]
-        cond: Expr = tests[0]
-        for test in tests[1:]:
-            cond = Binary("||", cond, test, INT, at=case.at)
-        chain = Block((If(cond, block, chain, at=case.at),), at=switch.at)
-    first = chain.body[0] if chain is not None and len(chain.body) == 1 else None
-    return first if isinstance(first, If) else None
 
 
 def _inside(stmt: Stmt) -> Stmt:
@@ -154,14 +104,14 @@ def _for(loop: For) -> list[Stmt]:
         stepped = _stepped_first(While(loop.cond, loop.body, at=loop.at))
         if stepped is not None:
             return stepped
-    moved = _pointer_loop(loop)
+    moved = pointer_loop(loop)
     if moved is not None:
         return moved
-    met = _meeting(loop.cond, loop.step, loop.body)
+    met = meeting(loop.cond, loop.step, loop.body)
     if met is not None:
         scoped = [*loop.init, *met]
         return [Block(tuple(scoped), at=loop.at)] if any(isinstance(s, Declare) for s in loop.init) else scoped
-    counter = _counter(loop.cond)
+    counter = bounds_of(loop.cond)
     steps = [(s, step_of(s)) for s in loop.step]
     mine = [(s, step) for s, step in steps if step is not None and step[0] in counter]
     if len(mine) != 1 or mine[0][1] is None:
@@ -190,92 +140,13 @@ def _for(loop: For) -> list[Stmt]:
     return [Block(tuple(scoped), at=loop.at)] if any(isinstance(s, Declare) for s in before) else scoped
 
 
-def _meeting(cond: Expr | None, steps: Sequence[Stmt], body: Block) -> list[Stmt] | None:
-    """Two counters that run towards each other, as in the reversal of an array.
-
-    for (i = a, j = b; i < j; i++, j--) body  -->  i = a; j = b; Loop k in [0, (j - i + 1) / 2) with i + k, j - k
-    """
-    if not isinstance(cond, Binary) or cond.op not in ("<", "<=") or len(steps) != 2:
-        return None
-    left, right, at = cond.left, cond.right, cond.at
-    if not isinstance(left, Var) or not isinstance(right, Var) or _is_unsigned(left) or _is_unsigned(right):
-        return None
-    one = constant(1, at)
-    moves = {step[0]: step for step in map(step_of, steps) if step is not None and step[1] == one}
-    if set(moves) != {left.symbol, right.symbol} or moves[left.symbol][2] or not moves[right.symbol][2]:
-        return None
-    if {left.symbol, right.symbol} & assigned_scalars(body) or escapes(body, (Continue,)) is not None:
-        return None
-    gap = add(Binary("-", right, left, INT, at=at), 1 if cond.op == "<" else 2)
-    trips = Binary("/", gap, constant(2, at), INT, at=at)
-    counter = Symbol(f"{left.symbol.name}_step", INT, "local", at, source_name=left.symbol.name)
-    k = Var(counter, at=at)
-    inside: dict[Symbol, Expr] = {
-        left.symbol: Binary("+", left, k, INT, at=at),
-        right.symbol: Binary("-", right, k, INT, at=at),
-    }
-    loop = Loop(counter, constant(0, at), trips, one, substitute(body, inside), True, at=at)
-    runs = Binary(">", gap, constant(0, at), INT, at=at)
-    passes = Symbol(f"{left.symbol.name}_steps", INT, "local", at)
-    count = Var(passes, at=at)
-    return [
-        Declare(passes, Conditional(runs, trips, constant(0, at), INT, at=at), at=at),
-        loop,
-        Assign(left, "+=", count, at=at),
-        Assign(right, "-=", count, at=at),
-    ]
-
-
-def _pointer_loop(loop: For) -> list[Stmt] | None:
-    """`for (T *p = a; p < a + n; p++) body`, also with `!=`  -->  Loop p_i in [0, n) with p read as a + p_i."""
-    if len(loop.init) != 1 or len(loop.step) != 1 or not isinstance(loop.cond, Binary):
-        return None
-    init, step, cond = loop.init[0], step_of(loop.step[0]), loop.cond
-    if not isinstance(init, Declare) or not isinstance(init.symbol.type, Pointer) or init.init is None:
-        return None
-    if step is None or step[0] is not init.symbol or step[2] or cond.op not in ("<", "!="):
-        return None
-    base: Expr = init.init
-    end = cond.right
-    if cond.left != Var(init.symbol, at=cond.at) or not isinstance(end, Binary) or end.op != "+":
-        return None
-    start: Expr = constant(0, loop.at)
-    if end.left != base:  # for (p = a + i; p < a + n; ...)
-        if not isinstance(base, Binary) or base.op != "+" or base.left != end.left:
-            return None
-        start = base.right
-        base = base.left
-    changed = assigned_scalars(loop.body)
-    if init.symbol in changed or symbols(end, init.init) & changed:
-        return None
-    if cond.op == "!=" and step[1] != constant(1, cond.at):
-        return None
-    counter = Symbol(f"{init.symbol.name}_i", Scalar("long"), "local", loop.at, source_name=init.symbol.name)
-    place = Binary("+", base, Var(counter, at=loop.at), init.symbol.type, at=loop.at)
-    body = rewrite(substitute(loop.body, {init.symbol: place}), flattened_index)
-    return [Loop(counter, start, end.right, step[1], body, True, at=loop.at)]
-
-
-def flattened_index(node: Node) -> Node | None:
-    """`(a + i)[0]` --> `a[i]`, `(a + i)[k]` --> `a[i + k]`."""
-    if not isinstance(node, Index):
-        return None
-    base = node.base
-    if not isinstance(base, Binary) or base.op != "+":
-        return None
-    first, offset = node.subscripts[0], base.right
-    at_once = isinstance(first, Const) and first.value == 0
-    subscript = offset if at_once else Binary("+", offset, first, INT, at=node.at)
-    return dataclasses.replace(node, base=base.left, subscripts=(subscript, *node.subscripts[1:]))
-
-
 def _while(loop: While, before: Sequence[Stmt]) -> list[Stmt]:
     """`while (k < n) { ...; k += c; }` with the step as the last statement of the body."""
     body = loop.body.body
     if loop.test_last or not body:
         return [loop]
-    counter = _counter(loop.cond)
-    met = _meeting(loop.cond, body[-2:], dataclasses.replace(loop.body, body=body[:-2]))
+    counter = bounds_of(loop.cond)
+    met = meeting(loop.cond, body[-2:], dataclasses.replace(loop.body, body=body[:-2]))
     if met is not None:
         return met
     front = _stepped_first(loop)
@@ -302,7 +173,7 @@ def _stepped_first(loop: While) -> list[Stmt] | None:
     e."""
     body = loop.body.body
     step = step_of(body[0])
-    counter = _counter(loop.cond)
+    counter = bounds_of(loop.cond)
     if step is None or step[0] not in counter or not (isinstance(step[1], Const) and step[1].value == 1):
         return None
     op, bound = counter[step[0]]
@@ -328,80 +199,6 @@ def _value_just_set(symbol: Symbol, before: Sequence[Stmt]) -> Expr | None:
         if not (isinstance(stmt, Declare) and (stmt.init is None or isinstance(stmt.init, Const))):
             return None
     return None
-
-
-def _counter(cond: Expr | None) -> dict[Symbol, tuple[str, Expr]]:
-    """Variables that a condition bounds: `i < n`, `n > i`, `i + 1 < n` --> {i: ("<", n)}, {i: ("<", n - 1)}."""
-    found: dict[Symbol, tuple[str, Expr]] = {}
-    if isinstance(cond, Binary) and cond.op == "&&":
-        return _both(_counter(cond.left), _counter(cond.right))
-    if not isinstance(cond, Binary) or cond.op not in _MIRRORED:
-        return found
-    for side, other, op in ((cond.left, cond.right, cond.op), (cond.right, cond.left, _MIRRORED[cond.op])):
-        offset = 0
-        if isinstance(side, Binary) and side.op in "+-" and isinstance(side.right, Const):
-            if not isinstance(side.right.value, int):
-                continue
-            offset = side.right.value if side.op == "+" else -side.right.value
-            side = side.left
-            if (isinstance(side.type, Scalar) and side.type.is_unsigned) or _is_unsigned(other):
-                continue  # n - 1 would wrap around at n = 0
-        moved = _moved_bound(side, other)
-        if moved is not None:
-            side, other = moved
-        if isinstance(side, Var) and isinstance(side.type, Scalar) and side.type.is_integer:
-            found.setdefault(side.symbol, (op, add(other, -offset)))
-    return found
-
-
-def _both(
-    left: dict[Symbol, tuple[str, Expr]], right: dict[Symbol, tuple[str, Expr]]
-) -> dict[Symbol, tuple[str, Expr]]:
-    """`i < n && i < m` --> {i: ("<", n < m ? n : m)}, for bounds of one kind."""
-    found: dict[Symbol, tuple[str, Expr]] = {}
-    for symbol in left.keys() & right.keys():
-        (op, first), (other_op, second) = left[symbol], right[symbol]
-        if op == other_op and op in ("<", "<=") and not _is_unsigned(first) and not _is_unsigned(second):
-            smaller = Binary("<", first, second, INT, at=first.at)
-            found[symbol] = (op, Conditional(smaller, first, second, first.type, at=first.at))
-    return found
-
-
-def _moved_bound(side: Expr, other: Expr) -> tuple[Expr, Expr] | None:
-    """`i + w < n` --> (i, n - w), for signed counters."""
-    if not isinstance(side, Binary) or side.op not in ("+", "-") or _is_unsigned(side) or _is_unsigned(other):
-        return None
-    if not isinstance(side.left, Var) or not isinstance(side.type, Scalar) or not side.type.is_integer:
-        return None
-    opposite = "-" if side.op == "+" else "+"
-    return side.left, Binary(opposite, other, side.right, side.type, at=other.at)
-
-
-def _is_unsigned(expr: Expr) -> bool:
-    return isinstance(expr.type, Scalar) and expr.type.is_unsigned and not isinstance(expr, Const)
-
-
-def step_of(stmt: Stmt) -> tuple[Symbol, Expr, bool] | None:
-    """(variable, amount, whether it is subtracted) of `i += c`, `i -= c`, `i = i + c`, `i = c + i`, `i = i - c`."""
-    if not isinstance(stmt, Assign) or not isinstance(stmt.target, Var):
-        return None
-    symbol = stmt.target.symbol
-    amount, negative = stmt.value, stmt.op == "-="
-    if stmt.op == "=" and isinstance(stmt.value, Binary) and stmt.value.op in "+-":
-        left, right = stmt.value.left, stmt.value.right
-        if left == stmt.target:
-            amount, negative = right, stmt.value.op == "-"
-        elif right == stmt.target and stmt.value.op == "+":
-            amount = left
-        else:
-            return None
-    elif stmt.op not in ("+=", "-="):
-        return None
-    if symbol in symbols(amount) or not isinstance(amount.type, Scalar) or not amount.type.is_integer:
-        return None
-    if isinstance(amount, Const) and isinstance(amount.value, int) and amount.value < 0:
-        return symbol, constant(-amount.value, amount.at), not negative
-    return symbol, amount, negative
 
 
 def _counted(
@@ -556,6 +353,3 @@ def _final_value(loop: Loop) -> Assign:
     enters = Binary(">" if loop.descending else "<", loop.lower, loop.upper, INT, at=at)
     value = Conditional(enters, end, loop.lower, INT, at=at)
     return Assign(Var(loop.iterator, at=at), "=", value, at=at)
-
-
-__all__ = ["add", "constant", "flattened_index", "normalize", "step_of", "trip_count"]

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 
 from translator.analytic import codes
 from translator.analytic.absorbing import absorbing_update
-from translator.analytic.accesses import AccessTable, collect
+from translator.analytic.accesses import AccessTable
 from translator.analytic.affine import to_condition
+from translator.analytic.collect import collect
+from translator.analytic.counters import INT, constant
 from translator.analytic.dependence import Independence, Reason, Region, independent, is_entry_symbol, open_region
 from translator.analytic.distribute import distributed, interchanged, replaced
 from translator.analytic.guards import assumption_guards
@@ -39,7 +41,6 @@ from translator.analytic.ir import (
 )
 from translator.analytic.launch_plan import Choose, HostNode, Kernel, Launch, Plan, Repeat, Run, Scope
 from translator.analytic.liveness import exposed, live_after
-from translator.analytic.normalize import INT, constant
 from translator.analytic.polynomial import Polynomial, to_expr, to_polynomial
 from translator.analytic.scalars import Roles, classify
 from translator.analytic.special_writes import SpecialWriter, SpecialWrites

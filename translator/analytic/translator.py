@@ -14,14 +14,15 @@ from translator.analytic import codes, ir
 from translator.analytic.block_calls import expand_memory_calls, refuse_memory_calls
 from translator.analytic.dependence import Reason
 from translator.analytic.device_calls import DeviceCode, UncallableOnDevice, device_code
+from translator.analytic.device_printer import FlatPrinter, variable_extents
 from translator.analytic.extents import find_usage
-from translator.analytic.extremes import UnknownExtent, Usage, folded
+from translator.analytic.extremes import folded
 from translator.analytic.given_extents import parse_extents
 from translator.analytic.guards import Unprovable
 from translator.analytic.host_text import HostText, signature
 from translator.analytic.induction import close_inductions
 from translator.analytic.inline import inline_array_calls
-from translator.analytic.kernel_text import FlatPrinter, kernel_text, variable_extents
+from translator.analytic.kernel_text import kernel_text
 from translator.analytic.launch_plan import Kernel, Plan
 from translator.analytic.normalize import normalize
 from translator.analytic.parse import parse_program
@@ -29,6 +30,7 @@ from translator.analytic.places import UnknownBase
 from translator.analytic.plan import NotPlanned, make_plan
 from translator.analytic.prelude import PRELUDE
 from translator.analytic.updates import canonical_updates
+from translator.analytic.usage import UnknownExtent, Usage
 from translator.analytic.visit import declared, substitute, walk
 from translator.protocol import Diagnostic, ParallelLoop, Provenance, Refusal, Translation, TranslationOptions
 
