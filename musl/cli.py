@@ -116,7 +116,7 @@ def main() -> None:
     app = _new_app()
     app.command(no_args_is_help=True)(translate)
     app.command()(doctor)
-    app.callback()(_musl)
+    app.callback(invoke_without_command=True, no_args_is_help=True)(_musl)
     _run(app)
 
 
@@ -127,8 +127,15 @@ def translate_main() -> None:
     _run(app)
 
 
-def _musl() -> None:
+def _musl(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
     """Turns sequential C into CUDA and shows, function by function, that the result computes the same."""
+    if version:
+        from importlib.metadata import version as installed
+
+        print(f"musl {installed('musl-cuda')}")
+        raise typer.Exit
 
 
 def _new_app() -> typer.Typer:

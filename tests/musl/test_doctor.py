@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 from musl.doctor import examine
@@ -36,3 +37,8 @@ def test_the_text_names_every_finding() -> None:
     run = subprocess.run(DOCTOR, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert "sandbox" in run.stdout and "translate can work here" in run.stdout
+
+
+def test_the_version_is_the_installed_one() -> None:
+    run = subprocess.run([*DOCTOR[:-1], "--version"], capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stdout) == (0, f"musl {version('musl-cuda')}\n")
