@@ -53,6 +53,8 @@ def parse_extents(extents: Sequence[str]) -> dict[str, str]:
         name, equals, size = (part.strip() for part in extent.partition("="))
         if not (name.isidentifier() and equals and size):
             raise UsageError(f"--extent {extent}: write it as NAME=ELEMENTS, for example --extent 'a=n*m'")
+        if re.sub(r"[\w\s()+*/-]", "", size):
+            raise UsageError(f"--extent {extent}: ELEMENTS is made of names, integers and + - * / ( )")
         parsed[name] = size
     return parsed
 

@@ -7,6 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from data.find_functions import SyntaxErrorAt
@@ -28,7 +29,7 @@ from musl.salvage import Salvage, salvage
 from musl.selection import find_helpers, select
 from musl.whole_file import WholeFile, settle
 from musl.work import FunctionWork
-from tester.fuzz import FuzzTester
+from tester.fuzz import FuzzOptions, FuzzTester
 from translator.analytic.codes import SYNTAX_ERROR
 from translator.analytic.translator import AnalyticTranslator
 from translator.protocol import TranslationOptions
@@ -96,7 +97,7 @@ def translate_file(
             source=salvaged.source,
             output=destination.path,
             translator=AnalyticTranslator(),
-            make_tester=FuzzTester,
+            make_tester=partial(FuzzTester, options=FuzzOptions(extents=options.extents)),
             options=options,
             device=chosen_device,
             tests=tests,

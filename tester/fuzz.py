@@ -10,9 +10,9 @@ The budget is in candidates, not in seconds, so the same function and seed give 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,7 @@ from tester.fuzz_candidates import make_candidate, make_probe, probe_values, sta
 from tester.fuzz_extents import Candidate, fit_extents, summarize
 from tester.fuzz_roles import Roles, read_roles
 from tester.fuzz_shapes import make_shape
+from tester.given_extents import extended
 from tester.protocol import Coverage, TestSuite
 
 MODES: tuple[Mode, ...] = ("trace", "sanitize", "plain", "coverage")
@@ -49,7 +50,8 @@ class FuzzOptions:
     """`operations` limits the estimated innermost iterations of one call, `batches` how often inputs are added,
     `edge_cases` the tests kept on which the function writes nothing. Without `special_values` no NaN, infinity or huge
     number is tried. With `whole_arrays` every array is rounded up to a product of the sizes, as callers mostly give
-    them; else an array ends where the C function stops touching it. `seconds` ends a call of the C side; after
+    them; else an array ends where the C function stops touching it, or where `extents` ("n*m", by parameter) says if
+    that is farther. `seconds` ends a call of the C side; after
     `timeouts` such calls no more are tried."""
 
     operations: float = 3e5
@@ -59,6 +61,7 @@ class FuzzOptions:
     whole_arrays: bool = False
     seconds: float = 1.0
     timeouts: int = 10
+    extents: Mapping[str, str] = field(default_factory=dict)
 
 
 class FuzzTester:
@@ -137,6 +140,8 @@ class _Session:
         runs = self._trace([candidate.test for candidate in candidates])
         sized: list[TestCase] = []
         for test in fit_extents(self.function, self.roles, candidates, runs, self.whole_arrays):
+            if isinstance(test, TestCase):
+                test = extended(self.function, test, self.options.extents)
             if isinstance(test, str):
                 self._drop(test)
             elif test.id not in self.seen:
