@@ -93,3 +93,11 @@ def test_a_recurrence_names_the_pair_of_accesses() -> None:
     refused = translate("void f(int *a, int n) { for (int i = 1; i < n; i++) a[i] = a[i - 1]; }")
     assert isinstance(refused, Refusal)
     assert refused.reasons[0].message == "carried dependence over i: a[i] is written and a[i - 1] is read"
+
+
+def test_a_guard_holds_where_only_a_part_of_the_loop_runs() -> None:
+    """With m = 0 the inner loop is empty, and all iterations of i still update b[0]."""
+    text = """void rows(int n, int m, int *b) { for (int i = 0; i < n; i++) {
+        for (int j = 0; j < m; j++) b[i * m + j] = i;
+        b[i * m] = 2 * b[i * m] + i; } }"""
+    assert "!(m > 0)" in wrapper_of(translate(text))

@@ -147,4 +147,4 @@ def _without_pivots(
     if needs_sign:
         corner = substitute(write.node, dict.fromkeys(counters, k))
         condition = Binary(">=", corner, constant(0, at), INT, at=at)
-    return Absorbing(dataclasses.replace(region, accesses=accesses, shapes={}), condition)
+    return Absorbing(dataclasses.replace(region, accesses=accesses), condition)

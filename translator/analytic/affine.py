@@ -19,7 +19,6 @@ from translator.analytic.ir import Binary, Const, Expr, Index, Loop, Scalar, Sym
 from translator.analytic.polynomial import Monomial, Polynomial, atom_key, to_expr, to_polynomial
 from translator.analytic.visit import root, symbols, walk
 
-MAX_OPERATIONS = 2_000_000  # isl steps for one question; beyond it the answer is "do not know"
 _NEGATED = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
 
 

@@ -16,7 +16,7 @@ import islpy as isl
 
 from translator.analytic.accesses import Access
 from translator.analytic.affine import Frame, counted, instance, param_set
-from translator.analytic.ir import Binary, Const, Expr, Location, Scalar, Symbol, Var
+from translator.analytic.ir import Binary, Const, Expr, Scalar, Symbol, Var
 from translator.analytic.polynomial import Monomial, Polynomial, divide_monomial, to_polynomial
 
 
@@ -190,6 +190,3 @@ def invalid_where(shape: Shape, access: Access, frame: Frame) -> isl.Set:
         outside = [f"({value} < 0 or {value} >= {limit})"] if value is not None and limit is not None else []
         bad = bad | param_set(frame, [place], outside)
     return bad
-
-
-__all__ = ["Location", "Shape", "delinearize", "invalid_where"]

@@ -8,7 +8,7 @@ under which the loop is parallel.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import islpy as isl
 
@@ -57,7 +57,6 @@ class Region:
     loop: Loop
     frame: Frame
     accesses: list[Access]
-    shapes: dict[Symbol, Shape | None] = field(default_factory=dict)
 
     def arrays(self) -> dict[Symbol, list[Access]]:
         """Accesses by array, of the arrays that live outside the loop."""
@@ -176,7 +175,7 @@ def _shaped(
         return Independence()
     guard = bad.complement().coalesce()
     if not guard.is_empty() and _at_entry(region, guard) and _worth_testing(region, guard):
-        return Independence(_simplify(region, guard))
+        return Independence(_simplify(region, guard, accesses))
     pair = culprit or (accesses[0], accesses[0])
     return Independence(reason=_carried(candidate, *pair), culprit=array)
 
@@ -250,14 +249,13 @@ def _worth_testing(region: Region, guard: isl.Set) -> bool:
     return not (guard & _large(region)).is_empty()
 
 
-def _simplify(region: Region, guard: isl.Set) -> isl.Set:
-    """The guard without what holds anyway wherever the region's loops run at all."""
-    runs = param_set(
-        region.frame, [instance(region.frame, "t", (*region.table.loops_of[id(region.loop)], region.loop))], []
-    )
-    for access in region.accesses[:1]:
-        runs = runs & param_set(region.frame, [instance(region.frame, "t", access.loops, ())], [])
-    return guard.gist(runs).coalesce()
+def _simplify(region: Region, guard: isl.Set, accesses: Sequence[Access]) -> isl.Set:
+    """The guard without what holds anyway wherever one of the writes runs: where none does, nothing can conflict."""
+    runs = isl.Set("{ : false }")
+    for access in accesses:
+        if access.is_write:
+            runs = runs | param_set(region.frame, [instance(region.frame, "t", access.loops, access.conditions)], [])
+    return guard.gist(runs.coalesce()).coalesce()
 
 
 def _at_entry(region: Region, guard: isl.Set) -> bool:
@@ -292,6 +290,3 @@ def _carried(candidate: Loop, first: Access, second: Access) -> Reason:
         verb = "written" if other.is_write else "read"
         message = f"carried dependence over {over}: {text(write.node)} is written and {text(other.node)} is {verb}"
     return Reason(codes.CARRIED_ARRAY, message, write.at)
-
-
-__all__ = ["Independence", "Reason", "Region", "conflicts", "independent", "is_entry_symbol", "open_region"]

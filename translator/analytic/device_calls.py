@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from translator.analytic import codes
 from translator.analytic.dependence import Reason
 from translator.analytic.device_printer import DevicePrinter
-from translator.analytic.ir import Assign, Call, Const, Function, Index, Location, Node, Program, Symbol, Var
+from translator.analytic.ir import Assign, Call, Const, Function, Location, Node, Program, Symbol, Var
 from translator.analytic.launch_plan import Kernel
 from translator.analytic.visit import walk
 
@@ -76,6 +76,3 @@ def _constants(function: Function) -> dict[Symbol, str]:
         if isinstance(node, Var) and node.symbol.kind == "global" and isinstance(node.symbol.value, Const):
             found[node.symbol] = node.symbol.value.text
     return found
-
-
-__all__ = ["DeviceCode", "Index", "UncallableOnDevice", "device_code"]

@@ -10,9 +10,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from translator.analytic.accesses import AccessTable
 from translator.analytic.counters import INT
-from translator.analytic.device_printer import FlatPrinter, flat, variable_extents
+from translator.analytic.device_printer import FlatPrinter, variable_extents
 from translator.analytic.ir import (
     Array,
     Binary,
@@ -26,9 +25,7 @@ from translator.analytic.ir import (
     InitList,
     Loop,
     Pointer,
-    Scalar,
     Symbol,
-    Var,
     Void,
 )
 from translator.analytic.kernel_text import is_located, kernel_symbols, starts_from_value
@@ -452,6 +449,3 @@ def _without_unused(body: str) -> str:
             continue
         kept.append(line)
     return "".join(kept)
-
-
-__all__ = ["AccessTable", "HostText", "Scalar", "Var", "flat", "signature"]

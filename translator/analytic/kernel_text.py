@@ -20,7 +20,6 @@ from translator.analytic.ir import (
     Scalar,
     Stmt,
     Symbol,
-    Type,
     Var,
 )
 from translator.analytic.launch_plan import Kernel
@@ -213,9 +212,9 @@ def array_parameter(printer: Printer, symbol: Symbol, *, const: bool, restrict: 
     return f"{constant}{element} *{qualifier}{symbol.name}"
 
 
-def identity(reduction: Reduction, kind: Type) -> str:
+def identity(reduction: Reduction) -> str:
+    """The neutral element that each thread starts from."""
     values = {"+": "0", "*": "1", "&": "~0", "|": "0", "^": "0", "&&": "1", "||": "0", "last": "0"}
-    del kind
     return values[reduction.op]
 
 
@@ -236,15 +235,15 @@ def is_located(reduction: Reduction) -> bool:
     return reduction.op == "last" or reduction.op.startswith("arg")
 
 
-def combine_function(kernel: Kernel, printer: Printer) -> str:
+def combine_function(kernel: Kernel) -> str:
     """Merges what two blocks or threads found; used on the device and, for the last step, on the host."""
     struct = f"{kernel.name}_result"
     head = f"static inline __host__ __device__ void {kernel.name}_combine({struct} &a, const {struct} &b) {{\n"
-    lines = "".join(f"{INDENT}{line}\n" for r in kernel.reductions for line in _combine_lines(r, printer))
+    lines = "".join(f"{INDENT}{line}\n" for r in kernel.reductions for line in _combine_lines(r))
     return f"{head}{lines}}}\n"
 
 
-def _combine_lines(reduction: Reduction, printer: Printer) -> list[str]:
+def _combine_lines(reduction: Reduction) -> list[str]:
     name = reduction.symbol.name
     if is_located(reduction):
         better = _better(reduction)
@@ -258,7 +257,6 @@ def _combine_lines(reduction: Reduction, printer: Printer) -> list[str]:
     if reduction.op in ("min", "max"):
         sign = "<" if reduction.op == "min" else ">"
         return [f"if (b.{name} {sign} a.{name}) a.{name} = b.{name};"]
-    del printer
     return [f"a.{name} = a.{name} {reduction.op} b.{name};"]
 
 
@@ -284,7 +282,7 @@ def kernel_text(
     if kernel.reductions or kernel.results:
         parts.append(partial_struct(kernel, printer))
     if kernel.reductions:
-        parts.append(combine_function(kernel, printer))
+        parts.append(combine_function(kernel))
     if kernel.ordered:
         collect = KernelPrinter(kernel, table, names, collecting=True)
         parts.append(_global(kernel, function, collect, restrict, f"{kernel.name}_order"))
@@ -342,7 +340,7 @@ def _declarations(kernel: Kernel, printer: KernelPrinter) -> str:
     for reduction in kernel.reductions:
         symbol = reduction.symbol
         if not starts_from_value(reduction):
-            start = identity(reduction, symbol.type)
+            start = identity(reduction)
             lines.append(f"{INDENT}{printer.declaration(symbol.name, symbol.type)} = {start};\n")
         lines += [f"{INDENT}{printer.declaration(p.name, p.type)} = 0;\n" for p in reduction.payload]
         if is_located(reduction):

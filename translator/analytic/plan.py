@@ -380,6 +380,3 @@ def next_in_chain(loop: Loop, function: Function) -> Loop | None:
         if not sets or exposed(loop.body.body, stmt.target.symbol):  # type: ignore[union-attr]
             return None
     return body[-1]
-
-
-__all__ = ["NotPlanned", "Plan", "make_plan", "perfect_nest"]

@@ -12,7 +12,6 @@ from translator.analytic.ir import (
     Block,
     Call,
     Conditional,
-    Const,
     Declare,
     Expr,
     Function,
@@ -267,6 +266,3 @@ def _conditional_reduction(stmt: If, symbol: Symbol) -> Reduction | None:
     if best is not symbol and symbol not in payload:
         return None
     return Reduction(best, f"arg{op}" if payload else op, payload, strict)
-
-
-__all__ = ["Const", "Reduction", "Roles", "classify", "recognize"]

@@ -161,18 +161,3 @@ def statements(block: Block) -> tuple[Stmt, ...]:
         else:
             result.append(stmt)
     return tuple(result)
-
-
-__all__ = [
-    "assigned_scalars",
-    "children",
-    "declared",
-    "escapes",
-    "has_return",
-    "rewrite",
-    "root",
-    "statements",
-    "substitute",
-    "symbols",
-    "walk",
-]
