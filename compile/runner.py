@@ -25,7 +25,8 @@ from data.testcase import Argument, TestCase
 
 _MAGIC = 0x314C53554D554D55
 _NULL = (1 << 64) - 1
-_HEADER = struct.Struct("<QIIIIQQQQIIII32s")
+_HEADER = struct.Struct("<QIIIIQQQIIIII4x")
+_SCHEDULE = struct.Struct("<Q32s")
 _RESULT = struct.Struct("<IiQQII")
 _TOUCHED = struct.Struct("<qqII")
 _TRACE, _PERTURB = 1, 2
@@ -36,7 +37,8 @@ SPEAKING = ("trace", "emulator", "gpu")  # kinds of builds whose runtime reports
 
 @dataclass(frozen=True)
 class TestLimits:
-    """Of each test: `seconds` of processor time, `memory_bytes`, `stderr_bytes` kept. Of a run: `total_seconds`.
+    """Of each test: `seconds` of processor time, `memory_bytes`, `stderr_bytes` kept. Of all tests in one schedule:
+    `total_seconds`.
 
     A test may take five times `seconds` of wall time, so that what passes does not depend on how busy the machine is.
     """
@@ -65,32 +67,66 @@ def run_tests(
     """
     if not tests:
         return []
+    return run_schedules(build, tests, function, [(schedule, seed)], limits)[0]
+
+
+def run_schedules(
+    build: Build,
+    tests: Sequence[TestCase],
+    function: Function,
+    schedules: Sequence[tuple[str, int]],
+    limits: TestLimits | None = None,
+) -> list[list[TestRun]]:
+    """The runs of all tests in each schedule (a name and a seed), one after the other in one sandboxed process.
+
+    Stops after the first schedule in which a test has used up its time: then fewer lists come back than schedules were
+    asked for, and at least one. What holds for `run_tests` holds here.
+    """
+    if not tests or not schedules:
+        return [[] for _ in schedules]
     bounds = limits or TestLimits()
     begin = os.memfd_create("tests"), os.memfd_create("results")
     tests_fd, results_fd = begin
     try:
-        _write(tests_fd, _encode(build, tests, function, schedule, seed, bounds))
+        _write(tests_fd, _encode(build, tests, function, schedules, bounds))
         outcome = build.sandbox.run(
             [build.executable, str(tests_fd), str(results_fd)],
             limits=Limits(
-                wall_seconds=bounds.total_seconds + 10.0, memory_bytes=None, file_bytes=4096 * MIB, tmp_bytes=64 * MIB
+                wall_seconds=bounds.total_seconds * len(schedules) + 10.0,
+                memory_bytes=None,
+                file_bytes=4096 * MIB,
+                tmp_bytes=64 * MIB,
             ),
             readable=build.readable,
             writable=build.writable,
             environment=build.environment,
             descriptors=(tests_fd, results_fd),
         )
-        results = os.pread(results_fd, os.fstat(results_fd).st_size, 0)
+        results = _read(results_fd)
     finally:
         os.close(tests_fd)
         os.close(results_fd)
-    runs = list(_decode(results, build, tests, function))
-    return runs + [TestRun(_lost(outcome))] * (len(tests) - len(runs))
+    reader = _Reader(results)
+    finished: list[list[TestRun]] = []
+    while len(finished) < len(schedules) and not any(_is_timeout(run) for runs in finished for run in runs):
+        runs = list(_decode(reader, build, tests, function))
+        finished.append(runs + [TestRun(_lost(outcome))] * (len(tests) - len(runs)))
+    return finished
+
+
+def _is_timeout(run: TestRun) -> bool:
+    return run.outcome.status is Status.TIMEOUT
 
 
 def _write(descriptor: int, parts: Sequence[bytes]) -> None:
     with os.fdopen(os.dup(descriptor), "wb") as file:
         file.writelines(parts)
+
+
+def _read(descriptor: int) -> bytes:
+    with os.fdopen(os.dup(descriptor), "rb") as file:
+        file.seek(0)
+        return file.read()
 
 
 def _lost(outcome: Outcome) -> Outcome:
@@ -108,7 +144,11 @@ def _lost(outcome: Outcome) -> Outcome:
 
 
 def _encode(
-    build: Build, tests: Sequence[TestCase], function: Function, schedule: str, seed: int, limits: TestLimits
+    build: Build,
+    tests: Sequence[TestCase],
+    function: Function,
+    schedules: Sequence[tuple[str, int]],
+    limits: TestLimits,
 ) -> list[bytes]:
     program = build_filter(trap=True) if build.restricted else b""
     parameters = function.parameters
@@ -118,10 +158,11 @@ def _encode(
         _HEADER.pack(
             *(_MAGIC, len(tests), len(parameters), returned, flags),
             *(int(limits.seconds * 1e9), int(limits.total_seconds * 1e9)),
-            *(limits.memory_bytes if build.bounded else 0, seed),
-            *(limits.stderr_bytes, _POISON, len(program) // 8, 0, schedule.encode()),
+            *(limits.memory_bytes if build.bounded else 0, limits.stderr_bytes),
+            *(_POISON, len(program) // 8, len(schedules), 0),
         ),
         program,
+        *(_SCHEDULE.pack(seed, name.encode()) for name, seed in schedules),
     ]
     parts += [struct.pack("<II", _kind(p), p.dtype.itemsize) for p in parameters]
     for test in tests:
@@ -153,22 +194,21 @@ def _encode_argument(parameter: Parameter, argument: Argument) -> list[bytes]:
 # in
 
 
-def _decode(results: bytes, build: Build, tests: Sequence[TestCase], function: Function) -> Iterator[TestRun]:
-    """The whole records in `results`; a record that is cut off ends it."""
-    reader = _Reader(results)
+def _decode(reader: _Reader, build: Build, tests: Sequence[TestCase], function: Function) -> Iterator[TestRun]:
+    """The whole records of the next schedule; a record that is cut off ends it."""
     for test in tests:
         if reader.left < _RESULT.size:
-            return
+            return reader.end()
         status, code, nanoseconds, launches, stderr_size, _ = reader.unpack(_RESULT)
         if reader.left < stderr_size:
-            return
+            return reader.end()
         stderr = reader.take(stderr_size)
         outcome = _outcome(status, code, stderr, nanoseconds / 1e9, speaks=build.kind in SPEAKING)
         if status != _OK:
             yield TestRun(outcome, launches=launches)
             continue
         if reader.left < _payload_size(function, test, traced=build.kind == "trace"):
-            return
+            return reader.end()
         returned = None if function.returns is None else reader.values(function.returns, 1)[0]
         arguments = tuple(
             _argument_after(reader, p, a) for p, a in zip(function.parameters, test.arguments, strict=True)
@@ -187,6 +227,10 @@ class _Reader:
     @property
     def left(self) -> int:
         return len(self.data) - self.at
+
+    def end(self) -> None:
+        """Leaves nothing: what follows a record that is cut off is no record."""
+        self.at = len(self.data)
 
     def take(self, size: int) -> bytes:
         self.at += size

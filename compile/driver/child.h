@@ -168,6 +168,7 @@ void save_results(const Tests &tests, const Call &call, uint8_t *payload) {
 // The test of this child, for main(): the constructors of the user's file run in between.
 struct Task {
     Tests tests;
+    const musl_schedule *schedule;
     const uint8_t *test;
     uint32_t index;
     Shared shared;
@@ -179,12 +180,15 @@ int rounding_of(const char *schedule) {
     return strcmp(schedule, "round down") ? FE_TONEAREST : FE_DOWNWARD;
 }
 
-[[noreturn]] void run_child(const Tests &tests, const uint8_t *test, uint32_t index, const Shared &shared) {
-    const musl_header &header = *tests.header;
-    Call call = make_call(tests, test);
-    musl_call_info info = {header.schedule, header.seed, index, call.array_count, call.arrays, header.poison};
+[[noreturn]] void run_child(const Task &task) {
+    const Tests &tests = task.tests;
+    const Shared &shared = task.shared;
+    const musl_schedule &schedule = *task.schedule;
+    Call call = make_call(tests, task.test);
+    musl_call_info info = {schedule.name,    schedule.seed, task.index,
+                           call.array_count, call.arrays,   tests.header->poison};
     if (musl_hook_begin) musl_hook_begin(&info);
-    fesetround(rounding_of(header.schedule));
+    fesetround(rounding_of(schedule.name));
     uint64_t begin = now_ns();
     musl_call(call.arguments, call.returned);
     uint64_t end = now_ns();

@@ -128,6 +128,11 @@ musl_result judge(const Tests &tests, const ChildState &state, const Ending &end
     return result;
 }
 
+// A child finds nothing of what the one before it has left.
+void clear(const Shared &shared) {
+    if (madvise(shared.state, shared.capacity, MADV_REMOVE) != 0) memset(static_cast<void *>(shared.state), 0, shared.capacity);
+}
+
 struct Descriptors {
     int tests;
     int results;
@@ -135,9 +140,10 @@ struct Descriptors {
 };
 
 // Returns in the parent with true and the result, and in the child with false.
-bool run_test(const Tests &tests, const uint8_t *test, uint32_t index, const Shared &shared, const Descriptors &fds,
-              uint64_t deadline, Capture *capture, musl_result *result) {
-    memset(static_cast<void *>(shared.state), 0, sizeof *shared.state);
+bool run_test(const Task &next, const Descriptors &fds, uint64_t deadline, Capture *capture, musl_result *result) {
+    const Tests &tests = next.tests;
+    const Shared &shared = next.shared;
+    clear(shared);
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) die("driver: pipe");
     uint64_t begin = now_ns();
@@ -148,7 +154,7 @@ bool run_test(const Tests &tests, const uint8_t *test, uint32_t index, const Sha
         state_of_this_child = shared.state;
         limit_memory(tests.header->memory_bytes);
         refuse_system_calls(tests);
-        task = {tests, test, index, shared};
+        task = next;
         return false;
     }
     close(ends[1]);
@@ -206,7 +212,26 @@ int watch_children() {
     return descriptor;
 }
 
-// Runs every test and never returns in the parent. In a child it returns, to main().
+// Runs every test in one schedule. Returns false in a child; `*timed_out` says in the parent whether a test was MUSL_TIMEOUT.
+bool run_schedule(Task next, const Descriptors &fds, Capture *capture, bool *timed_out) {
+    const musl_header &header = *next.tests.header;
+    uint64_t total_deadline = now_ns() + header.total_ns, unused;
+    next.test = next.tests.first;
+    for (next.index = 0; next.index < header.test_count; ++next.index) {
+        capture->size = 0;
+        uint64_t now = now_ns();
+        uint64_t deadline = min_of(now + MUSL_PATIENCE * header.test_ns, total_deadline);
+        musl_result result = {MUSL_TIMEOUT, 1, 0, 0, 0, 0};
+        if (now < total_deadline && !run_test(next, fds, deadline, capture, &result)) return false;
+        report(next.tests, next.test, result, next.shared, *capture, fds.results);
+        prepare_reports(result);
+        *timed_out |= result.status == MUSL_TIMEOUT;
+        next.test = skip_test(next.tests, next.test, &unused);
+    }
+    return true;
+}
+
+// Runs every test in every schedule and never returns in the parent. In a child it returns, to main().
 void serve(int argc, char **argv, char **) {
     if (argc != 3) {
         fprintf(stderr, "usage: %s tests_fd results_fd\n", argv[0]);
@@ -219,18 +244,9 @@ void serve(int argc, char **argv, char **) {
     Shared shared = map_shared(tests);
     uint32_t kept = tests.header->stderr_bytes;
     Capture capture = {static_cast<char *>(malloc(kept + 1)), 0, kept};
-    uint64_t total_deadline = now_ns() + tests.header->total_ns;
-    const uint8_t *test = tests.first;
-    for (uint32_t i = 0; i < tests.header->test_count; ++i) {
-        capture.size = 0;
-        uint64_t now = now_ns(), unused;
-        uint64_t deadline = min_of(now + MUSL_PATIENCE * tests.header->test_ns, total_deadline);
-        musl_result result = {MUSL_TIMEOUT, 1, 0, 0, 0, 0};
-        if (now < total_deadline && !run_test(tests, test, i, shared, fds, deadline, &capture, &result)) return;
-        report(tests, test, result, shared, capture, fds.results);
-        prepare_reports(result);
-        test = skip_test(tests, test, &unused);
-    }
+    bool timed_out = false;
+    for (uint32_t i = 0; i < tests.header->schedule_count && !timed_out; ++i)
+        if (!run_schedule({tests, tests.schedules + i, nullptr, 0, shared}, fds, &capture, &timed_out)) return;
     _exit(0);
 }
 
@@ -239,4 +255,4 @@ __attribute__((section(".preinit_array"), used)) void (*const serve_first)(int, 
 
 } // namespace
 
-int main() { run_child(task.tests, task.test, task.index, task.shared); }
+int main() { run_child(task); }

@@ -15,13 +15,14 @@
  *
  * Both streams are little-endian, without padding, in the order of the structs below.
  *
- *   tests   = musl_header  filter  musl_parameter[parameter_count]  test[test_count]
+ *   tests   = musl_header  filter  musl_schedule[schedule_count]  musl_parameter[parameter_count]  test[test_count]
  *   filter  = struct sock_filter[filter_count]: the system calls refused to the child (compile/seccomp.py); none
  *     where 0
  *   test    = argument[parameter_count]
  *   argument= uint64 count  bytes[count * element_size]        count == MUSL_NULL: null pointer, no bytes.
  *             (scalars, structs by value and references: count == 1)
- *   results = result[test_count], in order; fewer where the driver itself was killed
+ *   results = result[test_count] for each schedule, in order; no schedule follows one in which a test was MUSL_TIMEOUT, and
+ *     fewer results come where the driver itself was killed
  *   result  = musl_result  stderr bytes[stderr_size]  payload (only where status == MUSL_OK)
  *   payload = returned bytes[return_size]
  *             for each parameter that is an array (not null) or a reference: bytes[count * element_size], as left by
@@ -70,14 +71,18 @@ struct musl_header {
     uint32_t return_size; /* bytes of the returned value, 0 for void */
     uint32_t flags;
     uint64_t test_ns;      /* processor time for each test; it may take MUSL_PATIENCE times as long on a busy machine */
-    uint64_t total_ns;     /* for all tests; those not begun by then are MUSL_TIMEOUT with code 1 */
+    uint64_t total_ns;     /* for all tests of a schedule; those not begun by then are MUSL_TIMEOUT with code 1 */
     uint64_t memory_bytes; /* for each test, beyond what the driver holds itself; 0 for no limit */
-    uint64_t seed;
     uint32_t stderr_bytes; /* of a child's stderr, this much is kept */
     uint32_t poison;       /* a byte */
     uint32_t filter_count;
+    uint32_t schedule_count;
     uint32_t reserved;
-    char schedule[32];     /* NUL-terminated: "forward", "reverse", "shuffle"; on the C side "round up", "round down" */
+};
+
+struct musl_schedule {
+    uint64_t seed;
+    char name[32]; /* NUL-terminated: see compile/emulator/runtime/schedule.cpp; on the C side "round up", "round down" */
 };
 
 struct musl_parameter {

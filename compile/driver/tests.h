@@ -28,6 +28,7 @@ static_assert(sizeof(ChildState) <= kPayloadOffset, "the payload begins after th
 struct Tests {
     const musl_header *header;
     const sock_filter *filter;
+    const musl_schedule *schedules;
     const musl_parameter *parameters;
     const uint8_t *first;
     const uint8_t *end;
@@ -68,7 +69,8 @@ Tests map_tests(int descriptor) {
     Tests tests;
     tests.header = reinterpret_cast<const musl_header *>(bytes);
     tests.filter = reinterpret_cast<const sock_filter *>(tests.header + 1);
-    tests.parameters = reinterpret_cast<const musl_parameter *>(tests.filter + tests.header->filter_count);
+    tests.schedules = reinterpret_cast<const musl_schedule *>(tests.filter + tests.header->filter_count);
+    tests.parameters = reinterpret_cast<const musl_parameter *>(tests.schedules + tests.header->schedule_count);
     tests.first = reinterpret_cast<const uint8_t *>(tests.parameters + tests.header->parameter_count);
     tests.end = bytes + size;
     if (size < sizeof(musl_header) || tests.header->magic != MUSL_MAGIC) {

@@ -10,7 +10,7 @@ from c_side import CSide, make_test
 
 from compile.outcome import Status
 from compile.run_record import Touched
-from compile.runner import TestLimits, run_tests
+from compile.runner import TestLimits, run_schedules, run_tests
 from compile.sandbox import Sandbox
 
 MANY_FAULTS = """
@@ -186,3 +186,54 @@ def test_a_build_that_is_gone_is_the_machines_fault(c_side: CSide) -> None:
 def test_no_tests_are_no_runs(c_side: CSide) -> None:
     build, function = c_side.build("int f(int n) { return n; }", "f", "plain")
     assert run_tests(build, [], function) == []
+
+
+def test_schedules_run_one_after_the_other_in_one_process(c_side: CSide) -> None:
+    text = "float f(float *a) { a[0] += 1.0f; volatile float third = 3.0f; return a[0] / third; }"
+    build, function = c_side.build(text, "f", "plain")
+    tests = [make_test(function, [n]) for n in (0.0, 1.0, 9.0)]
+    schedules = [("round up", 0), ("round down", 0), ("forward", 1)]
+    together = run_schedules(build, tests, function, schedules)
+    alone = [run_tests(build, tests, function, schedule=name, seed=seed) for name, seed in schedules]
+    assert [[run.returned for run in runs] for runs in together] == [[run.returned for run in runs] for runs in alone]
+    assert together[0][0].returned != together[1][0].returned
+    assert [run.arguments[0].tolist() for run in together[2]] == [[1.0], [2.0], [10.0]]
+
+
+def test_no_schedule_follows_one_with_a_timeout(c_side: CSide) -> None:
+    build, function = c_side.build("int f(int n) { while (n) {} return 7; }", "f", "plain")
+    tests = [make_test(function, 0), make_test(function, 1), make_test(function, 0)]
+    schedules = [("forward", 0), ("reverse", 0)]
+    (runs,) = run_schedules(build, tests, function, schedules, TestLimits(seconds=0.2))
+    assert [run.outcome.status for run in runs] == [Status.OK, Status.TIMEOUT, Status.OK]
+    both = run_schedules(build, tests[:1], function, schedules)
+    assert [[run.returned for run in runs] for runs in both] == [[7], [7]]
+
+
+def test_a_lost_process_costs_every_schedule_not_yet_reported(c_side: CSide) -> None:
+    build, function = c_side.build("int f(int n) { return n; }", "f", "plain")
+    build.executable.unlink()
+    runs = run_schedules(build, [make_test(function, 1)], function, [("forward", 0), ("reverse", 0)])
+    assert [[run.outcome.status for run in part] for part in runs] == [[Status.INFRASTRUCTURE]] * 2
+
+
+def test_a_test_finds_nothing_of_the_results_of_the_one_before(c_side: CSide) -> None:
+    text = r"""
+    #include <stdio.h>
+    #include <string.h>
+    /* counts the bytes of MARK in shared anonymous mappings: the channel through which results leave */
+    int f(unsigned char *a, int n) {
+        FILE *maps = fopen("/proc/self/maps", "r");
+        char line[512], flags[8];
+        unsigned long begin, end;
+        int found = 0;
+        while (maps && fgets(line, sizeof line, maps)) {
+            if (sscanf(line, "%lx-%lx %7s", &begin, &end, flags) != 3 || flags[0] != 'r' || flags[3] != 's') continue;
+            for (unsigned char *p = (unsigned char *)begin; p < (unsigned char *)end; p++) found += *p == 0xd7;
+        }
+        memset(a, 0xd7, n);
+        return found;
+    }
+    """
+    runs = c_side.run(text, "f", ([0] * 100, 100), ([0] * 100, 100), mode="plain")
+    assert [run.returned for run in runs] == [0, 0]
