@@ -1,4 +1,4 @@
-"""`Build`: an executable that holds a function (or a whole program) and is ready to run in a sandbox."""
+"""`Build`: a function (or a whole program) that is compiled and ready to run in a sandbox."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ class Build:
     """`kind` is "plain", "sanitize", "trace" or "coverage" (the C side), "emulator" or "gpu" (the CUDA side), or
     "program".
 
-    `folder` holds the executable and what belongs to it. `warnings` is what the compiler said. `readable` and
+    `executable` is the host that loads `unit` (compile/unit.py), or holds everything itself where `unit` is None.
+    `folder` holds what belongs to this build. `warnings` is what the compiler said. `readable` and
     `environment` are what a run needs beside it. `restricted` puts the seccomp filter on; `writable` gives the run
     its folder (coverage counters). `bounded` limits the memory of the calls; a GPU driver maps far more than it uses.
     """
@@ -22,6 +23,7 @@ class Build:
     executable: Path
     kind: str
     sandbox: Sandbox
+    unit: Path | None = None
     warnings: str = ""
     readable: tuple[Path, ...] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -31,4 +33,4 @@ class Build:
 
     @property
     def folder(self) -> Path:
-        return self.executable.parent
+        return (self.unit or self.executable).parent

@@ -33,6 +33,7 @@ from compile.outcome import Outcome, Status
 from compile.prelude import needs_prelude, prelude_header
 from compile.sandbox import MIB, Limits, Sandbox
 from compile.toolchain import find_gcc, find_gxx
+from compile.unit import UNIT, gcov_library, host_executable, link_step, open_ends, place_host
 from data.function import Function
 from data.source_file import SourceFile
 
@@ -53,9 +54,6 @@ SANITIZE_FLAGS = (
     "-fno-omit-frame-pointer",
     "-g1",
 )
-# A file may call functions of other files of its program, which are not there: such a call is an access violation (the
-# address is 0), and costs the functions that make it only. With `-z lazy` the dynamic linker refuses the whole file.
-OPEN_ENDS = ("-Wl,--unresolved-symbols=ignore-all", "-Wl,-z,now")
 # The C library functions whose accesses the trace sees.
 WRAPPED = (
     "memcpy",
@@ -70,8 +68,8 @@ WRAPPED = (
     "strncmp",
     "strchr",
 )
-# A function of the user's file that is called `read`, `fork` or `free` must not become the driver's.
-KEEP_TO_ITSELF = ("objcopy", "--keep-global-symbol=musl_call", "unit.o")
+# Lets the driver write the counters, which only the unit itself can reach.
+DUMP = "void __gcov_dump(void); void musl_dump(void); void musl_dump(void) { __gcov_dump(); }\n"
 # Flags of a file's own build that change what its text means.
 KEPT_PREFIXES = ("-std=", "-U", "-isystem", "-iquote", "-fwrapv", "-fpermissive", "-fms-extensions")
 KEPT_FLAGS = ("-ansi", "-fsigned-char", "-funsigned-char", "-fshort-enums", "-fgnu89-inline")
@@ -79,20 +77,26 @@ COMPILE_LIMITS = Limits(wall_seconds=60.0, memory_bytes=4096 * MIB, file_bytes=5
 
 
 def build_host(source: SourceFile, function: Function, mode: Mode, scratch: Path, sandbox: Sandbox) -> Build | Outcome:
-    """An executable that calls `function` of `source`, or the COMPILE_ERROR with the compiler's words.
+    """A build that calls `function` of `source`, or the COMPILE_ERROR with the compiler's words.
 
     `scratch` is a folder in which a new one is made for this build. A file that does not include the headers of
     well-known functions (`sqrt`, `max`, `printf`) gets them in front; line numbers in messages stay the user's.
     """
     folder = Path(tempfile.mkdtemp(prefix=f"{mode}-", dir=scratch)).resolve()
-    stub = make_stub(function, cplusplus=source.language == "c++")
+    cplusplus = source.language == "c++"
+    stub = make_stub(function, cplusplus=cplusplus)
+    if mode == "coverage":
+        stub += f'extern "C" {{ {DUMP} }}\n' if cplusplus else DUMP
     own = sandbox.within(folder)
     failure: Outcome | None = None
     write_unit(folder, source, stub)
     for with_prelude in needs_prelude(source):
         outcome = _compile(source, function, mode, own, with_prelude=with_prelude)
         if outcome.ok:
-            return Build(folder / "run", mode, own, warnings=outcome.message, writable=mode == "coverage")
+            unit = folder / UNIT
+            open_ends(unit)
+            host = place_host(mode_host(mode), folder)
+            return Build(host, mode, own, unit, outcome.message, writable=mode == "coverage")
         failure = failure or outcome
         if outcome.status is not Status.COMPILE_ERROR:
             break
@@ -106,6 +110,15 @@ def write_unit(folder: Path, source: SourceFile, stub: str) -> Path:
     unit = folder / ("unit.cpp" if source.language == "c++" else "unit.c")
     unit.write_text(f'#line 1 "{name}"\n{source.text}\n{stub}', encoding="utf-8")
     return unit
+
+
+def mode_host(mode: Mode) -> Path:
+    """The executable that loads the units of a mode; linked once per machine. Raises OwnBuildFailedError."""
+    if mode == "trace":  # the originals of the wrapped functions are found at the link
+        wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
+        return host_executable("trace-host", [driver_object(), trace_object()], wraps)
+    sanitizers = [flag for flag in SANITIZE_FLAGS if flag.startswith("-fsanitize=")] if mode == "sanitize" else []
+    return host_executable(f"{mode}-host", [driver_object()], sanitizers)
 
 
 def driver_object() -> Path:
@@ -162,21 +175,20 @@ def _includes_from(source: SourceFile, folder: Path) -> bool:
 
 
 def _compile(source: SourceFile, function: Function, mode: Mode, sandbox: Sandbox, *, with_prelude: bool) -> Outcome:
-    extra, objects = _mode_flags(mode)
+    extra, linked = _mode_flags(mode)
     if mode == "trace" and any(p.dtype.names for p in function.parameters):
         # gcc does not instrument a struct that is passed by value; inlined and taken apart, its loads are seen
         extra += ["-O1", "-finline-functions"]
     if mode == "coverage" and not re.search(r"\b(try|throw)\b", source.text):
         extra.append("-fno-exceptions")  # else every call of C++ counts as a branch
-    link = [word for word in extra if word.startswith("-fsanitize") or word == "--coverage"] if mode != "trace" else []
     command, readable = compile_command(source, ["-Dmain=musl_user_main", *extra], with_prelude=with_prelude)
     unit = "unit.cpp" if source.language == "c++" else "unit.c"
+    exports = ("musl_call", "musl_dump") if mode == "coverage" else ("musl_call",)
     steps = [
         [*command, "-c", unit, "-o", "unit.o"],
-        KEEP_TO_ITSELF,
-        [command[0], *link, *objects, "unit.o", *OPEN_ENDS, "-o", "run", "-lm"],
+        link_step(sandbox.scratch, more=linked, exports=exports),
     ]
-    return run_steps(steps, sandbox, [*readable, *(Path(o) for o in objects if o.startswith("/"))])
+    return run_steps(steps, sandbox, readable)
 
 
 def compile_command(source: SourceFile, extra: Sequence[str], *, with_prelude: bool) -> tuple[list[str], list[Path]]:
@@ -184,7 +196,7 @@ def compile_command(source: SourceFile, extra: Sequence[str], *, with_prelude: b
     cplusplus = source.language == "c++"
     compiler = str((find_gxx() if cplusplus else find_gcc()).path)
     checks = [] if cplusplus else ["-Werror=implicit-function-declaration"]
-    common = [*language_flags(source), *checks, "-pipe", *FLOAT_FLAGS, *extra]
+    common = [*language_flags(source), *checks, "-pipe", "-fPIC", *FLOAT_FLAGS, *extra]
     command, readable = [compiler, *common, *include_flags(source)], include_folders(source)
     if with_prelude:
         header = prelude_header(source, common)
@@ -194,18 +206,17 @@ def compile_command(source: SourceFile, extra: Sequence[str], *, with_prelude: b
 
 
 def _mode_flags(mode: Mode) -> tuple[list[str], list[str]]:
-    """Flags of the compilation; objects and flags of the link."""
-    driver = str(driver_object())
+    """Flags of the compilation, and what the unit is linked with."""
     modern = int(find_gcc().version.split(".")[0]) >= 12
     filled = ["-ftrivial-auto-var-init=zero"] if modern else []
     if mode == "plain":
-        return ["-O0", *filled], [driver]
+        return ["-O0", *filled], []
     if mode == "sanitize":
-        return ["-O0", *SANITIZE_FLAGS, *(["-ftrivial-auto-var-init=pattern"] if modern else [])], [driver]
+        return ["-O0", *SANITIZE_FLAGS, *(["-ftrivial-auto-var-init=pattern"] if modern else [])], []
     if mode == "coverage":
-        return ["-O0", *filled, "--coverage"], [driver, "-Wl,-u,__gcov_dump"]
-    wraps = [f"-Wl,--wrap={name}" for name in WRAPPED]
-    return ["-O0", *filled, "-fsanitize=thread", "-fno-builtin-strlen"], [driver, str(trace_object()), *wraps]
+        return ["-O0", *filled, "--coverage"], [gcov_library()]
+    wraps = [f"--wrap={name}" for name in WRAPPED]
+    return ["-O0", *filled, "-fsanitize=thread", "-fno-builtin-strlen"], wraps
 
 
 def run_steps(steps: Sequence[Sequence[str]], sandbox: Sandbox, readable: Sequence[Path]) -> Outcome:

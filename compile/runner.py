@@ -90,7 +90,7 @@ def run_schedules(
     try:
         _write(tests_fd, _encode(build, tests, function, schedules, bounds))
         outcome = build.sandbox.run(
-            [build.executable, str(tests_fd), str(results_fd)],
+            [build.executable, str(tests_fd), str(results_fd), *([build.unit] if build.unit else [])],
             limits=Limits(
                 wall_seconds=bounds.total_seconds * len(schedules) + 10.0,
                 memory_bytes=None,

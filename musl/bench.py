@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from compile.cache import OwnBuildFailedError
-from compile.emulator.build import precompiled_header, runtime_objects
-from compile.host import driver_object, trace_object
+from compile.emulator.build import emulator_host, precompiled_header
+from compile.host import MODES, mode_host
 from compile.nvcc import compile_nvcc
 from compile.outcome import Outcome
 from compile.program import program_object
@@ -82,9 +82,9 @@ class Bench:
         """
         with contextlib.suppress(SourceError):  # a file that cannot be adapted is reported function by function
             self.cuda_text({})
-        parts: list[Callable[[], object]] = [driver_object, trace_object]
+        parts: list[Callable[[], object]] = [functools.partial(mode_host, mode) for mode in MODES]
         if self.device == "emulator":
-            parts += [runtime_objects, precompiled_header, functools.partial(precompiled_header, "races")]
+            parts += [emulator_host, precompiled_header, functools.partial(precompiled_header, "races")]
         if self.run_args:
             parts.append(program_object)
         try:

@@ -3,6 +3,7 @@
 
 #include "tests.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <fenv.h>
 #include <linux/seccomp.h>
@@ -15,7 +16,6 @@
 #include <sys/syscall.h>
 
 extern "C" {
-void __gcov_dump(void) __attribute__((weak));
 size_t __sanitizer_get_allocated_size(const volatile void *memory) __attribute__((weak));
 int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
                                               void (*on_free)(const volatile void *)) __attribute__((weak));
@@ -165,6 +165,26 @@ void save_results(const Tests &tests, const Call &call, uint8_t *payload) {
     }
 }
 
+// The function under test, and where there are coverage counters what writes them.
+struct Unit {
+    void (*call)(void **arguments, void *returned);
+    void (*dump)();
+};
+
+// Runs the constructors of the user's file.
+Unit load_unit(const char *path) {
+    Unit unit = {musl_call, nullptr};
+    if (!path) return unit;
+    void *handle = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+    if (!handle) {
+        fprintf(stderr, "the unit cannot be loaded: %s\n", dlerror());
+        _exit(126);
+    }
+    unit.call = reinterpret_cast<void (*)(void **, void *)>(dlsym(handle, "musl_call"));
+    unit.dump = reinterpret_cast<void (*)()>(dlsym(handle, "musl_dump"));
+    return unit;
+}
+
 // The test of this child, for main(): the constructors of the user's file run in between.
 struct Task {
     Tests tests;
@@ -172,6 +192,7 @@ struct Task {
     const uint8_t *test;
     uint32_t index;
     Shared shared;
+    const char *unit;
 } task;
 
 // The schedules "round up" and "round down" redirect the rounding of a C function: how far can it move the results?
@@ -181,6 +202,7 @@ int rounding_of(const char *schedule) {
 }
 
 [[noreturn]] void run_child(const Task &task) {
+    Unit unit = load_unit(task.unit);
     const Tests &tests = task.tests;
     const Shared &shared = task.shared;
     const musl_schedule &schedule = *task.schedule;
@@ -190,7 +212,7 @@ int rounding_of(const char *schedule) {
     if (musl_hook_begin) musl_hook_begin(&info);
     fesetround(rounding_of(schedule.name));
     uint64_t begin = now_ns();
-    musl_call(call.arguments, call.returned);
+    unit.call(call.arguments, call.returned);
     uint64_t end = now_ns();
     fesetround(FE_TONEAREST);
     uint64_t launches = 0;
@@ -202,7 +224,7 @@ int rounding_of(const char *schedule) {
         _exit(125);
     }
     save_results(tests, call, shared.payload);
-    if (__gcov_dump) __gcov_dump();
+    if (unit.dump) unit.dump();
     shared.state->finished = 1;
     _exit(0);
 }

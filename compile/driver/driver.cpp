@@ -9,8 +9,6 @@
 #include <sys/wait.h>
 
 extern "C" {
-void __sanitizer_symbolize_pc(void *pc, const char *format, char *text, size_t capacity) __attribute__((weak));
-
 // Options of the sanitizers, where the executable is linked with them. Leaks are not errors of the function under test,
 // and the byte that fills fresh memory differs from that of the plain build, so that a read of it changes the result.
 const char *__asan_default_options(void);
@@ -192,16 +190,6 @@ void report(const Tests &tests, const uint8_t *test, musl_result result, const S
     if (result.status == MUSL_OK) write_all(results_fd, shared.payload, payload_size(tests, test));
 }
 
-// The sanitizer takes 10 to 100 ms to read the debug information for its first report. Once one test has failed, more are
-// likely to: read it here, so that the children after this inherit it.
-void prepare_reports(const musl_result &result) {
-    static bool ready = false;
-    if (ready || result.status != MUSL_EXIT || !__sanitizer_symbolize_pc) return;
-    char text[256];
-    __sanitizer_symbolize_pc(reinterpret_cast<void *>(&musl_call), "%f %s:%l", text, sizeof text);
-    ready = true;
-}
-
 int watch_children() {
     sigset_t set;
     sigemptyset(&set);
@@ -224,7 +212,6 @@ bool run_schedule(Task next, const Descriptors &fds, Capture *capture, bool *tim
         musl_result result = {MUSL_TIMEOUT, 1, 0, 0, 0, 0};
         if (now < total_deadline && !run_test(next, fds, deadline, capture, &result)) return false;
         report(next.tests, next.test, result, next.shared, *capture, fds.results);
-        prepare_reports(result);
         *timed_out |= result.status == MUSL_TIMEOUT;
         next.test = skip_test(next.tests, next.test, &unused);
     }
@@ -233,8 +220,8 @@ bool run_schedule(Task next, const Descriptors &fds, Capture *capture, bool *tim
 
 // Runs every test in every schedule and never returns in the parent. In a child it returns, to main().
 void serve(int argc, char **argv, char **) {
-    if (argc != 3) {
-        fprintf(stderr, "usage: %s tests_fd results_fd\n", argv[0]);
+    if (argc != 3 && argc != 4) {
+        fprintf(stderr, "usage: %s tests_fd results_fd [unit]\n", argv[0]);
         _exit(2);
     }
     // A process that is not dumpable cannot be traced, nor its memory or descriptors be opened through /proc.
@@ -246,7 +233,7 @@ void serve(int argc, char **argv, char **) {
     Capture capture = {static_cast<char *>(malloc(kept + 1)), 0, kept};
     bool timed_out = false;
     for (uint32_t i = 0; i < tests.header->schedule_count && !timed_out; ++i)
-        if (!run_schedule({tests, tests.schedules + i, nullptr, 0, shared}, fds, &capture, &timed_out)) return;
+        if (!run_schedule({tests, tests.schedules + i, nullptr, 0, shared, argv[3]}, fds, &capture, &timed_out)) return;
     _exit(0);
 }
 

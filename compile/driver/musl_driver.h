@@ -1,17 +1,18 @@
 /* The driver: main() of every executable under test, and what the other object files of that executable give it.
  *
- * An executable is linked from
- *   1. the user's translation unit with a call stub appended (compile/driver/stub.py): it defines musl_call();
- *   2. driver.o (driver.cpp), which defines main();
- *   3. optionally a runtime that defines the weak hooks below (the CUDA emulator; the trace runtime).
+ * A host executable (compile/unit.py) is linked from
+ *   1. driver.o (driver.cpp), which defines main();
+ *   2. optionally a runtime that defines the weak hooks below (the CUDA emulator; the trace runtime).
+ * It loads a unit: the user's translation unit with a call stub appended (compile/driver/stub.py), which defines
+ * musl_call(). Where no unit is named, musl_call() is linked into the executable itself.
  *
- * Protocol. `EXECUTABLE tests_fd results_fd`: the tests come in on the first descriptor (a file, mapped), the results
- * go out on the second (compile/runner.py is the other end). The parent forks one child for each test. The child
- * closes both descriptors, gives every array its own malloc of exactly its size, makes the call and copies the
- * results to a shared mapping; only the parent, which never runs code under test, writes to the results. Nothing that
- * the function prints, closes or exits with can be taken for a result. The parent does its work from .preinit_array,
- * so that the constructors of the user's file run in the children too, before their call; driver.o therefore stands
- * first in the link.
+ * Protocol. `EXECUTABLE tests_fd results_fd [unit]`: the tests come in on the first descriptor (a file, mapped), the
+ * results go out on the second (compile/runner.py is the other end). The parent forks one child for each test. The child
+ * closes both descriptors, loads the unit, gives every array its own malloc of exactly its size, makes the call and
+ * copies the results to a shared mapping; only the parent, which never runs code under test, writes to the results.
+ * Nothing that the function prints, closes or exits with can be taken for a result. The constructors of the user's file
+ * run in the children too, before their call: they belong to the unit, and where the executable holds them the parent
+ * does its work before them, from .preinit_array (driver.o therefore stands first in the link).
  *
  * Both streams are little-endian, without padding, in the order of the structs below.
  *
@@ -107,10 +108,10 @@ struct musl_touched {
     uint32_t written;
 };
 
-/* ---- defined by the stub in the user's translation unit ------------------------------------------------------------
+/* ---- defined by the stub in the user's translation unit (weak: it may be in a unit) -------------------------------
  * arguments[i] is the array itself (or NULL) for an array parameter, and the address of the value for a scalar, a
  * struct by value or a reference. *returned receives the returned value. */
-void musl_call(void **arguments, void *returned);
+void musl_call(void **arguments, void *returned) __attribute__((weak));
 
 /* ---- weak hooks, run in the child around the call ---------------------------------------------------------------- */
 

@@ -28,11 +28,12 @@ from compile.build import Build
 from compile.cache import OwnBuildFailedError, cached, own_object
 from compile.driver.stub import make_stub
 from compile.emulator.rewrite import RewriteError, rewrite
-from compile.host import OPEN_ENDS, driver_object, include_flags, include_folders, run_steps
+from compile.host import driver_object, include_flags, include_folders, run_steps
 from compile.outcome import Outcome, Status
 from compile.program import compile_unit, program_object
 from compile.sandbox import Sandbox
 from compile.toolchain import find_gxx
+from compile.unit import UNIT, host_executable, link_step, open_ends, place_host
 from data.function import Function
 from data.source_file import SourceFile
 
@@ -44,7 +45,7 @@ RUNTIME = HERE / "runtime"
 # No contraction, as on the C side; local variables that are never written hold a pattern; nvcc does not assume strict
 # aliasing.
 FLAGS = (
-    *("-std=gnu++17", "-O1", "-g1", "-pipe", "-fno-omit-frame-pointer"),
+    *("-std=gnu++17", "-O1", "-g1", "-pipe", "-fPIC", "-fno-omit-frame-pointer"),
     *("-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing", "-D_Bool=bool", f"-I{INCLUDE}"),
 )
 CHECKS = {
@@ -68,7 +69,7 @@ def build_emulated(
     *,
     check: Check = "bounds",
 ) -> Build | Outcome:
-    """An executable that calls `function` of the .cu text `cuda_text` on the CPU, or the COMPILE_ERROR with the
+    """A build that calls `function` of the .cu text `cuda_text` on the CPU, or the COMPILE_ERROR with the
     compiler's words.
 
     `scratch` is a folder in which a new one is made for this build. `source` is the file that the text was made from:
@@ -81,8 +82,12 @@ def build_emulated(
     folder = Path(tempfile.mkdtemp(prefix="emulator-", dir=scratch)).resolve()
     own = sandbox.within(folder)
     name = _file_name(source, function.path)
-    outcome = _compile(cuda_text, name, stub, RENAME_MAIN, [driver_object()], source, own, check)
-    return Build(folder / "run", "emulator", own, warnings=outcome.message) if outcome.ok else outcome
+    outcome = _compile(cuda_text, name, stub, RENAME_MAIN, link_step(folder), source, own, check)
+    if not outcome.ok:
+        return outcome
+    unit = folder / UNIT
+    open_ends(unit)
+    return Build(place_host(emulator_host(), folder), "emulator", own, unit, outcome.message)
 
 
 def build_emulated_program(
@@ -105,11 +110,20 @@ def build_emulated_program(
         if not outcome.ok:
             return outcome
         objects.append(folder / str(index) / "unit.o")
-    outcome = _compile(cuda_text, _file_name(source, Path("program.cu")), "", "", objects, source, own)
+    linked = [*map(str, runtime_objects()), *map(str, objects)]
+    # The runtime first: its own constructors must run before those of the program.
+    link = [str(find_gxx().path), "-fsanitize=address", *linked, "unit.o", "-o", "run", "-lm"]
+    readable = [Path(path) for path in linked]
+    outcome = _compile(cuda_text, _file_name(source, Path("program.cu")), "", "", link, source, own, more=readable)
     if not outcome.ok:
         return outcome
     environment = {"MUSL_SCHEDULE": schedule, "MUSL_SEED": str(seed)}
     return Build(folder / "run", "program", own, warnings=outcome.message, environment=environment)
+
+
+def emulator_host() -> Path:
+    """The executable that loads the units of the emulator; linked once per machine. Raises OwnBuildFailedError."""
+    return host_executable("emulator-host", [driver_object(), *runtime_objects()], ["-fsanitize=address"])
 
 
 def runtime_objects() -> list[Path]:
@@ -155,12 +169,15 @@ def _compile(
     name: str,
     stub: str,
     head: str,
-    objects: Sequence[Path],
+    link: Sequence[str],
     source: SourceFile | None,
     sandbox: Sandbox,
     check: Check = "bounds",
+    *,
+    more: Sequence[Path] = (),
 ) -> Outcome:
-    """Write, compile and link one translation unit into `run` in the sandbox's folder."""
+    """Write and compile one translation unit in the sandbox's folder, and link it with the command `link`, which reads
+    `more`."""
     try:
         text = rewrite(cuda_text).text
     except RewriteError as error:
@@ -171,7 +188,6 @@ def _compile(
     head += "".join(f"#define {define.replace('=', ' ', 1)}\n" for define in _defines(source))
     (sandbox.scratch / "unit.cpp").write_text(f'{head}#line 1 "{quoted}"\n{text}\n{stub}', encoding="utf-8")
     header = precompiled_header(check)
-    linked = [str(path) for path in (*objects, *runtime_objects())]
     compiler = str(find_gxx().path)
     includes = [flag for flag in include_flags(source) if not flag.startswith("-D")] if source is not None else []
     steps = [
@@ -187,8 +203,7 @@ def _compile(
             "-o",
             "unit.o",
         ],
-        # The runtime first: its own constructors must run before those of the program.
-        [compiler, "-fsanitize=address", *linked, "unit.o", *(OPEN_ENDS if stub else ()), "-o", "run", "-lm"],
+        link,
     ]
     folders = include_folders(source) if source is not None else []
-    return run_steps(steps, sandbox, [INCLUDE, header.parent, *folders, *(Path(path) for path in linked)])
+    return run_steps(steps, sandbox, [INCLUDE, header.parent, *folders, *more])
