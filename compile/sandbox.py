@@ -8,13 +8,23 @@ What it guarantees (bubblewrap, Linux namespaces, rlimits):
   and what a run adds;
 - processes: a process-id namespace of its own, so that everything dies with the run, also what ignores SIGTERM or has
   detached itself; no privileges, no terminal, stdin is empty;
-- resources: wall time, CPU time, address space, size of files, and bytes of output are bounded while the process runs;
+- resources, of every run: wall time and bytes of output (watched by this process); CPU time, address space, size of
+  one file and stack (rlimits of each process);
+- resources, of runs that may make processes (compilers) or write to `scratch`: the number of processes and threads,
+  their memory together, and the bytes in `scratch`. This process looks every 50 ms and kills the run that is above a
+  limit, so a run may be above it for that long. Where MuSL does not run as root, an rlimit bounds the processes at
+  every instant (Linux 5.14 counts them for each sandbox; before, and for root, there is no such rlimit);
 - with `restricted`, a seccomp filter (compile/seccomp.py) refuses new processes and threads, sockets, signals and
-  tracing.
+  tracing at every instant: a run of code under test has one process for each test, whose memory the driver bounds.
 
-What it does not: it does not defend against bugs of the kernel, it does not bound the number of processes of a run
-that is not `restricted` (a compiler), and it does not hide the machine's CPU model, kernel version or load. With
-`unsafe=True` nothing of the above holds but the rlimits, the wall time and the bounded output.
+What it does not: it does not defend against bugs of the kernel, it does not contain the driver of a GPU that is shown
+to a run (what the driver lets a process do to the device and its memory, that process can do), and it does not hide the
+machine's CPU model, kernel version or load. Control groups are not used: to move a process into one costs 5 to 15 ms
+(the kernel waits for a grace period), as much as the whole start of a sandbox. With `unsafe=True` nothing of the above
+holds but the rlimits, the wall time and the bounded output, and what a run leaves behind stays.
+
+Nothing outlives a run: its processes die with their namespace when it ends, when it is killed, and when MuSL itself is
+killed; its /tmp, /dev and network go with it. What it wrote to `scratch` belongs to the caller.
 """
 
 from __future__ import annotations
@@ -23,18 +33,19 @@ import contextlib
 import functools
 import os
 import platform
+import re
 import resource
 import selectors
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
+from compile.guard import GUARD_SECONDS, TOO_MUCH_MEMORY, Guard
 from compile.outcome import Outcome, Status
 from compile.seccomp import build_filter
 from compile.toolchain import find_bubblewrap, installed_tools
@@ -56,8 +67,10 @@ class SandboxUnavailable(RuntimeError):
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one run. `memory_bytes` bounds the address space (None: no bound, for sanitized programs, whose shadow needs
-    terabytes of it; the driver bounds their memory itself). `output_bytes` bounds stdout and stderr each."""
+    """Of one run. `memory_bytes` bounds the address space of each process and the memory of all together (None: no
+    bound, for sanitized programs, whose shadow needs terabytes of it; the driver bounds their memory itself).
+    `output_bytes` bounds stdout and stderr each, `file_bytes` one file, `folder_bytes` what lies in a writable scratch
+    folder, `processes` the processes and threads of a run that may make some."""
 
     wall_seconds: float = 60.0
     cpu_seconds: float | None = None
@@ -66,6 +79,8 @@ class Limits:
     stack_bytes: int = 256 * MIB
     output_bytes: int = 4 * MIB
     tmp_bytes: int = 1024 * MIB
+    folder_bytes: int = 2048 * MIB
+    processes: int = 256
 
 
 @dataclass(frozen=True)
@@ -99,22 +114,23 @@ class Sandbox:
         `descriptors` stay open in the process under their own numbers. Never raises for what the program does;
         OSError only where the machine cannot start processes.
 
-        Status: OK for exit status 0, TIMEOUT, OUT_OF_MEMORY (killed by the kernel for it), FORBIDDEN (a system call
-        that the filter refuses), INFRASTRUCTURE where the sandbox itself could not be set up, else RUNTIME_ERROR; too
-        much output is a RUNTIME_ERROR whose stderr says so.
+        Status: OK for exit status 0, TIMEOUT, OUT_OF_MEMORY (killed for it, by the kernel or here), FORBIDDEN (a system
+        call that the filter refuses), INFRASTRUCTURE where the sandbox itself could not be set up, else RUNTIME_ERROR;
+        too much output, too many processes and a full folder are RUNTIME_ERRORs whose stderr says so.
         """
         bounds = limits or self.limits
         command = [*(() if writable else address_words(_random_bits())), *(str(word) for word in argv)]
-        wrapped = ["/bin/sh", "-c", _ulimits(bounds) + 'exec "$@"', "sh", *command]
+        wrapped = ["/bin/sh", "-c", _ulimits(bounds, isolated=not self.unsafe) + 'exec "$@"', "sh", *command]
         variables = {**_environment(), **(environment or {})}
+        guard = _guard(bounds, restricted, self.scratch if writable else None)
         if self.unsafe:
-            return _run_bounded(wrapped, bounds, variables, descriptors, self.scratch)
-        with tempfile.TemporaryFile() as status, _filter_file(restricted) as filters:
+            return _run_bounded(wrapped, bounds, variables, descriptors, self.scratch, guard)
+        with _memory_file() as status, _filter_file(restricted) as filters:
             extra = {"--json-status-fd": status.fileno(), **({"--seccomp": filters.fileno()} if filters else {})}
             words = self._bubblewrap(bounds, readable, writable, cwd or self.scratch)
             words += [word for option, descriptor in extra.items() for word in (option, str(descriptor))]
             passed = [*descriptors, *extra.values()]
-            outcome = _run_bounded([*words, "--", *wrapped], bounds, variables, passed, self.scratch)
+            outcome = _run_bounded([*words, "--", *wrapped], bounds, variables, passed, self.scratch, guard)
             started = b'"exit-code"' in os.pread(status.fileno(), 4096, 0)
         if outcome.exit_code is not None and not started and outcome.status is not Status.OUT_OF_MEMORY:
             # bubblewrap could not set it up; its words are in stderr
@@ -135,6 +151,13 @@ class Sandbox:
     def within(self, scratch: Path) -> Sandbox:
         """The same sandbox over another scratch folder."""
         return replace(self, scratch=scratch)
+
+
+def _guard(limits: Limits, restricted: bool, folder: Path | None) -> Guard:
+    """Of a restricted run, which has one process, only the folder is watched, and only if it may write there."""
+    if restricted:
+        return Guard(folder=folder, folder_bytes=limits.folder_bytes)
+    return Guard(limits.processes, limits.memory_bytes, folder, limits.folder_bytes)
 
 
 @functools.cache
@@ -188,8 +211,9 @@ def _environment() -> dict[str, str]:
     return {"PATH": ":".join(dict.fromkeys(folders)), "LC_ALL": "C", "HOME": "/tmp", "TMPDIR": "/tmp"}
 
 
-def _ulimits(limits: Limits) -> str:
-    """Shell commands that set the rlimits: no more than the hard limits that this process has itself."""
+def _ulimits(limits: Limits, *, isolated: bool) -> str:
+    """Shell commands that set the rlimits: no more than the hard limits that this process has itself. `isolated` says
+    that they run inside a sandbox, whose processes are counted apart from the user's others."""
     cpu = limits.cpu_seconds if limits.cpu_seconds is not None else limits.wall_seconds * (os.cpu_count() or 1)
     wanted = [("t", resource.RLIMIT_CPU, int(cpu) + 1, 1), ("f", resource.RLIMIT_FSIZE, limits.file_bytes, 512)]
     wanted += [("c", resource.RLIMIT_CORE, 0, 512), ("s", resource.RLIMIT_STACK, limits.stack_bytes, 1024)]
@@ -202,7 +226,18 @@ def _ulimits(limits: Limits) -> str:
         # SIGXCPU at the soft limit says what it was; SIGKILL at the hard one could be for anything
         grace = 1 if letter == "t" and hard == resource.RLIM_INFINITY else 0
         words.append(f"ulimit -S -{letter} {bounded // unit}; ulimit -H -{letter} {bounded // unit + grace}; ")
+    if isolated and processes_have_an_rlimit():
+        # bash has -u for it and dash -p; the sandbox has processes of its own
+        words.append(f"ulimit -u {limits.processes + 4} 2>/dev/null || ulimit -p {limits.processes + 4}; ")
     return "".join(words)
+
+
+@functools.cache
+def processes_have_an_rlimit() -> bool:
+    """Whether RLIMIT_NPROC bounds the processes of one sandbox: since Linux 5.14 they are counted for each user
+    namespace (kernel commit 21d1c5e386bc), and never for root."""
+    release = re.match(r"(\d+)\.(\d+)", platform.release())
+    return os.geteuid() != 0 and release is not None and (int(release[1]), int(release[2])) >= (5, 14)
 
 
 @functools.cache
@@ -231,14 +266,23 @@ def _filter_file(restricted: bool) -> Iterator[IO[bytes] | None]:
     if not program:
         yield None
         return
-    with tempfile.TemporaryFile() as file:
+    with _memory_file() as file:
         file.write(program)
         file.seek(0)
         yield file
 
 
+def _memory_file() -> IO[bytes]:
+    return os.fdopen(os.memfd_create("musl-sandbox"), "w+b")
+
+
 def _run_bounded(
-    argv: list[str], limits: Limits, environment: Mapping[str, str], descriptors: Sequence[int], cwd: Path
+    argv: list[str],
+    limits: Limits,
+    environment: Mapping[str, str],
+    descriptors: Sequence[int],
+    cwd: Path,
+    guard: Guard,
 ) -> Outcome:
     begin = time.monotonic()
     process = subprocess.Popen(
@@ -253,35 +297,43 @@ def _run_bounded(
     )
     stop, streams = "", (b"", b"")
     try:
-        stop, streams = _collect(process, begin + limits.wall_seconds, limits.output_bytes)
+        stop, streams = _collect(process, begin + limits.wall_seconds, limits.output_bytes, guard)
     finally:
         _kill_group(process)
     seconds = time.monotonic() - begin
-    return _judge(process.returncode, stop, streams, seconds, limits)
+    return _judge(process.returncode, stop, streams, seconds)
 
 
-def _collect(process: subprocess.Popen[bytes], deadline: float, bound: int) -> tuple[str, tuple[bytes, bytes]]:
-    """Read both streams until they end or a bound is hit; ("" | "timeout" | "output", (stdout, stderr))."""
+def _collect(
+    process: subprocess.Popen[bytes], deadline: float, bound: int, guard: Guard
+) -> tuple[str, tuple[bytes, bytes]]:
+    """Read both streams until they and the process end, or a bound is hit; (what stopped it, (stdout, stderr))."""
     assert process.stdout is not None and process.stderr is not None
     kept = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
     out, err = kept
     stop = ""
-    with selectors.DefaultSelector() as selector:
+    with _end_of(process) as end, selectors.DefaultSelector() as selector:
         for descriptor in kept:
             os.set_blocking(descriptor, False)
             selector.register(descriptor, selectors.EVENT_READ)
+        if end is not None:
+            selector.register(end, selectors.EVENT_READ)
+        look = time.monotonic() + GUARD_SECONDS
         while selector.get_map() and not stop:
-            remaining = deadline - time.monotonic()
-            if remaining <= 0:
+            now = time.monotonic()
+            if now >= deadline:
                 stop = "timeout"
                 break
-            for key, _ in selector.select(remaining):
-                chunk = os.read(key.fd, 1 << 16)
+            if guard.watches and now >= look:
+                stop = guard.exceeded(process.pid)
+                look = time.monotonic() + GUARD_SECONDS
+            for key, _ in selector.select(min(deadline, look if guard.watches else deadline) - now):
+                chunk = b"" if key.fd == end else os.read(key.fd, 1 << 16)
                 if not chunk:
                     selector.unregister(key.fd)
                 elif len(kept[key.fd]) + len(chunk) > bound:
                     kept[key.fd] += chunk[: bound - len(kept[key.fd])]
-                    stop = "output"
+                    stop = f"more than {bound} bytes of output"
                 else:
                     kept[key.fd] += chunk
     if not stop:
@@ -290,6 +342,20 @@ def _collect(process: subprocess.Popen[bytes], deadline: float, bound: int) -> t
         except subprocess.TimeoutExpired:
             stop = "timeout"
     return stop, (bytes(kept[out]), bytes(kept[err]))
+
+
+@contextlib.contextmanager
+def _end_of(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
+    """A descriptor that can be read once the process has ended; None where the kernel has no such thing."""
+    try:
+        descriptor = os.pidfd_open(process.pid)
+    except OSError:  # before Linux 5.3; Popen.wait then looks at growing intervals
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
@@ -303,13 +369,13 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
             stream.close()
 
 
-def _judge(code: int, stop: str, streams: tuple[bytes, bytes], seconds: float, limits: Limits) -> Outcome:
+def _judge(code: int, stop: str, streams: tuple[bytes, bytes], seconds: float) -> Outcome:
     stdout, stderr = streams
     if stop == "timeout":
         return Outcome(Status.TIMEOUT, stdout, stderr, seconds)
-    if stop == "output":
-        note = f"stopped: more than {limits.output_bytes} bytes of output\n".encode()
-        return Outcome(Status.RUNTIME_ERROR, stdout, note + stderr, seconds)
+    if stop:
+        status = Status.OUT_OF_MEMORY if stop == TOO_MUCH_MEMORY else Status.RUNTIME_ERROR
+        return Outcome(status, stdout, f"stopped: {stop}\n".encode() + stderr, seconds)
     status = Status.OK if code == 0 else Status.RUNTIME_ERROR
     if code in (SIGSYS_STATUS, -signal.SIGSYS):
         status = Status.FORBIDDEN
