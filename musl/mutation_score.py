@@ -1,0 +1,212 @@
+"""`mutation_score`: how many planted faults in a CUDA text do tests find?
+
+Each mutant (tester/mutants.py) is judged as any candidate is, by `co_verify`. It ends as one of
+
+- killed: any verdict but `equivalent`;
+- stillborn: it does not compile, so it says nothing about tests;
+- equivalent: proven to compute the same, by the optimiser (compile/same_code) or by a person (`known_equivalent`);
+- survived: the verdict is `equivalent`, and nothing proves that it is right: tests or judge are too weak, or the proof
+  is missing;
+- undecided: the machine failed.
+
+The score is killed / (killed + survived).
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+
+from compile.build import Build
+from compile.emulator.build import build_emulated
+from compile.host import build_host
+from compile.outcome import Outcome
+from compile.runner import run_tests
+from compile.same_code import machine_code, threads_are_alone
+from compile.sandbox import Sandbox
+from data.function import Function
+from data.source_file import SourceFile
+from musl.co_verify import CANDIDATE_LIMITS, co_verify, compare_runs
+from musl.verdict import Verdict, VerdictStatus
+from tester.mutants import Mutant, MutationOperator, make_mutants
+from tester.protocol import TestSuite
+
+BY_OPTIMISER = "compiles to the same instructions as the original"
+# What these change is how threads act together, which code of one thread does not show.
+_TOGETHER = frozenset({MutationOperator.BARRIER_REMOVED, MutationOperator.ATOMIC_MADE_PLAIN})
+
+
+class MutantStatus(StrEnum):
+    """What became of a mutant."""
+
+    KILLED = "killed"
+    SURVIVED = "survived"
+    EQUIVALENT = "equivalent"
+    STILLBORN = "stillborn"
+    UNDECIDED = "undecided"
+
+
+@dataclass(frozen=True)
+class MutantResult:
+    """One mutant with its verdict. `proof` says why an equivalent one is; a mutant that is killed although it is
+    proven equivalent has a `proof` too, and shows a fault of the judge or of the proof."""
+
+    mutant: Mutant
+    status: MutantStatus
+    verdict: Verdict
+    proof: str = ""
+    seconds: float = 0.0
+
+    @property
+    def is_contradiction(self) -> bool:
+        """Whether tests tell apart what is proven to be the same."""
+        return self.status is MutantStatus.KILLED and bool(self.proof)
+
+
+@dataclass(frozen=True)
+class MutationScore:
+    """The results in the order of the mutants."""
+
+    results: tuple[MutantResult, ...] = field(default=())
+
+    def count(self, status: MutantStatus) -> int:
+        """How many mutants ended so."""
+        return Counter(result.status for result in self.results)[status]
+
+    @property
+    def killed(self) -> int:
+        return self.count(MutantStatus.KILLED)
+
+    @property
+    def survived(self) -> int:
+        return self.count(MutantStatus.SURVIVED)
+
+    @property
+    def equivalent(self) -> int:
+        return self.count(MutantStatus.EQUIVALENT)
+
+    @property
+    def stillborn(self) -> int:
+        return self.count(MutantStatus.STILLBORN)
+
+    @property
+    def rate(self) -> float | None:
+        """killed / (killed + survived); None where no mutant counts."""
+        counted = self.killed + self.survived
+        return self.killed / counted if counted else None
+
+
+def mutation_score(
+    source: SourceFile,
+    function: Function,
+    cuda_text: str,
+    suite: TestSuite,
+    *,
+    sandbox: Sandbox,
+    scratch: Path,
+    seed: int = 0,
+    limit: int | None = None,
+    known_equivalent: Mapping[str, str] | None = None,
+    prove_all: bool = False,
+    on_result: Callable[[MutantResult], None] | None = None,
+) -> MutationScore:
+    """Plants faults in `cuda_text`, which should be equivalent to the C function on `suite`, and judges each mutant.
+
+    `limit` mutants are chosen by `seed`. `known_equivalent` gives the proof for mutants' ids. The optimiser is asked
+    about survivors, with `prove_all` about every mutant, to check the judge. `on_result` is called as results come.
+    """
+    mutants = make_mutants(cuda_text, function=function.name, seed=seed, limit=limit)
+    judge = MutantJudge(source, function, cuda_text, suite, sandbox, scratch, seed, known_equivalent or {}, prove_all)
+    results = []
+    for mutant in mutants:
+        results.append(judge.judge(mutant))
+        if on_result is not None:
+            on_result(results[-1])
+    return MutationScore(tuple(results))
+
+
+@dataclass
+class MutantJudge:
+    """Judges the mutants of one CUDA text, one by one."""
+
+    source: SourceFile
+    function: Function
+    cuda_text: str
+    suite: TestSuite
+    sandbox: Sandbox
+    scratch: Path
+    seed: int = 0
+    known_equivalent: Mapping[str, str] = field(default_factory=dict)
+    prove_all: bool = False
+    _original_code: bytes | Outcome | None = None
+
+    def judge(self, mutant: Mutant) -> MutantResult:
+        """What becomes of one mutant."""
+        started = time.monotonic()
+        verdict = self._verify(mutant.text)
+        status = _status(verdict)
+        proof = ""
+        if status is MutantStatus.SURVIVED or (self.prove_all and status is MutantStatus.KILLED):
+            proof = self.known_equivalent.get(mutant.id, "") or self._prove(mutant)
+        if proof and status is MutantStatus.SURVIVED:
+            status = MutantStatus.EQUIVALENT
+        return MutantResult(mutant, status, verdict, proof, time.monotonic() - started)
+
+    def judge_original(self) -> Verdict:
+        """The verdict on the text without a fault."""
+        return self._verify(self.cuda_text)
+
+    def _verify(self, text: str) -> Verdict:
+        return co_verify(
+            self.source, self.function, text, self.suite, sandbox=self.sandbox, scratch=self.scratch, seed=self.seed
+        )
+
+    def _prove(self, mutant: Mutant) -> str:
+        """Why the mutant computes the same, as far as the optimiser can show it; empty where it cannot."""
+        if mutant.operator in _TOGETHER or not threads_are_alone(mutant.text):
+            return ""
+        if self._original_code is None:
+            self._original_code = machine_code(self.cuda_text, self.scratch, self.sandbox, self.source)
+        code = machine_code(mutant.text, self.scratch, self.sandbox, self.source)
+        return BY_OPTIMISER if isinstance(code, bytes) and code == self._original_code else ""
+
+
+def _status(verdict: Verdict) -> MutantStatus:
+    if verdict.status is VerdictStatus.INFRASTRUCTURE:
+        return MutantStatus.UNDECIDED
+    if verdict.status is VerdictStatus.EQUIVALENT:
+        return MutantStatus.SURVIVED
+    return MutantStatus.STILLBORN if _does_not_compile(verdict) else MutantStatus.KILLED
+
+
+def _does_not_compile(verdict: Verdict) -> bool:
+    return verdict.status is VerdictStatus.CANDIDATE_FAILED and "does not compile" in verdict.reason
+
+
+def passing_tests(
+    source: SourceFile, function: Function, cuda_text: str, suite: TestSuite, *, sandbox: Sandbox, scratch: Path
+) -> TestSuite:
+    """The tests on which the CUDA text gives the C function's results: those in the domain of a text that asks more of
+    its inputs than the C function does (sizes above 0, arrays of whole rows). Empty where it does not build."""
+    reference = build_host(source, function, "sanitize", scratch, sandbox)
+    candidate = build_emulated(cuda_text, function, scratch, sandbox, source)
+    if not isinstance(reference, Build) or not isinstance(candidate, Build):
+        return replace(suite, tests=())
+    expected = run_tests(reference, suite.tests, function)
+    got = run_tests(candidate, suite.tests, function, limits=CANDIDATE_LIMITS)
+    kept = [
+        test
+        for test, a, b in zip(suite.tests, expected, got, strict=True)
+        if a.outcome.ok and b.outcome.ok and compare_runs(function, a, b) is None
+    ]
+    return replace(suite, tests=tuple(kept))
+
+
+def join_suites(suites: Sequence[TestSuite]) -> TestSuite:
+    """One suite with the tests of all, each once; the coverage of the first."""
+    tests = {test.id: test for suite in suites for test in suite.tests}
+    return replace(suites[0], tests=tuple(tests.values()), dropped=sum(suite.dropped for suite in suites))
