@@ -213,7 +213,12 @@ cudaError_t malloc_managed(void **pointer, size_t bytes);
 cudaError_t copy_symbol(void *symbol, size_t size, size_t offset, void *other, size_t bytes, bool to_symbol,
                         enum cudaMemcpyKind kind);
 cudaError_t register_symbol(void *symbol, size_t size);
+cudaError_t locate_symbol(void **pointer, void *symbol, size_t size);
 cudaError_t allow_dynamic_shared(enum cudaFuncAttribute attribute, int value);
+cudaError_t set_function_attribute(const void *kernel, enum cudaFuncAttribute attribute, int value);
+cudaError_t function_attributes(struct cudaFuncAttributes *attributes, const void *kernel);
+cudaError_t potential_block_size(int *grid, int *block, const void *kernel, size_t shared, int limit);
+cudaError_t active_blocks(int *blocks, const void *kernel, int block, size_t shared);
 cudaError_t check_device(int device);
 }  // namespace musl
 
@@ -246,6 +251,17 @@ template <class T>
 cudaError_t cudaMallocAsync(T **pointer, size_t bytes, cudaStream_t) {
     return cudaMalloc(reinterpret_cast<void **>(pointer), bytes);
 }
+#ifdef MUSL_ON_DEVICE  // the host side of a build for a GPU (compile/gpu_runtime): copies run beside the host
+extern "C" {
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
+                            cudaStream_t stream = nullptr);
+cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height,
+                              enum cudaMemcpyKind kind, cudaStream_t stream = nullptr);
+cudaError_t cudaMemsetAsync(void *pointer, int value, size_t bytes, cudaStream_t stream = nullptr);
+cudaError_t cudaMemset2DAsync(void *pointer, size_t pitch, int value, size_t width, size_t height,
+                              cudaStream_t stream = nullptr);
+}
+#else
 static inline cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
                                           cudaStream_t = nullptr) {
     return cudaMemcpy(to, from, bytes, kind);
@@ -261,6 +277,7 @@ static inline cudaError_t cudaMemset2DAsync(void *pointer, size_t pitch, int val
                                             cudaStream_t = nullptr) {
     return cudaMemset2D(pointer, pitch, value, width, height);
 }
+#endif
 static inline cudaError_t cudaMemPrefetchAsync(const void *pointer, size_t bytes, int device) {
     return cudaMemPrefetchAsync(pointer, bytes, device, nullptr);
 }
@@ -297,8 +314,7 @@ cudaError_t cudaMemcpyFromSymbolAsync(void *to, const T &symbol, size_t bytes, s
 }
 template <class T>
 cudaError_t cudaGetSymbolAddress(void **pointer, const T &symbol) {
-    *pointer = (void *)&symbol;
-    return musl::register_symbol((void *)&symbol, sizeof(T));
+    return musl::locate_symbol(pointer, (void *)&symbol, sizeof(T));
 }
 template <class P, class T>
 cudaError_t cudaGetSymbolAddress(P **pointer, const T &symbol) {
@@ -311,32 +327,24 @@ cudaError_t cudaGetSymbolSize(size_t *bytes, const T &) {
 }
 
 template <class F>
-cudaError_t cudaFuncSetAttribute(F, enum cudaFuncAttribute attribute, int value) {
-    return musl::allow_dynamic_shared(attribute, value);
+cudaError_t cudaFuncSetAttribute(F kernel, enum cudaFuncAttribute attribute, int value) {
+    return musl::set_function_attribute((const void *)kernel, attribute, value);
 }
 template <class F>
 cudaError_t cudaFuncSetCacheConfig(F, enum cudaFuncCache) {
     return cudaSuccess;
 }
 template <class F>
-cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *attributes, F) {
-    *attributes = {};
-    attributes->maxThreadsPerBlock = 1024;
-    attributes->numRegs = 32;
-    attributes->maxDynamicSharedSizeBytes = 49152;
-    attributes->ptxVersion = attributes->binaryVersion = 80;
-    return cudaSuccess;
+cudaError_t cudaFuncGetAttributes(struct cudaFuncAttributes *attributes, F kernel) {
+    return musl::function_attributes(attributes, (const void *)kernel);
 }
 template <class F>
-cudaError_t cudaOccupancyMaxPotentialBlockSize(int *grid, int *block, F, size_t = 0, int limit = 0) {
-    *block = limit > 0 && limit < 1024 ? limit : 1024;
-    *grid = 216;  // two blocks on each of 108 multiprocessors
-    return cudaSuccess;
+cudaError_t cudaOccupancyMaxPotentialBlockSize(int *grid, int *block, F kernel, size_t shared = 0, int limit = 0) {
+    return musl::potential_block_size(grid, block, (const void *)kernel, shared, limit);
 }
 template <class F>
-cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, F, int block, size_t) {
-    *blocks = block > 0 ? (2048 / block < 32 ? 2048 / block : 32) : 0;
-    return block > 0 ? cudaSuccess : cudaErrorInvalidValue;
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, F kernel, int block, size_t shared) {
+    return musl::active_blocks(blocks, (const void *)kernel, block, shared);
 }
 template <class... P>
 cudaError_t cudaLaunchKernel(void (*function)(P...), dim3 grid, dim3 block, void **arguments, size_t shared = 0,
