@@ -17,7 +17,6 @@ ones show only where the two builds happen to differ.
 
 from __future__ import annotations
 
-import itertools
 import re
 import shlex
 import tempfile
@@ -29,6 +28,7 @@ from typing import Literal, get_args
 from compile.build import Build
 from compile.cache import own_object
 from compile.driver.stub import make_stub
+from compile.includes import include_folders
 from compile.outcome import Outcome, Status
 from compile.prelude import needs_prelude, prelude_header
 from compile.sandbox import MIB, Limits, Sandbox
@@ -150,28 +150,6 @@ def include_flags(source: SourceFile) -> list[str]:
     """`-I` and `-D` flags with absolute folders (compilers run in a folder of their own)."""
     folders = (source.path.resolve().parent, *(folder.resolve() for folder in source.include_dirs))
     return [f"-I{folder}" for folder in folders] + [f"-D{define}" for define in source.defines]
-
-
-def include_folders(source: SourceFile) -> list[Path]:
-    """The folders that the compiler must see: those that the user names, and the file's own if it includes from it."""
-    own = source.path.resolve().parent
-    folders = [folder.resolve() for folder in source.include_dirs]
-    if _includes_from(source, own):
-        folders.insert(0, own)
-    for word, value in itertools.pairwise(source.flags):
-        if word in ("-isystem", "-iquote", "-idirafter"):
-            folders.append(Path(value).resolve())
-        elif word in ("-include", "-imacros"):
-            folders.append(Path(value).resolve().parent)
-    return [folder for folder in folders if folder != Path("/")]
-
-
-def _includes_from(source: SourceFile, folder: Path) -> bool:
-    """Whether the file may include from `folder`: an include of a file that is there, or one through a macro."""
-    if "__has_include" in source.text or source.include_dirs or source.flags:
-        return True
-    includes = re.findall(r"^\s*#\s*include\s*(\S)([^\">\n]*)", source.text, re.MULTILINE)
-    return any(mark not in '"<' or (folder / name).is_file() for mark, name in includes)
 
 
 def _compile(source: SourceFile, function: Function, mode: Mode, sandbox: Sandbox, *, with_prelude: bool) -> Outcome:

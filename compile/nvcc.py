@@ -14,7 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from compile.gpu import find_gpu
-from compile.host import include_flags, include_folders, run_steps
+from compile.host import include_flags, run_steps
+from compile.includes import include_folders
 from compile.outcome import Outcome, Status
 from compile.sandbox import Sandbox
 from compile.toolchain import Tool, find_nvcc

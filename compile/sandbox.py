@@ -7,7 +7,7 @@ What it guarantees (bubblewrap, Linux namespaces, rlimits):
   $HOME is visible unless a `readable` folder lies in it; the environment is empty except PATH, LC_ALL, HOME, TMPDIR
   and what a run adds;
 - processes: a process-id namespace of its own, so that everything dies with the run, also what ignores SIGTERM or has
-  detached itself; no privileges, no terminal, stdin is empty;
+  detached itself; no privileges, no terminal, stdin holds what the caller gives and is else empty;
 - resources, of every run: wall time and bytes of output (watched by this process); CPU time, address space, size of
   one file and stack (rlimits of each process);
 - resources, of runs that may make processes (compilers) or write to `scratch`: the number of processes and threads,
@@ -109,10 +109,11 @@ class Sandbox:
         environment: Mapping[str, str] | None = None,
         descriptors: Sequence[int] = (),
         cwd: Path | None = None,
+        stdin: bytes = b"",
     ) -> Outcome:
         """Run `argv` to its end. `readable` are more folders and files to show, `writable` makes `scratch` writable,
-        `descriptors` stay open in the process under their own numbers. Never raises for what the program does;
-        OSError only where the machine cannot start processes.
+        `descriptors` stay open in the process under their own numbers, `stdin` is what it reads. Never raises for what
+        the program does; OSError only where the machine cannot start processes.
 
         Status: OK for exit status 0, TIMEOUT, OUT_OF_MEMORY (killed for it, by the kernel or here), FORBIDDEN (a system
         call that the filter refuses), INFRASTRUCTURE where the sandbox itself could not be set up, else RUNTIME_ERROR;
@@ -124,13 +125,13 @@ class Sandbox:
         variables = {**_environment(), **(environment or {})}
         guard = _guard(bounds, restricted, self.scratch if writable else None)
         if self.unsafe:
-            return _run_bounded(wrapped, bounds, variables, descriptors, self.scratch, guard)
+            return _run_bounded(wrapped, bounds, variables, descriptors, self.scratch, guard, stdin)
         with _memory_file() as status, _filter_file(restricted) as filters:
             extra = {"--json-status-fd": status.fileno(), **({"--seccomp": filters.fileno()} if filters else {})}
             words = self._bubblewrap(bounds, readable, writable, cwd or self.scratch)
             words += [word for option, descriptor in extra.items() for word in (option, str(descriptor))]
             passed = [*descriptors, *extra.values()]
-            outcome = _run_bounded([*words, "--", *wrapped], bounds, variables, passed, self.scratch, guard)
+            outcome = _run_bounded([*words, "--", *wrapped], bounds, variables, passed, self.scratch, guard, stdin)
             started = b'"exit-code"' in os.pread(status.fileno(), 4096, 0)
         if outcome.exit_code is not None and not started and outcome.status is not Status.OUT_OF_MEMORY:
             # bubblewrap could not set it up; its words are in stderr
@@ -283,18 +284,23 @@ def _run_bounded(
     descriptors: Sequence[int],
     cwd: Path,
     guard: Guard,
+    stdin: bytes,
 ) -> Outcome:
     begin = time.monotonic()
-    process = subprocess.Popen(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=dict(environment),
-        cwd=cwd,
-        pass_fds=tuple(descriptors),
-        start_new_session=True,
-    )
+    with _memory_file() if stdin else contextlib.nullcontext() as source:
+        if source is not None:
+            source.write(stdin)
+            source.seek(0)
+        process = subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL if source is None else source,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=dict(environment),
+            cwd=cwd,
+            pass_fds=tuple(descriptors),
+            start_new_session=True,
+        )
     stop, streams = "", (b"", b"")
     try:
         stop, streams = _collect(process, begin + limits.wall_seconds, limits.output_bytes, guard)

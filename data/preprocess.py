@@ -6,10 +6,11 @@ line are aligned with the tokens of the line they came from. A token that a macr
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -19,7 +20,8 @@ from data.source_file import SourceFile
 
 # What one run of the preprocessor returns: exit code, stdout, stderr.
 Ran = tuple[int, bytes, bytes]
-Runner = Callable[[Sequence[str], bytes], Ran]
+# Runs a compiler on a text (its standard input) that is a version of the source.
+Runner = Callable[[SourceFile, Sequence[str], bytes], Ran]
 
 _PREPROCESS_SECONDS = 60
 _MARKER = re.compile(r'# (\d+) "((?:[^"\\]|\\.)*)"((?: \d)*)$')
@@ -212,19 +214,41 @@ def _without_directives(content: bytes) -> bytes:
     return re.sub(rb"(?m)^[ \t]*#(?:[^\n\\]|\\.|\\\r?\n)*", lambda m: b" " * len(m.group()), content)
 
 
-def run_preprocessor(command: Sequence[str], text: bytes) -> Ran:
-    """The default runner: a child process with a time limit; SourceError where the compiler is not installed."""
+def run_preprocessor(source: SourceFile, command: Sequence[str], text: bytes) -> Ran:
+    """The default runner: a child process with a time limit and the user's rights, for texts that are trusted;
+    SourceError where the compiler is not installed."""
     try:
         done = subprocess.run(command, input=text, capture_output=True, timeout=_PREPROCESS_SECONDS, check=False)
     except FileNotFoundError:
         raise SourceError(f"{command[0]} is not installed; install g++ (apt-get install g++)") from None
     except subprocess.TimeoutExpired:
-        raise SourceError(f"the preprocessor took more than {_PREPROCESS_SECONDS} s") from None
+        raise SourceError(f"{source.path}: the preprocessor took more than {_PREPROCESS_SECONDS} s") from None
     return done.returncode, done.stdout, done.stderr
 
 
-def preprocess(source: SourceFile, run: Runner = run_preprocessor) -> Preprocessed:
-    """Expands the macros and includes of `source`; SourceError ("file:line:col: message") where it is refused."""
+_current: Runner = run_preprocessor
+
+
+@contextlib.contextmanager
+def use_runner(run: Runner) -> Iterator[None]:
+    """Everything that is preprocessed in the body, in all threads and in processes forked there, goes through `run`."""
+    global _current
+    before, _current = _current, run
+    try:
+        yield
+    finally:
+        _current = before
+
+
+def current_runner() -> Runner:
+    """The runner in use: that of the innermost `use_runner`, else `run_preprocessor`."""
+    return _current
+
+
+def preprocess(source: SourceFile, run: Runner | None = None) -> Preprocessed:
+    """Expands the macros and includes of `source` through `run` (by default the runner in use); SourceError
+    ("file:line:col: message") where it is refused."""
+    run = run or current_runner()
     known = _KNOWN.get((source, run))
     if known is not None and known[1] == _times(known[0].own_files[1:]):
         return known[0]
@@ -249,7 +273,7 @@ def _preprocess(source: SourceFile, run: Runner) -> Preprocessed:
     command = [*compiler, "-E", *preprocessor_flags(source), "-"]
     name = str(source.path).replace("\\", "\\\\").replace('"', '\\"')
     # the first line gives the text on standard input the name of the user's file
-    code, output, errors = run(command, f'# 1 "{name}"\n{source.text}\n'.encode())
+    code, output, errors = run(source, command, f'# 1 "{name}"\n{source.text}\n'.encode())
     if code != 0:
         raise SourceError(_first_error(errors.decode("utf-8", "replace"), source))
     return _split(source, output.decode("utf-8", "replace"))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
 from compile.gpu import find_gpu, why_no_gpu
+from compile.preprocessor import sandboxed_runner
 from compile.sandbox import Sandbox, SandboxUnavailable
 from compile.toolchain import ToolchainMissing, find_gcc, find_gxx, find_nvcc
+from data.preprocess import use_runner
 from data.read_source import read_source
 from data.source_file import SourceFile
 from musl.compile_commands import BuildFlags, read_build_flags
@@ -75,6 +78,20 @@ def _what_a_gpu_run_lacks() -> str:
     if find_gpu() is None:
         return why_no_gpu()
     return "nvcc was not found" if find_nvcc() is None else ""
+
+
+@contextlib.contextmanager
+def preprocessing_in(sandbox: Sandbox | None) -> Iterator[None]:
+    """Everything that is preprocessed in the body goes through the sandbox. Where there is none, the preprocessor runs
+    with the user's rights (it executes nothing, and nothing else is run then). MachineError where the sandbox fails."""
+    if sandbox is None:
+        yield
+        return
+    try:
+        with use_runner(sandboxed_runner(sandbox)):
+            yield
+    except SandboxUnavailable as error:
+        raise MachineError(str(error)) from None
 
 
 def make_sandbox(scratch: Path, *, unsafe: bool) -> tuple[Sandbox | None, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import tempfile
@@ -22,6 +23,7 @@ from musl.prepare import (
     choose_runs,
     make_sandbox,
     parse_extents,
+    preprocessing_in,
     read_file,
 )
 from musl.report.records import FunctionRecord, RemarkRecord, TranslationReport
@@ -83,16 +85,17 @@ def translate_file(
     destination = choose_destination(path, output, out_root=out_root, in_place=in_place)
     options = TranslationOptions(strict_fp=strict_fp, extents=parse_extents(extents), seed=seed)
     chosen_device = choose_device(device)
-    salvaged = salvage(source)
-    selected = select(_names(salvaged), functions, path)
-    others = tuple(read_file(other, include_dirs, defines, build) for other in program_files)
-    runs = choose_runs(run_args, [source, *others], path)
-    works = {f.name: FunctionWork(f) for f in salvaged.functions if f.name in selected}
-    if len(works) > MANY:
-        LOG.warning("%s: %d functions will be verified one by one; --function NAME selects some", path, len(works))
-    with tempfile.TemporaryDirectory(prefix="musl-") as folder:
+    with tempfile.TemporaryDirectory(prefix="musl-") as folder, contextlib.ExitStack() as stack:
         scratch = Path(folder)
         sandbox, obstacle = make_sandbox(scratch, unsafe=unsafe_no_sandbox)
+        stack.enter_context(preprocessing_in(sandbox))
+        salvaged = salvage(source)
+        selected = select(_names(salvaged), functions, path)
+        others = tuple(read_file(other, include_dirs, defines, build) for other in program_files)
+        runs = choose_runs(run_args, [source, *others], path)
+        works = {f.name: FunctionWork(f) for f in salvaged.functions if f.name in selected}
+        if len(works) > MANY:
+            LOG.warning("%s: %d functions will be verified one by one; --function NAME selects some", path, len(works))
         bench = Bench(
             source=salvaged.source,
             output=destination.path,
@@ -112,7 +115,7 @@ def translate_file(
         pipeline = Pipeline(bench, works, jobs or os.cpu_count() or 1, timeout, on_progress)
         pipeline.run()
         whole = settle(bench, works, pipeline.known)
-    report = _report(bench, salvaged, works, selected, whole, explicit=bool(functions))
+        report = _report(bench, salvaged, works, selected, whole, explicit=bool(functions))
     if whole.text is None or dry_run:
         return report.model_copy(update={"seconds": _since(started)})
     destination.write(salvaged.restore(whole.text))

@@ -28,7 +28,8 @@ from compile.build import Build
 from compile.cache import OwnBuildFailedError, cached, own_object
 from compile.driver.stub import make_stub
 from compile.emulator.rewrite import RewriteError, rewrite
-from compile.host import driver_object, include_flags, include_folders, run_steps
+from compile.host import driver_object, include_flags, run_steps
+from compile.includes import include_folders
 from compile.outcome import Outcome, Status
 from compile.program import compile_unit, program_object
 from compile.sandbox import Sandbox

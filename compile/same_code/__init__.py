@@ -18,8 +18,10 @@ import tempfile
 from pathlib import Path
 
 from compile.emulator.build import INCLUDE
-from compile.emulator.rewrite import RewriteError, rewrite, tokenize
-from compile.host import include_flags, include_folders, run_steps
+from compile.emulator.rewrite import RewriteError, rewrite
+from compile.emulator.tokens import tokenize
+from compile.host import include_flags, run_steps
+from compile.includes import include_folders
 from compile.outcome import Outcome, Status
 from compile.sandbox import Sandbox
 from compile.toolchain import find_gxx

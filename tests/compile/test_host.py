@@ -10,7 +10,8 @@ import pytest
 from c_side import CSide, make_test
 
 from compile.build import Build
-from compile.host import MODES, build_host, include_folders
+from compile.host import MODES, build_host
+from compile.includes import include_folders
 from compile.outcome import Status
 from compile.program import build_program, run_program
 from compile.runner import run_tests

@@ -18,7 +18,7 @@ from pathlib import Path
 from tree_sitter import Node
 
 from data.find_functions import definition_span
-from data.preprocess import Preprocessed, Runner, preprocess, run_preprocessor, tokenize
+from data.preprocess import Preprocessed, Runner, current_runner, preprocess, tokenize
 from data.read_source import SourceError
 from data.source_file import SourceFile
 from data.syntax import Syntax, parse_syntax, text_of, top_level, walk
@@ -70,7 +70,7 @@ def to_cxx(
     replacements: Mapping[str, str],
     header: str,
     out_path: Path,
-    run: Runner = run_preprocessor,
+    run: Runner | None = None,
 ) -> str:
     """The text of the .cu file at `out_path`: `header`, then `source` with the definition of each function named in
     `replacements` replaced by the given text, everything else as it stood but acceptable to a C++ compiler.
@@ -78,7 +78,7 @@ def to_cxx(
     Quoted includes get paths that work from the folder of `out_path`. Raises SourceError where the file is C that a C++
     compiler does not take and that is not repaired here (MUSL021), KeyError for a name that the file does not define.
     """
-    adapted = _adapt(source, run)
+    adapted = _adapt(source, run or current_runner())
     edits = [edit for edit in adapted.edits if not _inside(edit.start, adapted.spans, replacements)]
     for offset, complaint in adapted.open_complaints:
         if not _inside(offset, adapted.spans, replacements):

@@ -43,7 +43,7 @@ def complaints(source: SourceFile, text: str, run: Runner) -> list[Complaint]:
     always = ["-D_GLIBCXX_INCLUDE_NEXT_C_HEADERS"]
     always += [word for name in _ALWAYS_INCLUDED for word in ("-include", name)]
     mode = ["-std=gnu++17", "-fsyntax-only", "-fdiagnostics-format=json"]
-    _, _, errors = run(["env", "LC_ALL=C", "g++", "-x", "c++", *mode, *always, *flags, "-"], text.encode())
+    _, _, errors = run(source, ["env", "LC_ALL=C", "g++", "-x", "c++", *mode, *always, *flags, "-"], text.encode())
     lines = _line_starts(text.encode())
     found: list[Complaint] = []
     for report in errors.decode("utf-8", "replace").splitlines():
