@@ -57,7 +57,7 @@ CHECKS = {
 RENAME_MAIN = "#define main musl_user_main\n"
 RUNTIME_FLAGS = (
     *("-std=c++17", "-O2", "-g1", "-fPIC", "-fno-exceptions", "-fno-tree-loop-distribute-patterns"),
-    *(f"-I{INCLUDE}", f"-I{HERE.parent / 'driver'}"),
+    *("-fvisibility=hidden", f"-I{INCLUDE}", f"-I{HERE.parent / 'driver'}"),
 )
 
 

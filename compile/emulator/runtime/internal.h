@@ -2,8 +2,12 @@
 // it may touch poisoned memory; it does so through copy_bytes and fill_bytes, because libasan checks memcpy and memset.
 #pragma once
 
+// Compiled with -fvisibility=hidden: what CUDA programs may use is in the headers and is exported to them; what stands
+// below is not, so that no program can set the launch count or the last error (compile/imports.py).
 #define MUSL_BUILT_IN
+#pragma GCC visibility push(default)
 #include <cuda_runtime.h>
+#pragma GCC visibility pop
 #include <stdint.h>
 
 namespace musl {

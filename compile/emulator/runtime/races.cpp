@@ -169,6 +169,7 @@ void fence() { fence_launch = launch_count; }
 
 using namespace musl;
 
+#pragma GCC visibility push(default)  // called by instrumented programs
 extern "C" {
 #define MUSL_ACCESS(size) \
     void __tsan_read##size(uintptr_t address) { \
@@ -196,3 +197,4 @@ void __tsan_init() { recording = true; }
 void __tsan_func_entry(void *) {}
 void __tsan_func_exit() {}
 }  // extern "C"
+#pragma GCC visibility pop

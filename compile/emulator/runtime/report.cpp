@@ -199,6 +199,7 @@ void catch_signals() {
 
 using namespace musl;
 
+#pragma GCC visibility push(default)  // called by instrumented programs and by AddressSanitizer
 extern "C" {
 
 // Of a whole program; the test driver has its own.
@@ -260,3 +261,4 @@ void __assert_fail(const char *expression, const char *file, unsigned line, cons
 }
 
 }  // extern "C"
+#pragma GCC visibility pop
