@@ -45,8 +45,11 @@ class Difference:
     is_float: bool = False
 
 
-def compare_values(where: str, expected: Argument, got: Argument, slack: Slack | None = None) -> Difference | None:
-    """The first difference between two values of equal dtype and shape, None if they agree.
+def compare_values(
+    where: str, expected: Argument, got: Argument, slack: Slack | None = None, free: np.ndarray | None = None
+) -> Difference | None:
+    """The first difference between two values of equal dtype and shape, None if they agree. Elements that are `free`
+    (bool, of the shape of the value) may hold anything.
 
     Padding of structs does not count; NaN equals NaN, 0.0 equals -0.0, infinities are equal only to themselves.
     """
@@ -60,6 +63,8 @@ def compare_values(where: str, expected: Argument, got: Argument, slack: Slack |
         return Difference(where, None, f"{left.dtype}{list(left.shape)}", f"{right.dtype}{list(right.shape)}")
     for (name, a), (_, b) in zip(leaves(left), leaves(right), strict=True):
         wrong = ~_equal(a, b, None if slack is None else slack.get(name))
+        if free is not None:
+            wrong &= ~free.reshape(free.shape + (1,) * (wrong.ndim - free.ndim))
         if wrong.any():
             return _first_difference(f"{where}{name}", a, b, wrong, scalar=left.ndim == 0)
     return None

@@ -23,7 +23,8 @@ from compile.outcome import Outcome, Status
 from compile.program import build_program, run_program
 from compile.sandbox import Sandbox
 from data.source_file import SourceFile
-from musl.co_verify import OUT_OF_BOUNDS_MARKS, SCHEDULES, first_line
+from musl.co_verify import SCHEDULES
+from musl.findings import OUT_OF_BOUNDS_MARKS, first_line
 from musl.verdict import Counterexample, Verdict, VerdictStatus
 
 RELATIVE = 1e-6

@@ -30,7 +30,8 @@ from compile.same_code import machine_code, threads_are_alone
 from compile.sandbox import Sandbox
 from data.function import Function
 from data.source_file import SourceFile
-from musl.co_verify import CANDIDATE_LIMITS, co_verify, compare_runs
+from musl.co_verify import CANDIDATE_LIMITS, co_verify
+from musl.findings import compare_runs
 from musl.verdict import Verdict, VerdictStatus
 from tester.mutants import Mutant, MutationOperator, make_mutants
 from tester.protocol import TestSuite
@@ -38,6 +39,10 @@ from tester.protocol import TestSuite
 BY_OPTIMISER = "compiles to the same instructions as the original"
 # What these change is how threads act together, which code of one thread does not show.
 _TOGETHER = frozenset({MutationOperator.BARRIER_REMOVED, MutationOperator.ATOMIC_MADE_PLAIN})
+FIRST_TESTS = 3
+_WRONG = frozenset(
+    {VerdictStatus.DIFFERENT, VerdictStatus.RACY, VerdictStatus.OUT_OF_BOUNDS, VerdictStatus.CANDIDATE_FAILED}
+)
 
 
 class MutantStatus(StrEnum):
@@ -147,7 +152,7 @@ class MutantJudge:
     def judge(self, mutant: Mutant) -> MutantResult:
         """What becomes of one mutant."""
         started = time.monotonic()
-        verdict = self._verify(mutant.text)
+        verdict = self._verify_fast(mutant.text)
         status = _status(verdict)
         proof = ""
         if status is MutantStatus.SURVIVED or (self.prove_all and status is MutantStatus.KILLED):
@@ -158,11 +163,20 @@ class MutantJudge:
 
     def judge_original(self) -> Verdict:
         """The verdict on the text without a fault."""
-        return self._verify(self.cuda_text)
+        return self._verify(self.cuda_text, self.suite)
 
-    def _verify(self, text: str) -> Verdict:
+    def _verify_fast(self, text: str) -> Verdict:
+        """The verdict on a text; what a few tests show to be wrong is not run on all (an endless loop costs the time
+        limit of each test)."""
+        if len(self.suite.tests) > FIRST_TESTS:
+            verdict = self._verify(text, replace(self.suite, tests=self.suite.tests[:FIRST_TESTS]))
+            if verdict.status in _WRONG:
+                return verdict
+        return self._verify(text, self.suite)
+
+    def _verify(self, text: str, suite: TestSuite) -> Verdict:
         return co_verify(
-            self.source, self.function, text, self.suite, sandbox=self.sandbox, scratch=self.scratch, seed=self.seed
+            self.source, self.function, text, suite, sandbox=self.sandbox, scratch=self.scratch, seed=self.seed
         )
 
     def _prove(self, mutant: Mutant) -> str:

@@ -32,7 +32,8 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`tests_run` counts the tests on which the candidate's parallel path ran (at least one kernel was launched)."""
+    """`tests_run` counts the tests on which the candidate's parallel path ran (at least one kernel was launched),
+    `tests_dropped` those that are not valid for the C function, the first of them for `drop_reason`."""
 
     status: VerdictStatus
     tests_run: int
@@ -41,3 +42,5 @@ class Verdict:
     reason: str = ""
     counterexample: Counterexample | None = None
     seconds: float = 0.0
+    tests_dropped: int = 0
+    drop_reason: str = ""

@@ -12,7 +12,8 @@ from data.find_functions import find_functions
 from data.function import Function
 from data.source_file import SourceFile
 from data.testcase import TestCase
-from musl.co_verify import co_verify, describe_argument
+from musl.co_verify import co_verify
+from musl.findings import describe_argument
 from musl.verdict import Verdict, VerdictStatus
 from tester.fuzz import FuzzTester
 from tester.protocol import TestSuite
