@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from compile.emulator.codes import EMULATOR_CODES
 from musl.report.codes import REPORT_CODES
 from translator.analytic.codes import CODES
 
@@ -21,7 +22,7 @@ Every reason in a report has a stable code and a place in the source (file:line:
 
 def codes_page() -> str:
     """The page as Markdown."""
-    rows = sorted({**CODES, **REPORT_CODES}.items())
+    rows = sorted({**CODES, **EMULATOR_CODES, **REPORT_CODES}.items())
     return HEAD + "".join(f"| {code} | {meaning} |\n" for code, meaning in rows)
 
 

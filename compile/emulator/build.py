@@ -17,6 +17,8 @@ What neither finds: host code that reads a result before it has waited for it, a
 
 from __future__ import annotations
 
+import dataclasses
+import re
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -27,7 +29,8 @@ from typing import Literal
 from compile.build import Build
 from compile.cache import OwnBuildFailedError, cached, own_object
 from compile.driver.stub import make_stub
-from compile.emulator.rewrite import RewriteError, rewrite
+from compile.emulator.codes import EMULATOR_CODES
+from compile.emulator.rewrite import RewriteError, UnsupportedError, rewrite
 from compile.host import driver_object, include_flags, run_steps
 from compile.includes import include_folders
 from compile.outcome import Outcome, Status
@@ -53,6 +56,7 @@ CHECKS = {
     "bounds": ("-fsanitize=address,alignment", "-fno-sanitize-recover=alignment"),
     "races": ("-fsanitize=thread",),  # only the calls that it makes at each access: runtime/races.cpp answers them
 }
+_LIMIT = re.compile(r"^(?P<place>[^\n]*?:\d+):(?:\d+:)? error: [^\n]*\b(?P<code>MUSL3\d\d)\b", re.MULTILINE)
 # Macros go into the text: one of the command line that the precompiled header did not have keeps it from being used.
 RENAME_MAIN = "#define main musl_user_main\n"
 RUNTIME_FLAGS = (
@@ -181,6 +185,8 @@ def _compile(
     `more`."""
     try:
         text = rewrite(cuda_text).text
+    except UnsupportedError as error:
+        return Outcome(Status.INFRASTRUCTURE, stderr=f"{name}:{error}\n".encode())
     except RewriteError as error:
         return Outcome(Status.COMPILE_ERROR, stderr=f"{name}:{error}\n".encode())
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
@@ -207,4 +213,15 @@ def _compile(
         link,
     ]
     folders = include_folders(source) if source is not None else []
-    return run_steps(steps, sandbox, [INCLUDE, header.parent, *folders, *more])
+    return _without_limits(run_steps(steps, sandbox, [INCLUDE, header.parent, *folders, *more]))
+
+
+def _without_limits(outcome: Outcome) -> Outcome:
+    """The same outcome; where the compiler met a mark of the rewriting or of the emulator's headers, the limit is the
+    emulator's and not the candidate's --> INFRASTRUCTURE with `f.cu:12: MUSL307 ...`."""
+    found = _LIMIT.search(outcome.message)
+    if outcome.status is not Status.COMPILE_ERROR or found is None or found["code"] not in EMULATOR_CODES:
+        return outcome
+    what = EMULATOR_CODES[found["code"]]
+    text = f"{found['place']}: {found['code']} {what}: the emulator has none; verify on a GPU\n"
+    return dataclasses.replace(outcome, status=Status.INFRASTRUCTURE, stderr=text.encode())

@@ -14,45 +14,18 @@ All else is left as written; the other qualifiers are macros of the emulator's h
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
 
-Kind = Literal["word", "number", "string", "punctuation"]
+from compile.emulator.cuda_text import CudaText
+from compile.emulator.tokens import CLOSING, Directive, Token
+from compile.emulator.unsupported import architecture_is_known, find_unsupported
 
-# Comments, directives that hold no code, and line continuations produce no token.
-_TOKEN = re.compile(
-    r"""
-      (?P<skip>\s+ | \\\r?\n | //(?:[^\n\\]|\\.|\\\n)* | /\*.*?\*/
-        | ^[ \t]*\#[ \t]*(?:include|pragma|error|warning|line|if|ifdef|ifndef|elif|else|endif|undef)\b
-          (?:\\\r?\n|[^\n])*)
-    | (?P<string>(?:u8|[uUL])?R"(?P<raw>[^()\s\\]{0,16})\(.*?\)(?P=raw)" | (?:u8|[uUL])?"(?:\\.|[^"\\\n])*"
-        | (?:u8|[uUL])?'(?:\\.|[^'\\\n])+')
-    | (?P<word>[A-Za-z_$][\w$]*)
-    | (?P<number>\.?\d(?:'?[\w.]|(?<=[eEpP])[+-])*)
-    | (?P<punctuation><<?\s*<(?=[^<=]) | :: | -> | .)
-    """,
-    re.VERBOSE | re.DOTALL | re.MULTILINE,
-)
-_CLOSING = {"(": ")", "[": "]", "{": "}"}
+ARCHITECTURE = "800"  # the __CUDA_ARCH__ of the device that cudaGetDeviceProperties describes
 # What is no definition of a variable that is the device's alone and can change.
 _NO_VARIABLE = frozenset(
     {"extern", "template", "const", "constexpr", "__managed__", "using", "typedef", "operator", "friend"}
 )
-_NO_SCOPE = frozenset({"return", "else", "do"})  # words before a global `::name`
-
-
-@dataclass(frozen=True)
-class Token:
-    """A token of the text: what kind, its characters, where it begins."""
-
-    kind: Kind
-    text: str
-    start: int
-
-    @property
-    def end(self) -> int:
-        return self.start + len(self.text)
+_NO_OPERAND = frozenset({"return", "else", "do", "case", "if", "while", "for", "switch"})  # words before an expression
 
 
 @dataclass(frozen=True)
@@ -76,49 +49,72 @@ class RewriteError(ValueError):
     """The text is not CUDA C++ that can be rewritten; the message begins with the line (`12: ...`)."""
 
 
+class UnsupportedError(RewriteError):
+    """The text needs what the emulator does not have: `code`, one of codes.py, at `line`. That is no fault of the text.
+    As text, `12: MUSL303 ...`."""
+
+    def __init__(self, code: str, line: int, message: str) -> None:
+        super().__init__(f"{line}: {message}")
+        self.code = code
+        self.line = line
+        self.message = message
+
+
 def rewrite(text: str) -> Rewritten:
-    """The emulator's form of a .cu text. Raises RewriteError where a launch or a shared variable cannot be read."""
+    """The emulator's form of a .cu text. Raises RewriteError where a launch or a shared variable cannot be read, and
+    UnsupportedError where the text needs what the emulator does not have."""
     rewriter = _Rewriter(text)
     rewriter.run()
     return Rewritten(rewriter.edited(), tuple(rewriter.kernels))
 
 
-def tokenize(text: str) -> list[Token]:
-    """The tokens of C++ or CUDA text, without comments and without directives other than #define."""
-    return list(_tokens(text))
-
-
-def _tokens(text: str) -> Iterator[Token]:
-    for match in _TOKEN.finditer(text):
-        kind = match.lastgroup if match.lastgroup != "raw" else "string"
-        if kind == "skip":
-            continue
-        assert kind is not None
-        yield Token(kind, match.group(), match.start())  # type: ignore[arg-type]
-
-
 class _Rewriter:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = tokenize(text)
-        self.partner = _match_brackets(self.tokens)
+        self.source = CudaText(text)
+        self.tokens = self.source.tokens
+        self.partner = self.source.partner
         self.edits: list[tuple[int, int, str]] = []
         self.kernels: dict[str, Kernel] = {}
 
     def run(self) -> None:
-        for i, token in enumerate(self.tokens):
-            if token.text == "__global__":
+        self._refuse_unsupported()
+        self._choose_architecture()
+        qualifiers = [self.source.qualifiers(i) for i in range(len(self.tokens))]
+        for i, found in enumerate(qualifiers):
+            if "__global__" in found:
                 self._note_kernel(i)
+        self._mark_device_functions()
         for i, token in enumerate(self.tokens):
-            if token.text in ("__global__", "__device__"):
-                self._mark_device_function(i)
-                self._mark_device_variable(i)
-            elif token.text == "__constant__":
+            if qualifiers[i] & {"__device__", "__constant__"}:
                 self._mark_device_variable(i)
             elif token.text == "__shared__":
                 self._shared_variable(i)
             elif _is_launch(token):
                 self._launch(i)
+
+    def _refuse_unsupported(self) -> None:
+        """What the preprocessor may throw away is marked instead, so that the compiler says whether it is there."""
+        for found in find_unsupported(self.source):
+            if not self.source.is_conditional(found.start):
+                raise UnsupportedError(found.code, self.source.line(found.start), found.message)
+            if found.directive is None:
+                self._insert(found.start, found.marked())
+            else:
+                self._replace(found.directive, found.directive, found.marked())
+
+    def _choose_architecture(self) -> None:
+        """Device code is compiled for the architecture that the emulated device has."""
+        for directive in self.source.directives:
+            if "__CUDA_ARCH__" in directive.text and architecture_is_known(self.source, directive):
+                text = re.sub(r"^(\s*#\s*)ifdef\s+__CUDA_ARCH__\b", r"\1if 1", directive.text)
+                text = re.sub(r"^(\s*#\s*)ifndef\s+__CUDA_ARCH__\b", r"\1if 0", text)
+                text = re.sub(r"\bdefined\s*(\(\s*__CUDA_ARCH__\s*\)|__CUDA_ARCH__\b)", "1", text)
+                text = re.sub(r"\b__CUDA_ARCH__\b", ARCHITECTURE, text)
+                self.edits.append((directive.start, directive.end, text))
+        for i, token in enumerate(self.tokens):
+            if token.text == "__CUDA_ARCH__" and self.source.in_device_body(i):
+                self._replace(token, token, ARCHITECTURE)
 
     def edited(self) -> str:
         pieces, position = [], 0
@@ -128,11 +124,12 @@ class _Rewriter:
         return "".join(pieces) + self.text[position:]
 
     def _error(self, token: Token, message: str) -> RewriteError:
-        return RewriteError(f"{self.text.count(chr(10), 0, token.start) + 1}: error: {message}")
+        return RewriteError(f"{self.source.line(token.start)}: error: {message}")
 
-    def _replace(self, first: Token, last: Token, replacement: str) -> None:
+    def _replace(self, first: Token | Directive, last: Token | Directive, replacement: str) -> None:
         """Line breaks inside what is replaced stay, so that later lines keep their numbers."""
-        breaks = "\n" * self.text.count("\n", first.start, last.end)
+        replaced = self.text[first.start : last.end]
+        breaks = "\n" * replaced.count("\n") if "\\\n" not in replaced else "\\\n" * replaced.count("\n")
         self.edits.append((first.start, last.end, replacement + breaks))
 
     def _insert(self, position: int, text: str) -> None:
@@ -140,23 +137,8 @@ class _Rewriter:
 
     # ---- functions for the device
 
-    def _function_after(self, i: int) -> tuple[int, int] | None:
-        """Indices of the name and of the opening parenthesis of the function whose specifiers token `i` is among."""
-        i += 1
-        while i < len(self.tokens):
-            token = self.tokens[i]
-            if token.text in ("__launch_bounds__", "__attribute__", "__align__", "alignas", "decltype"):
-                i = self.partner.get(i + 1, i) + 1
-            elif token.text == "(":
-                return (i - 1, i) if self.tokens[i - 1].kind == "word" else None
-            elif token.text in (";", "=", "{", "}", "[", ")") or i not in range(len(self.tokens)):
-                return None
-            else:
-                i += 1
-        return None
-
     def _note_kernel(self, i: int) -> None:
-        found = self._function_after(i)
+        found = self.source.function_after(i)
         if found is None:
             return
         name, opening = self.tokens[found[0]].text, found[1]
@@ -172,64 +154,34 @@ class _Rewriter:
 
     def _is_template(self, i: int) -> bool:
         """Whether `template <...>` stands before the declaration that token `i` is part of."""
-        while i > 0 and self.tokens[i - 1].text not in (";", "}", "{"):
-            i -= 1
-        return self.tokens[i].text == "template"
+        return self.tokens[self.source.declaration_start(i)].text == "template"
 
-    def _mark_device_function(self, i: int) -> None:
-        found = self._function_after(i)
-        if found is None:
-            return
-        name, opening = found
-        closing = self.partner.get(opening)
-        if closing is None or closing + 1 >= len(self.tokens):
-            return
-        body = closing + 1
-        while self.tokens[body].text in ("const", "noexcept", "override", "final") and body + 1 < len(self.tokens):
-            body += 1
-        specifiers = self._specifiers_around(i, name)
-        if self.tokens[body].text != "{" or specifiers & {"__host__", "constexpr"}:
-            return
-        if self.tokens[i].text == "__device__" and "__global__" in specifiers:
-            return  # marked by its __global__
-        self._insert(self.tokens[body].end, f' ::musl::musl_device_function("{self.tokens[name].text}");')
-
-    def _specifiers_around(self, i: int, name: int) -> set[str]:
-        first = i
-        while first > 0 and self.tokens[first - 1].text not in (";", "}", "{", ">"):
-            first -= 1
-        return {token.text for token in self.tokens[first:name]}
+    def _mark_device_functions(self) -> None:
+        for body in self.source.device_bodies:
+            mark = f' ::musl::musl_device_function("{body.name}");'
+            self._insert(self.tokens[body.first].end, mark)
 
     # ---- variables of the device
 
     def _mark_device_variable(self, i: int) -> None:
-        if not self._at_namespace_scope(i) or self._function_after(i) is not None:
+        if self.source.in_macro(i) or not self.source.at_namespace_scope(i):
             return
-        first, last = i, i
-        while first > 0 and self.tokens[first - 1].text not in (";", "}", "{"):
-            first -= 1
+        if self.source.function_after(i) is not None:
+            return
+        first, last = self.source.declaration_start(i), i
         while last < len(self.tokens) and self.tokens[last].text != ";":
             last = self.partner.get(last, last) + 1
         declaration = self.tokens[first:last]
-        words = {token.text for token in declaration}
+        words = {token.text for token in declaration}.union(*(self.source.qualifiers(k) for k in range(first, last)))
         if last >= len(self.tokens) or words & _NO_VARIABLE:
             return
-        if i > next(k for k in range(first, last) if self.tokens[k].text in ("__device__", "__constant__")):
+        if any(self.source.qualifiers(k) & {"__device__", "__constant__"} for k in range(first, i)):
             return  # `__device__ __constant__`: marked by the first of them
         marks = (
             f' static ::musl::MuslVariable musl_variable_{name}((void *)&{name}, sizeof({name}), "{name}");'
             for name in self._declared_names(declaration)
         )
         self._insert(self.tokens[last].end, "".join(marks))
-
-    def _at_namespace_scope(self, i: int) -> bool:
-        """Whether every brace around token `i` is that of a namespace or of `extern "C"`."""
-        for opening, closing in self.partner.items():
-            if opening < i < closing and self.tokens[opening].text == "{":
-                before = [token.text for token in self.tokens[max(0, opening - 2) : opening]]
-                if "namespace" not in before and before[-1:] != ['"C"']:
-                    return False
-        return True
 
     # ---- shared variables
 
@@ -265,7 +217,7 @@ class _Rewriter:
         names: list[str] = []
         depth, angle, candidate, done = 0, 0, "", False
         for token in declaration:
-            if token.text in _CLOSING:
+            if token.text in CLOSING:
                 done = done or (token.text != "(" and depth == 0 and angle == 0 and bool(candidate))
                 depth += 1
             elif token.text in (")", "]", "}"):
@@ -316,36 +268,61 @@ class _Rewriter:
             raise self._error(opening, "a launch `<<<` without `>>>(`")
         names = [token.text for token in self.tokens[start:i] if token.kind == "word"]
         name = next((word for word in reversed(names) if word in self.kernels), names[0] if names else "kernel")
-        kernel = self.kernels.get(name)
+        quoted = f"#{name}" if name in self.source.macro_parameters(i) else f'"{name}"'
         before = self.tokens[start].start
-        if kernel is not None and kernel.generic:
-            self._insert(before, "::musl::musl_generic([](auto... musl_arguments) { ")
-            called = f'(musl_arguments...); }}, "{name}", ::musl::MuslConfig('
+        if self._is_generic(name, quoted):
+            capture = "=" if quoted.startswith("#") else ""
+            self._insert(before, f"::musl::musl_generic([{capture}](auto... musl_arguments) {{ ")
+            called = f"(musl_arguments...); }}, {quoted}, ::musl::MuslConfig("
+            self._null_pointers(close + 3)
         else:
             self._insert(before, "::musl::musl_kernel(")
-            called = f', "{name}", ::musl::MuslConfig('
+            called = f", {quoted}, ::musl::MuslConfig("
         self._replace(opening, opening, called)
         self._replace(self.tokens[close], self.tokens[close + 2], "))")
 
+    def _is_generic(self, name: str, quoted: str) -> bool:
+        """Whether the name may stand for several functions; a macro's parameter may be any kernel of the text."""
+        if quoted.startswith("#"):
+            return any(kernel.generic for kernel in self.kernels.values())
+        return name in self.kernels and self.kernels[name].generic
+
+    def _null_pointers(self, opening: int) -> None:
+        """An argument NULL is given by its type to a generic launch, and would be an integer."""
+        for i in range(opening + 1, self.partner.get(opening, opening)):
+            around = self.tokens[i - 1].text + self.tokens[i + 1].text
+            if self.tokens[i].text == "NULL" and around in ("()", "(,", ",,", ",)"):
+                self._replace(self.tokens[i], self.tokens[i], "nullptr")
+
     def _kernel_expression(self, last: int) -> int:
-        """Index of the first token of the kernel named up to token `last`: `ns::k<float, 4>`, `(*pointer)`, `k`."""
+        """Index of the first token of the kernel named up to token `last`: `ns::k<float, 4>`, `(*pointer)`, `table[2]`,
+        `choose(n)`, `object->kernel`."""
         i = last
-        if self.tokens[i].text == ")":
-            opening = next((a for a, b in self.partner.items() if b == i), None)
-            if opening is None:
-                raise self._error(self.tokens[i], "a launch of an expression that cannot be read")
-            return opening
-        if self.tokens[i].text == ">":
-            i = self._template_start(i)
-        if self.tokens[i].kind != "word":
-            raise self._error(self.tokens[last], "a launch without a kernel's name")
-        while i > 0 and self.tokens[i - 1].text in ("::", ".", "->"):
-            i -= 1
-            if i > 0 and self.tokens[i - 1].text == ">":
-                i = self._template_start(i - 1)
-            elif i > 0 and self.tokens[i - 1].kind == "word" and self.tokens[i - 1].text not in _NO_SCOPE:
-                i -= 1
-        return i
+        while True:
+            while self.tokens[i].text in (")", "]") and i in self.source.opening:
+                before = self.source.opening[i] - 1
+                if before < 0 or not self._is_operand(before):
+                    return before + 1
+                i = before
+            if self.tokens[i].text == ">":
+                i = self._template_start(i)
+            if self.tokens[i].kind != "word":
+                raise self._error(self.tokens[last], "a launch without a kernel's name")
+            while i > 2 and self.tokens[i - 1].text == self.tokens[i - 2].text == "#":  # a name pasted in a macro
+                i -= 3
+            if i == 0 or self.tokens[i - 1].text not in ("::", ".", "->"):
+                return i
+            if i < 2 or not self._is_operand(i - 2):
+                return i - 1  # a global `::name`
+            i -= 2
+
+    def _is_operand(self, i: int) -> bool:
+        """Whether token `i` ends an operand of `::`, `.`, `->`, `[]` or `()`."""
+        token = self.tokens[i]
+        if token.text == ")":  # but not that of `if (...)`
+            before = self.source.opening.get(i, 0) - 1
+            return before < 0 or self.tokens[before].text not in _NO_OPERAND
+        return token.text in (">", "]") or (token.kind == "word" and token.text not in _NO_OPERAND)
 
     def _template_start(self, closing: int) -> int:
         """Index of the word before the `<` that the `>` at `closing` ends."""
@@ -357,7 +334,7 @@ class _Rewriter:
                 return i - 1
             if text in (";", "{", "}"):
                 break
-            i -= 1
+            i = self.source.opening.get(i, i) - 1
         raise self._error(self.tokens[closing], "a launch with template arguments that cannot be read")
 
     def _launch_end(self, i: int) -> int | None:
@@ -374,17 +351,3 @@ class _Rewriter:
 
 def _is_launch(token: Token) -> bool:
     return token.kind == "punctuation" and token.text.count("<") == 3
-
-
-def _match_brackets(tokens: list[Token]) -> dict[int, int]:
-    """Index of the closing bracket for the index of each opening one. What has no partner is left out."""
-    partner: dict[int, int] = {}
-    stack: list[int] = []
-    for i, token in enumerate(tokens):
-        if token.kind != "punctuation":
-            continue
-        if token.text in _CLOSING:
-            stack.append(i)
-        elif stack and _CLOSING[tokens[stack[-1]].text] == token.text:
-            partner[stack.pop()] = i
-    return partner

@@ -22,7 +22,7 @@ struct MuslConfig {
     dim3 grid, block;
     size_t shared;
     cudaStream_t stream;
-    MuslConfig(dim3 grid, dim3 block, size_t shared = 0, cudaStream_t stream = nullptr)
+    MuslConfig(dim3 grid, dim3 block = 1, size_t shared = 0, cudaStream_t stream = nullptr)
         : grid(grid), block(block), shared(shared), stream(stream) {}
 };
 
