@@ -17,6 +17,7 @@ from musl.findings import describe_argument
 from musl.verdict import Verdict, VerdictStatus
 from tester.fuzz import FuzzTester
 from tester.protocol import TestSuite
+from translator.analytic.prelude import PRELUDE
 
 SAXPY = "void saxpy(int n, float a, const float *x, float *y) { for (int i = 0; i < n; i++) y[i] = a * x[i] + y[i]; }\n"
 SAXPY_CUDA = """
@@ -353,3 +354,35 @@ def test_a_histogram_needs_atomics(tmp_path: Path) -> None:
     assert racy.status is VerdictStatus.RACY
     assert racy.reason.split(": ", 1)[1].startswith("race: ")
     assert racy.counterexample is not None
+
+
+STRIDED_CUDA = f"""
+{PRELUDE}
+__global__ void kernel(int n, float a, const float *x, float *y)
+{{
+    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) {{
+        y[i] = a * x[i] + y[i];
+    }}
+}}
+void saxpy(int n, float a, const float *x, float *y)
+{{
+    musl_range used = {{0, n > 0 ? n : 0}};
+    if (used.empty()) return;
+    auto dx = musl_upload(x, used, true);
+    auto dy = musl_upload(y, used, true);
+    kernel<<<musl_blocks(n, 64, 65535), 64>>>(n, a, dx, dy);
+    musl_download(y, dy, used);
+    musl_release(dx, used);
+    musl_release(dy, used);
+}}
+"""
+
+
+def test_a_loop_that_does_not_stride_is_found_with_few_blocks(saxpy: Pair) -> None:
+    verdict = saxpy.verify(STRIDED_CUDA)
+    assert verdict.status is VerdictStatus.EQUIVALENT, verdict.reason
+    once = saxpy.verify(replaced(STRIDED_CUDA, "y[i] = a * x[i] + y[i];", "y[i] = a * x[i] + y[i]; break;"))
+    assert once.status is VerdictStatus.DIFFERENT
+    assert "few blocks" in once.reason
+    block = saxpy.verify(replaced(STRIDED_CUDA, "gridDim.x * blockDim.x", "blockDim.x"))
+    assert block.status in (VerdictStatus.DIFFERENT, VerdictStatus.RACY)
