@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from tree_sitter import Node
 
@@ -27,6 +27,7 @@ from tester.mutant_rules import (
     is_last_barrier,
     keeps_value,
     number,
+    repeats_harmlessly,
     selects_extremum,
 )
 from tester.mutant_sources import Definition, called_name
@@ -51,13 +52,14 @@ _EXTREMA = frozenset({"INFINITY", "FLT_MAX", "DBL_MAX", "FLT_MIN", "DBL_MIN", "I
 
 def device_edits(definition: Definition) -> Iterator[Edit]:
     """All faults that can be planted in one kernel or device function."""
+    arrays = [name for kind, name in definition.parameters if "*" in kind or "[" in kind]
     for node in code(definition.body):
         yield from _guards(node)
         yield from _off_by_one(node)
         yield from _boundaries(node)
-        yield from _swapped_indices(node)
+        yield from _swapped_indices(node, arrays)
         yield from _lost_blocks(node)
-        yield from _lost_strides(node)
+        yield from _lost_strides(node, arrays)
         yield from _operators(node)
         yield from _constants(node, definition.body)
         yield from _identities(node, definition.body)
@@ -124,16 +126,32 @@ def _off_by_one_loop(loop: Node) -> Iterator[Edit]:
             yield replaced(MutationOperator.OFF_BY_ONE, value, f"{as_term(value)} + 1")
 
 
-def _swapped_indices(node: Node) -> Iterator[Edit]:
+def _swapped_indices(node: Node, arrays: Collection[str]) -> Iterator[Edit]:
     operator = MutationOperator.INDEX_SWAPPED
     if node.type == "field_expression":
         base, member = field(node, "argument"), field(node, "field")
-        if base is not None and member is not None and text_of(base) in _BUILT_IN:
+        if base is None or member is None or text_of(base) not in _BUILT_IN:
+            return
+        loop = _loop_updated_by(node)
+        # Blocks are never higher than wide: the stride gets shorter, by a whole factor.
+        shorter = text_of(node) == "blockDim.x" and loop is not None and repeats_harmlessly(loop, arrays)
+        if not shorter:
             yield replaced(operator, member, {"x": "y", "y": "x", "z": "x"}[text_of(member)])
     elif node.type == "subscript_expression":
         yield from _swapped_subscripts(node)
     elif node.type == "subscript_argument_list" and len(named(node)) == 1:
         yield from _swapped_terms(named(node)[0])
+
+
+def _loop_updated_by(node: Node) -> Node | None:
+    """The for loop in whose update the expression stands; None where it stands elsewhere."""
+    child, parent = node, node.parent
+    while parent is not None and not parent.type.endswith("_statement"):
+        child, parent = parent, parent.parent
+    if parent is None or parent.type != "for_statement":
+        return None
+    update = field(parent, "update")
+    return parent if update is not None and update.id == child.id else None
 
 
 def _swapped_subscripts(node: Node) -> Iterator[Edit]:
@@ -182,12 +200,21 @@ def _lost_blocks(node: Node) -> Iterator[Edit]:
                 yield replaced(MutationOperator.BLOCK_LOST, node, text_of(kept))
 
 
-def _lost_strides(node: Node) -> Iterator[Edit]:
+def _lost_strides(node: Node, arrays: Collection[str]) -> Iterator[Edit]:
     """A loop that strides over the grid or the block: a factor of the stride lost, or the loop runs once."""
     operator = MutationOperator.STRIDE_LOST
     update = field(node, "update") if node.type == "for_statement" else None
     if update is None or not mentions(update, "gridDim", "blockDim"):
         return
+    if not repeats_harmlessly(node, arrays):
+        yield from _shorter_strides(update)
+    body = field(node, "body")
+    if body is not None and body.type == "compound_statement" and not _continues(body):
+        yield Edit(operator, body.end_byte - 1, body.end_byte, "break; }")
+
+
+def _shorter_strides(update: Node) -> Iterator[Edit]:
+    operator = MutationOperator.STRIDE_LOST
     for product in walk(update):
         if product.type == "binary_expression" and operator_of(product) == "*":
             sides = [field(product, "left"), field(product, "right")]
@@ -196,9 +223,6 @@ def _lost_strides(node: Node) -> Iterator[Edit]:
         right = field(update, "right")
         if right is not None:
             yield replaced(operator, right, "1")
-    body = field(node, "body")
-    if body is not None and body.type == "compound_statement" and not _continues(body):
-        yield Edit(operator, body.end_byte - 1, body.end_byte, "break; }")
 
 
 def _continues(body: Node) -> bool:

@@ -39,7 +39,7 @@ def host_edits(host: Definition, kernels: Mapping[str, Definition]) -> Iterator[
             yield from _removed_calls(node)
         if node.type == "call_expression":
             yield from _sizes(node)
-            yield from _musl_calls(node)
+            yield from _musl_calls(node, host)
             yield from _swapped_arguments(node, kernels)
             yield from _launch_sizes(node, host, kernels)
 
@@ -67,14 +67,20 @@ def _sizes(call: Node) -> Iterator[Edit]:
             yield replaced(operator, size, f"{as_operand(size)} / 2")
 
 
-def _musl_calls(call: Node) -> Iterator[Edit]:
-    """MuSL's own wrappers: an input not copied, the end of a range one element early."""
+def _musl_calls(call: Node, host: Definition) -> Iterator[Edit]:
+    """MuSL's own wrappers: an input not copied, the end of a range one element early.
+
+    Rule "joined ranges": where several ranges are joined for one array, the end of one may lie inside another, so only
+    single ones are changed.
+    """
     given = arguments(call)
     if called_name(call) == "musl_upload" and len(given) == 3 and text_of(given[2]) == "true":
         yield replaced(MutationOperator.COPY_REMOVED, given[2], "false")
     function = field(call, "function")
     if function is not None and text_of(function).endswith("_used.add") and len(given) == 2:
-        yield replaced(MutationOperator.COPY_SIZE, given[1], f"{as_term(given[1])} - 1")
+        same = [n for n in walk(host.body) if n.type == "call_expression" and n.children[0].text == function.text]
+        if len(same) == 1:
+            yield replaced(MutationOperator.COPY_SIZE, given[1], f"{as_term(given[1])} - 1")
 
 
 # ---------------------------------------------------------------- launches

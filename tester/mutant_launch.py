@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tree_sitter import Node
 
+from data.literals import integer_literal
 from data.syntax import field, named, text_of, walk
 from tester.mutant_edit import launch_configuration, plain
 from tester.mutant_sources import Definition, called_name
@@ -52,7 +53,7 @@ def extents(node: Node, host: Definition) -> Iterator[Node]:
     if any(parameter == name and kind in _SCALARS for kind, parameter in host.parameters):
         yield node
         return
-    value = _initial_value(name, host)
+    value = _initial_value(node, host)
     if value is None:
         return
     if value.type in ("argument_list", "initializer_list"):
@@ -67,21 +68,31 @@ def _value_of(node: Node, host: Definition) -> Node:
     """The expression that a local variable holds, or the node."""
     node = plain(node)
     if node.type == "identifier":
-        value = _initial_value(text_of(node), host)
+        value = _initial_value(node, host)
         if value is not None and value.type not in ("argument_list", "initializer_list"):
             return value
     return node
 
 
-def _initial_value(name: str, host: Definition) -> Node | None:
-    """What a local variable is declared with; None where it is changed later or declared more than once."""
-    values = []
+def _initial_value(use: Node, host: Definition) -> Node | None:
+    """What the local variable that is used there is declared with; None where it is changed later."""
+    name = text_of(use)
+    found: Node | None = None
     for node in walk(host.body):
-        if node.type == "init_declarator" and _names(field(node, "declarator"), name):
-            values.append(field(node, "value"))
-        elif node.type == "assignment_expression" and _names(field(node, "left"), name):
-            return None
-    return values[0] if len(values) == 1 else None
+        declares = node.type == "init_declarator" and _names(field(node, "declarator"), name)
+        if declares and node.end_byte <= use.start_byte and _scope(node).end_byte >= use.end_byte:
+            found = node  # the last one is the innermost
+    if found is None:
+        return None
+    changed = (n for n in walk(_scope(found)) if n.type == "assignment_expression")
+    return None if any(_names(field(n, "left"), name) for n in changed) else field(found, "value")
+
+
+def _scope(node: Node) -> Node:
+    """The innermost block around a node."""
+    while node.parent is not None and node.type != "compound_statement":
+        node = node.parent
+    return node
 
 
 def _names(node: Node | None, name: str) -> bool:
@@ -101,12 +112,16 @@ def constants_of(kernel: str, launches: Sequence[Launch]) -> dict[str, int]:
         return {}
     found: dict[str, int] = {}
     for at, dimension in enumerate(DIMENSIONS):
-        if all(_is_one(launch.block, at) for launch in own):
-            found |= {f"blockDim.{dimension}": 1, f"threadIdx.{dimension}": 0}
-        if all(_is_one(launch.grid, at) for launch in own):
-            found |= {f"gridDim.{dimension}": 1, f"blockIdx.{dimension}": 0}
+        for size, index in (("blockDim", "threadIdx"), ("gridDim", "blockIdx")):
+            values = {_extent(launch.block if size == "blockDim" else launch.grid, at) for launch in own}
+            value = values.pop() if len(values) == 1 else None
+            if value is not None:
+                found[f"{size}.{dimension}"] = value
+            if value == 1:
+                found[f"{index}.{dimension}"] = 0
     return found
 
 
-def _is_one(parts: Sequence[Node], at: int) -> bool:
-    return at >= len(parts) or text_of(parts[at]) == "1"
+def _extent(parts: Sequence[Node], at: int) -> int | None:
+    """The extent in one dimension where it is constant."""
+    return 1 if at >= len(parts) else integer_literal(text_of(parts[at]))

@@ -6,7 +6,7 @@ person stands in a hand-checked list; that no test kills a mutant is never a rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from tree_sitter import Node
 
@@ -18,6 +18,7 @@ from tester.mutant_sources import called_name
 # IEEE 754 addition and multiplication commute (they are not associative, so nothing is regrouped here).
 _COMMUTATIVE = frozenset({"+", "*", "==", "!=", "&", "|", "^"})
 _COMMUTATIVE_CALLS = frozenset({"min", "max"})  # of floats only up to the sign of a zero and NaN: left out
+_EXTREMUM_CALLS = frozenset({"min", "max", "fmin", "fmax", "fminf", "fmaxf", "musl_min", "musl_max"})
 _BUILT_INS = ("threadIdx", "blockIdx", "blockDim", "gridDim")
 
 
@@ -210,6 +211,77 @@ def covers_with_any_block(kernel_body: Node) -> bool:
     """Rule "any block": a kernel that strides by gridDim * blockDim covers its elements with any block, and so does
     what combines the threads of a block when it asks for blockDim; its block's size is not mutated."""
     return any(_strides_by_grid(n) for n in walk(kernel_body))
+
+
+def repeats_harmlessly(loop: Node, arrays: Collection[str]) -> bool:
+    """Rule "repeated work": iterations of a loop that are run more than once change nothing where each only stores to
+    arrays that the loop does not read, to its own variables, or updates others in a way that a second time does not
+    change (minimum, maximum, |, &, a constant).
+
+    So a stride that has lost a factor, which still reaches every iteration, is only slower. `arrays` are the names of
+    the pointers.
+    """
+    body = field(loop, "body")
+    if body is None:
+        return False
+    own = {text_of(d) for n in walk(loop) if (d := _declared(n)) is not None}
+    stored: set[str] = set()
+    targets: set[int] = set()
+    for node in walk(body):
+        if node.type not in ("assignment_expression", "update_expression"):
+            continue
+        target = field(node, "left") if node.type == "assignment_expression" else field(node, "argument")
+        if target is None:
+            return False
+        if target.type == "identifier":
+            if text_of(target) not in own and not _is_idempotent(node):
+                return False
+        elif target.type == "subscript_expression" and operator_of(node) == "=":
+            base = _base(target)
+            stored.add(text_of(base))
+            targets.add(base.id)
+        else:
+            return False
+    used = [n for n in walk(loop) if n.type == "identifier" and n.id not in targets]
+    reads = {text_of(n) for n in used}
+    calls = {name for n in walk(body) if (name := called_name(n))}
+    passed = {text_of(n) for n in used if n.parent is not None and n.parent.type == "argument_list"}
+    together = any(name.startswith(("atomic", "__sync", "__shfl")) for name in calls)
+    return not together and not stored & reads and not passed & set(arrays)
+
+
+def _declared(node: Node) -> Node | None:
+    """The name that a declaration declares."""
+    if node.type == "init_declarator":
+        return field(node, "declarator")
+    return field(node, "declarator") if node.type == "declaration" else None
+
+
+def _base(subscript: Node) -> Node:
+    """`a` of `a[i][j]`."""
+    while subscript.type == "subscript_expression" and (inner := field(subscript, "argument")) is not None:
+        subscript = inner
+    return subscript
+
+
+def _is_idempotent(assignment: Node) -> bool:
+    """Whether doing the assignment again with the same other operands changes nothing more."""
+    left, right = field(assignment, "left"), field(assignment, "right")
+    if left is None or right is None or operator_of(assignment) in ("|=", "&="):
+        return left is not None and right is not None
+    if operator_of(assignment) != "=":
+        return False
+    right = plain(right)
+    if right.type in ("number_literal", "true", "false"):
+        return True
+    if called_name(right) in _EXTREMUM_CALLS:
+        return mentions(right, text_of(left))
+    guard = assignment.parent
+    while guard is not None and guard.type in ("expression_statement", "compound_statement"):
+        guard = guard.parent
+    condition = field(guard, "condition") if guard is not None and guard.type == "if_statement" else None
+    compared = plain(named(condition)[0]) if condition is not None and named(condition) else None
+    return compared is not None and compared.type == "binary_expression" and selects_extremum(compared)
 
 
 def _strides_by_grid(loop: Node) -> bool:
