@@ -28,12 +28,13 @@ from typing import Literal, get_args
 from compile.build import Build
 from compile.cache import own_object
 from compile.driver.stub import make_stub
+from compile.imports import check_unit
 from compile.includes import include_folders
 from compile.outcome import Outcome, Status
 from compile.prelude import needs_prelude, prelude_header
 from compile.sandbox import MIB, Limits, Sandbox
 from compile.toolchain import find_gcc, find_gxx
-from compile.unit import UNIT, gcov_library, host_executable, link_step, open_ends, place_host
+from compile.unit import UNIT, gcov_library, host_executable, link_step, place_host
 from data.function import Function
 from data.source_file import SourceFile
 
@@ -93,10 +94,12 @@ def build_host(source: SourceFile, function: Function, mode: Mode, scratch: Path
     for with_prelude in needs_prelude(source):
         outcome = _compile(source, function, mode, own, with_prelude=with_prelude)
         if outcome.ok:
-            unit = folder / UNIT
-            open_ends(unit)
-            host = place_host(mode_host(mode), folder)
-            return Build(host, mode, own, unit, outcome.message, writable=mode == "coverage")
+            unit, host = folder / UNIT, mode_host(mode)
+            checked = check_unit(unit, host)
+            if not checked.ok:
+                return checked
+            run = place_host(host, folder)
+            return Build(run, mode, own, unit, outcome.message, writable=mode == "coverage")
         failure = failure or outcome
         if outcome.status is not Status.COMPILE_ERROR:
             break

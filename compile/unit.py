@@ -17,7 +17,7 @@ import functools
 import shutil
 import struct
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
 from compile.cache import OwnBuildFailedError, cached
@@ -83,21 +83,28 @@ class NotAnObjectError(ValueError):
     """The file is no ELF shared object of this machine's kind."""
 
 
-def open_ends(unit: Path) -> frozenset[str]:
+def open_ends(unit: Path, withheld: Set[str] = frozenset()) -> frozenset[str]:
     """The names that the unit takes from elsewhere. Makes each of them weak: what nobody defines is then null instead
-    of a reason not to load the unit. Raises NotAnObjectError."""
+    of a reason not to load the unit; so is what is `withheld`. Raises NotAnObjectError."""
     data = bytearray(unit.read_bytes())
     names = []
-    for offset, name in _undefined_symbols(data):
+    for offset, name in _symbols(data, defined=False):
         names.append(name)
+        if name in withheld:
+            data[offset : offset + 4] = bytes(4)  # the empty name, which nobody defines
         if data[offset + 4] >> 4 == _GLOBAL:
             data[offset + 4] = _WEAK << 4 | data[offset + 4] & 15
     unit.write_bytes(data)
     return frozenset(names)
 
 
-def _undefined_symbols(data: bytearray) -> Iterator[tuple[int, str]]:
-    """Offset of the symbol's entry, and name, of the dynamic symbols that the object does not define."""
+def defined_names(program: Path) -> frozenset[str]:
+    """The names that the program or shared object offers to others. Raises NotAnObjectError."""
+    return frozenset(name for _, name in _symbols(bytearray(program.read_bytes()), defined=True))
+
+
+def _symbols(data: bytearray, *, defined: bool) -> Iterator[tuple[int, str]]:
+    """Offset of the symbol's entry, and name, of the dynamic symbols that the object defines, or does not define."""
     try:
         header = _ELF_HEADER.unpack_from(data)
         if header[0][:6] != b"\x7fELF\x02\x01":
@@ -110,7 +117,7 @@ def _undefined_symbols(data: bytearray) -> Iterator[tuple[int, str]]:
             strings = sections[link][4]
             for at in range(offset + entry, offset + length, entry):
                 name, _, _, section, _, _ = _SYMBOL.unpack_from(data, at)
-                if section == 0:
+                if (section != 0) is defined:
                     yield at, data[strings + name : data.index(0, strings + name)].decode("utf-8", "replace")
     except (struct.error, IndexError, ValueError) as error:
         raise NotAnObjectError(str(error)) from None

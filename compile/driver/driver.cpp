@@ -5,6 +5,7 @@
 #include "child.h"
 
 #include <poll.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
@@ -102,14 +103,16 @@ bool used_up_memory(const Tests &tests, const Ending &ending) {
     return killed || (limit > 0 && resident >= limit - limit / 8);
 }
 
-musl_result judge(const Tests &tests, const ChildState &state, const Ending &ending, uint64_t wall_ns) {
+musl_result judge(const Task &task, const Ending &ending, uint64_t wall_ns) {
+    const Tests &tests = task.tests;
+    const ChildState &state = *task.shared.state;
     musl_result result = {MUSL_OK, 0, wall_ns, state.launches, 0, 0};
     if (ending.timed_out) {
         result.status = MUSL_TIMEOUT;
     } else if (state.failed != MUSL_OK) {
         result.status = state.failed;
         result.code = state.code;
-    } else if (WIFEXITED(ending.status) && WEXITSTATUS(ending.status) == 0 && state.finished == 1) {
+    } else if (WIFEXITED(ending.status) && WEXITSTATUS(ending.status) == 0 && state.finished == task.seal) {
         result.wall_ns = state.wall_ns;
     } else if (used_up_memory(tests, ending)) {
         result.status = MUSL_MEMORY;
@@ -137,11 +140,19 @@ struct Descriptors {
     int signals;
 };
 
+uint64_t draw_seal() {
+    uint64_t seal = 0;
+    while (seal == 0)
+        if (getrandom(&seal, sizeof seal, 0) != sizeof seal) die("driver: getrandom");
+    return seal;
+}
+
 // Returns in the parent with true and the result, and in the child with false.
-bool run_test(const Task &next, const Descriptors &fds, uint64_t deadline, Capture *capture, musl_result *result) {
+bool run_test(Task next, const Descriptors &fds, uint64_t deadline, Capture *capture, musl_result *result) {
     const Tests &tests = next.tests;
     const Shared &shared = next.shared;
     clear(shared);
+    next.seal = draw_seal();
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) die("driver: pipe");
     uint64_t begin = now_ns();
@@ -164,7 +175,7 @@ bool run_test(const Task &next, const Descriptors &fds, uint64_t deadline, Captu
     fcntl(ends[0], F_SETFL, O_NONBLOCK);
     Ending ending = await_child(child, ends[0], fds.signals, tests.header->test_ns, deadline, capture);
     close(ends[0]);
-    *result = judge(tests, *shared.state, ending, now_ns() - begin);
+    *result = judge(next, ending, now_ns() - begin);
     return true;
 }
 

@@ -16,7 +16,7 @@ namespace {
 
 // What the child tells the parent, in front of the payload of the shared mapping.
 struct ChildState {
-    volatile uint32_t finished; // the call returned and the payload is whole
+    volatile uint64_t finished; // the test's seal once the call has returned and the payload is whole
     volatile uint32_t failed;   // a musl_result.status other than MUSL_OK that the child itself found
     volatile int32_t code;
     uint64_t wall_ns;

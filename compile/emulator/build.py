@@ -32,12 +32,13 @@ from compile.driver.stub import make_stub
 from compile.emulator.codes import EMULATOR_CODES
 from compile.emulator.rewrite import RewriteError, UnsupportedError, rewrite
 from compile.host import driver_object, include_flags, run_steps
+from compile.imports import check_unit
 from compile.includes import include_folders
 from compile.outcome import Outcome, Status
 from compile.program import compile_unit, program_object
 from compile.sandbox import Sandbox
 from compile.toolchain import find_gxx
-from compile.unit import UNIT, host_executable, link_step, open_ends, place_host
+from compile.unit import UNIT, host_executable, link_step, place_host
 from data.function import Function
 from data.source_file import SourceFile
 
@@ -59,6 +60,9 @@ CHECKS = {
 _LIMIT = re.compile(r"^(?P<place>[^\n]*?:\d+):(?:\d+:)? error: [^\n]*\b(?P<code>MUSL3\d\d)\b", re.MULTILINE)
 # Macros go into the text: one of the command line that the precompiled header did not have keeps it from being used.
 RENAME_MAIN = "#define main musl_user_main\n"
+# With few blocks, grid-stride loops have to stride. `musl_blocks` (translator/analytic/prelude.py) has the number of
+# iterations and the block at hand: one block or two, not the same in both dimensions of a square.
+FEW_BLOCKS = "#define MUSL_MOST_BLOCKS (unsigned int)(1 + ((count + block / 8) & 1))\n"
 RUNTIME_FLAGS = (
     *("-std=c++17", "-O2", "-g1", "-fPIC", "-fno-exceptions", "-fno-tree-loop-distribute-patterns"),
     *("-fvisibility=hidden", f"-I{INCLUDE}", f"-I{HERE.parent / 'driver'}"),
@@ -91,7 +95,9 @@ def build_emulated(
     if not outcome.ok:
         return outcome
     unit = folder / UNIT
-    open_ends(unit)
+    checked = check_unit(unit, emulator_host())
+    if not checked.ok:
+        return checked
     return Build(place_host(emulator_host(), folder), "emulator", own, unit, outcome.message)
 
 
@@ -190,8 +196,8 @@ def _compile(
     except RewriteError as error:
         return Outcome(Status.COMPILE_ERROR, stderr=f"{name}:{error}\n".encode())
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
-    if check == "races":  # with few blocks, so that grid-stride loops have to stride
-        head += "#define MUSL_MOST_BLOCKS 1\n"
+    if check == "races":
+        head += FEW_BLOCKS
     head += "".join(f"#define {define.replace('=', ' ', 1)}\n" for define in _defines(source))
     (sandbox.scratch / "unit.cpp").write_text(f'{head}#line 1 "{quoted}"\n{text}\n{stub}', encoding="utf-8")
     header = precompiled_header(check)
