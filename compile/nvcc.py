@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from compile.gpu import find_gpu
+from compile.gpu_device import find_gpu
 from compile.host import include_flags, run_steps
 from compile.includes import include_folders
 from compile.outcome import Outcome, Status
@@ -52,7 +52,7 @@ def compile_nvcc(
     stage = ["-cubin", "-o", "unit.cubin"] if device_only else ["-cuda", "-o", "unit.ii"]
     step = [*nvcc_command(tool, arch, source), *stage, unit.name]
     outcome = run_steps([step], sandbox.within(folder), nvcc_folders(tool, source))
-    return replace(outcome, stdout=b"", stderr=_messages(outcome))
+    return replace(outcome, stdout=b"", stderr=spoken(outcome.stderr + outcome.stdout).encode())
 
 
 def nvcc_command(tool: Tool, arch: str | None, source: SourceFile | None) -> list[str]:
@@ -84,8 +84,7 @@ def _wheel_flags(tool: Tool) -> list[str]:
     return [f"-I{folder}" for folder in folders]
 
 
-def _messages(outcome: Outcome) -> bytes:
-    """What nvcc said on both streams, without the remark on how to switch warnings off."""
-    text = (outcome.stderr + outcome.stdout).decode("utf-8", "replace")
-    text = re.sub(r"^Remark: The warnings can be suppressed[^\n]*\n\s*\n?", "", text, flags=re.MULTILINE)
-    return text.encode()
+def spoken(output: bytes) -> str:
+    """What nvcc said, without the remark on how to switch warnings off."""
+    text = output.decode("utf-8", "replace")
+    return re.sub(r"^Remark: The warnings can be suppressed[^\n]*\n\s*\n?", "", text, flags=re.MULTILINE)

@@ -1,0 +1,64 @@
+// What the files of the GPU runtime share, and what a worker (compile/gpu_worker.py) calls.
+//
+// The runtime implements, over NVIDIA's driver, the CUDA runtime API that the emulator's headers declare
+// (compile/emulator/include). The host side of a .cu text, rewritten and compiled by g++ against those headers, therefore
+// runs on a real GPU: its kernels are stubs (compile/gpu_host.py) that end in launch_kernel(), and the device side is the
+// cubin that nvcc made of the same text. Which function of the cubin a stub stands for, the worker says in a table.
+#pragma once
+
+#include <cuda_runtime.h>
+#include <stdint.h>
+
+#include "cuda_driver.h"
+
+extern "C" {
+
+// A function or a variable of the unit (its kernel stubs and the host's shadows of device variables) and the name in the cubin
+// that it stands for.
+struct musl_gpu_symbol {
+    uint64_t begin, bytes;  // where it lies in this process
+    uint64_t stub;          // of a kernel: the variable by which its stub is known
+    const char *name;
+    uint32_t is_kernel;
+    uint32_t parameter_count;
+    const uint32_t *parameter_bytes;  // as the cubin has them
+};
+
+enum { MUSL_GPU_OK = 0, MUSL_GPU_ERROR = 1, MUSL_GPU_CONTEXT_LOST = 2, MUSL_GPU_MACHINE = 3 };
+
+// Finds the driver's functions; null, or what is missing.
+const char *musl_gpu_load(void);
+// Loads the cubin into the current context: device variables have their first values. Null, or why not.
+const char *musl_gpu_open(const void *cubin, const musl_gpu_symbol *symbols, uint32_t count);
+// Before a call: no launches, no error, and the byte that fills new device memory. With `timed`, events stand around every
+// launch.
+void musl_gpu_begin(uint32_t pattern, uint32_t timed);
+// After a call: waits for the device and frees what the call left. `message` is one line where the result is not MUSL_GPU_OK.
+int musl_gpu_end(uint64_t *launches, double *kernel_ms, char *message, size_t capacity);
+void musl_gpu_close(void);
+}
+
+namespace musl {
+
+// ---- session.cpp
+// Remembers a failure as CUDA does, with the call that it came from, and returns it. A success is returned as it is.
+cudaError_t settle(CUresult result, const char *call);
+inline cudaError_t fail(cudaError_t error, const char *call) { return settle(static_cast<CUresult>(error), call); }
+cudaError_t take_last_error();
+cudaError_t last_error();
+// A limit of this runtime, not of the program under test: the call ends as a failure of the machine.
+void blame_machine(const char *format, ...) __attribute__((format(printf, 1, 2)));
+const musl_gpu_symbol *find_symbol(const void *address, bool is_kernel);
+// The cubin's function for a kernel of the unit, given as a pointer to it or to its stub's variable; null where it is none.
+CUfunction find_function(const void *kernel, const musl_gpu_symbol **symbol = nullptr);
+void before_launch(CUstream stream);
+void after_launch(CUstream stream);
+int device_attribute(int attribute);
+
+// ---- memory.cpp
+extern unsigned char pattern;
+void free_leftovers();
+
+inline CUdeviceptr device_pointer(const void *pointer) { return reinterpret_cast<CUdeviceptr>(pointer); }
+
+}  // namespace musl
