@@ -66,6 +66,7 @@ _CALLS = (
     (ASYNCHRONOUS_COPY, r"__pipeline_\w+|__mbarrier_\w+"),
     (DRIVER_API, r"cu(Init|(Ctx|Module|Func|Launch|Mem|Device|Stream|Event|Link|Library|Kernel|Pointer)[A-Z]\w*)"),
     (DRIVER_API, r"nvrtc[A-Z]\w*"),
+    (INTRINSIC, r"__(vi|vib)(add)?(max|min)\w+|__v(absdiff|sad)s[24]"),
     (INTRINSIC, r"__pm[0-3]|__brkpt|__is(Global|Shared|Constant|Local|GridConstant)|__cvta_\w+|__nv_\w+|__nvvm_\w+"),
 )
 _NAMESPACES = {

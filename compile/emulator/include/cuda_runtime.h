@@ -27,4 +27,5 @@
 #include "musl/launch.h"
 #include "musl/device.h"
 #include "musl/math.h"
+#include "musl/intrinsics.h"
 #include "musl/api.h"

@@ -48,8 +48,11 @@ MUSL_ATOMIC(atomicMin, long long, value < old ? value : old)
 MUSL_ATOMIC_INTEGERS(atomicMax, value > old ? value : old)
 MUSL_ATOMIC(atomicMax, long long, value > old ? value : old)
 MUSL_ATOMIC_INTEGERS(atomicAnd, old & value)
+MUSL_ATOMIC(atomicAnd, long long, old & value)
 MUSL_ATOMIC_INTEGERS(atomicOr, old | value)
+MUSL_ATOMIC(atomicOr, long long, old | value)
 MUSL_ATOMIC_INTEGERS(atomicXor, old ^ value)
+MUSL_ATOMIC(atomicXor, long long, old ^ value)
 MUSL_ATOMIC_INTEGERS(atomicExch, value)
 MUSL_ATOMIC(atomicExch, float, value)
 MUSL_ATOMIC(atomicInc, unsigned int, old >= value ? 0 : old + 1)
@@ -66,3 +69,16 @@ MUSL_CAS(int)
 MUSL_CAS(unsigned int)
 MUSL_CAS(unsigned long long)
 MUSL_CAS(unsigned short)
+
+float2 atomicAdd(float2 *address, float2 value) {
+    checked(address, __builtin_return_address(0));
+    float2 old = *address;
+    *address = float2{old.x + value.x, old.y + value.y};
+    return old;
+}
+float4 atomicAdd(float4 *address, float4 value) {
+    checked(address, __builtin_return_address(0));
+    float4 old = *address;
+    *address = float4{old.x + value.x, old.y + value.y, old.z + value.z, old.w + value.w};
+    return old;
+}

@@ -89,6 +89,10 @@ static inline int __all_sync(unsigned mask, int predicate, MUSL_LINE) {
         if (lanes.present >> i & 1 && !lanes.values[i]) return 0;
     return 1;
 }
+static inline int __uni_sync(unsigned mask, int predicate, MUSL_LINE) {
+    unsigned votes = __ballot_sync(mask, predicate, line);
+    return votes == 0 || votes == __ballot_sync(mask, 1, line);
+}
 static inline unsigned __activemask(MUSL_LINE) { return musl::exchange(musl::WARP_ACTIVE, 0, 0, line).present; }
 template <class T>
 unsigned __match_any_sync(unsigned mask, T value, MUSL_LINE) {
@@ -158,8 +162,11 @@ MUSL_ATOMIC_INTEGERS(atomicMax)
 MUSL_ATOMICS(atomicMin, long long)
 MUSL_ATOMICS(atomicMax, long long)
 MUSL_ATOMIC_INTEGERS(atomicAnd)
+MUSL_ATOMICS(atomicAnd, long long)
 MUSL_ATOMIC_INTEGERS(atomicOr)
+MUSL_ATOMICS(atomicOr, long long)
 MUSL_ATOMIC_INTEGERS(atomicXor)
+MUSL_ATOMICS(atomicXor, long long)
 MUSL_ATOMIC_INTEGERS(atomicExch)
 MUSL_ATOMICS(atomicExch, float)
 MUSL_ATOMICS(atomicInc, unsigned int)
@@ -167,7 +174,15 @@ MUSL_ATOMICS(atomicDec, unsigned int)
 #undef MUSL_ATOMIC_INTEGERS
 #undef MUSL_ATOMICS
 #undef MUSL_ATOMIC
-int atomicCAS(int *address, int compare, int value);
-unsigned int atomicCAS(unsigned int *address, unsigned int compare, unsigned int value);
-unsigned long long atomicCAS(unsigned long long *address, unsigned long long compare, unsigned long long value);
-unsigned short atomicCAS(unsigned short *address, unsigned short compare, unsigned short value);
+#define MUSL_CAS(type) \
+    type atomicCAS(type *address, type compare, type value); \
+    static inline type atomicCAS_block(type *address, type compare, type value) { return atomicCAS(address, compare, value); } \
+    static inline type atomicCAS_system(type *address, type compare, type value) { return atomicCAS(address, compare, value); }
+MUSL_CAS(int)
+MUSL_CAS(unsigned int)
+MUSL_CAS(unsigned long long)
+MUSL_CAS(unsigned short)
+#undef MUSL_CAS
+// Of two and four floats: each of them atomic, not all together (CUDA C++ Programming Guide, atomicAdd).
+float2 atomicAdd(float2 *address, float2 value);
+float4 atomicAdd(float4 *address, float4 value);

@@ -34,36 +34,61 @@ static inline long long llmax(long long a, long long b) { return max(a, b); }
 static inline unsigned long long ullmin(unsigned long long a, unsigned long long b) { return min(a, b); }
 static inline unsigned long long ullmax(unsigned long long a, unsigned long long b) { return max(a, b); }
 
-// One definition for float (with the suffix f, and as an overload of the plain name) and one for double.
-#define MUSL_FUNCTION1(name, expression) \
-    static inline double name(double x) { \
-        using real [[maybe_unused]] = double; \
-        return expression; \
-    } \
-    static inline float name(float x) { \
-        using real [[maybe_unused]] = float; \
-        return expression; \
-    } \
-    static inline float name##f(float x) { return name(x); }
-MUSL_FUNCTION1(rsqrt, real(1) / std::sqrt(x))
-MUSL_FUNCTION1(rcbrt, real(1) / std::cbrt(x))
-MUSL_FUNCTION1(sinpi, std::sin(x * real(3.14159265358979323846)))
-MUSL_FUNCTION1(cospi, std::cos(x * real(3.14159265358979323846)))
-MUSL_FUNCTION1(normcdf, std::erfc(-x *real(0.70710678118654752440)) / 2)
-MUSL_FUNCTION1(erfcx, std::exp(x *x) * std::erfc(x))
+// Functions that the C library lacks, for double and float; runtime/math.cpp defines those that take more than a line.
+#define MUSL_FUNCTION1(name) \
+    double name(double x); \
+    float name##f(float x); \
+    static inline float name(float x) { return name##f(x); }
+MUSL_FUNCTION1(sinpi)
+MUSL_FUNCTION1(cospi)
+MUSL_FUNCTION1(normcdf)
+MUSL_FUNCTION1(normcdfinv)
+MUSL_FUNCTION1(erfinv)
+MUSL_FUNCTION1(erfcinv)
+MUSL_FUNCTION1(erfcx)
+MUSL_FUNCTION1(cyl_bessel_i0)
+MUSL_FUNCTION1(cyl_bessel_i1)
 #undef MUSL_FUNCTION1
-static inline void sincospi(double x, double *s, double *c) { *s = sinpi(x), *c = cospi(x); }
-static inline void sincospif(float x, float *s, float *c) { *s = sinpif(x), *c = cospif(x); }
-static inline void sincos(float x, float *s, float *c) { *s = sinf(x), *c = cosf(x); }
-static inline double norm3d(double a, double b, double c) { return sqrt(a * a + b * b + c * c); }
-static inline float norm3df(float a, float b, float c) { return sqrtf(a * a + b * b + c * c); }
-static inline double norm4d(double a, double b, double c, double d) { return sqrt(a * a + b * b + c * c + d * d); }
-static inline float norm4df(float a, float b, float c, float d) { return sqrtf(a * a + b * b + c * c + d * d); }
+static inline double rsqrt(double x) { return 1 / std::sqrt(x); }
+static inline float rsqrtf(float x) { return 1 / std::sqrt(x); }
+static inline float rsqrt(float x) { return rsqrtf(x); }
+static inline double rcbrt(double x) { return 1 / std::cbrt(x); }
+static inline float rcbrtf(float x) { return 1 / std::cbrt(x); }
+static inline float rcbrt(float x) { return rcbrtf(x); }
+double norm3d(double a, double b, double c);
+float norm3df(float a, float b, float c);
+double norm4d(double a, double b, double c, double d);
+float norm4df(float a, float b, float c, float d);
+namespace musl {
+double length(int dimension, const double *p);
+float length(int dimension, const float *p);
+}  // namespace musl
+// nvcc lets a program define functions of these names and types itself: templates give way to them.
+#define MUSL_YIELDING template <class = void>
+MUSL_YIELDING double norm(int dimension, const double *p) { return musl::length(dimension, p); }
+MUSL_YIELDING float normf(int dimension, const float *p) { return musl::length(dimension, p); }
+MUSL_YIELDING double rnorm(int dimension, const double *p) { return 1 / musl::length(dimension, p); }
+MUSL_YIELDING float rnormf(int dimension, const float *p) { return 1 / musl::length(dimension, p); }
+MUSL_YIELDING float fdividef(float a, float b) { return a / b; }
+MUSL_YIELDING double fdivide(double a, double b) { return a / b; }
+#undef MUSL_YIELDING
 static inline double rnorm3d(double a, double b, double c) { return 1 / norm3d(a, b, c); }
 static inline float rnorm3df(float a, float b, float c) { return 1 / norm3df(a, b, c); }
+static inline double rnorm4d(double a, double b, double c, double d) { return 1 / norm4d(a, b, c, d); }
+static inline float rnorm4df(float a, float b, float c, float d) { return 1 / norm4df(a, b, c, d); }
 static inline double rhypot(double a, double b) { return 1 / hypot(a, b); }
 static inline float rhypotf(float a, float b) { return 1 / hypotf(a, b); }
-static inline float fdividef(float a, float b) { return a / b; }
+static inline void sincospi(double x, double *s, double *c) { *s = sinpi(x), *c = cospi(x); }
+static inline void sincospif(float x, float *s, float *c) { *s = sinpif(x), *c = cospif(x); }
+static inline void sincospi(float x, float *s, float *c) { sincospif(x, s, c); }
+static inline void sincos(float x, float *s, float *c) { *s = sinf(x), *c = cosf(x); }
+static inline float exp10(float x) { return exp10f(x); }
+static inline float j0(float x) { return j0f(x); }
+static inline float j1(float x) { return j1f(x); }
+static inline float jn(int n, float x) { return jnf(n, x); }
+static inline float y0(float x) { return y0f(x); }
+static inline float y1(float x) { return y1f(x); }
+static inline float yn(int n, float x) { return ynf(n, x); }
 
 static inline float __fdividef(float a, float b) { return a / b; }
 // glibc declares functions of these names without giving them, hence macros.
@@ -77,10 +102,11 @@ static inline float __fdividef(float a, float b) { return a / b; }
 #define __tanf tanf
 #define __sincosf sincosf
 #define __powf powf
+#define __tanhf tanhf
 static inline float __saturatef(float x) { return x > 0 ? (x < 1 ? x : 1) : 0; }
 static inline float __frsqrt_rn(float x) { return float(1 / std::sqrt(double(x))); }
 
-// Round to nearest; the other directions (_rz, _ru, _rd) are defined where the host can compute them exactly.
+// Round to nearest; the other directions (_rz, _ru, _rd) are in intrinsics.h.
 #define MUSL_ROUNDED(type, p) \
     static inline type __##p##add_rn(type a, type b) { return a + b; } \
     static inline type __##p##sub_rn(type a, type b) { return a - b; } \
@@ -188,6 +214,7 @@ static inline unsigned __sad(int a, int b, unsigned c) {
 static inline unsigned __usad(unsigned a, unsigned b, unsigned c) { return c + (a < b ? b - a : a - b); }
 static inline int __hadd(int a, int b) { return int(((long long)(a) + b) >> 1); }
 static inline int __rhadd(int a, int b) { return int(((long long)(a) + b + 1) >> 1); }
+static inline unsigned __urhadd(unsigned a, unsigned b) { return unsigned(((unsigned long long)(a) + b + 1) >> 1); }
 static inline unsigned __uhadd(unsigned a, unsigned b) { return unsigned(((unsigned long long)(a) + b) >> 1); }
 static inline unsigned __funnelshift_l(unsigned low, unsigned high, unsigned shift) {
     return unsigned(((unsigned long long)(high) << 32 | low) << (shift & 31) >> 32);
@@ -196,23 +223,37 @@ static inline unsigned __funnelshift_r(unsigned low, unsigned high, unsigned shi
     return unsigned(((unsigned long long)(high) << 32 | low) >> (shift & 31));
 }
 
+// Shifts by more than 32 bits count as 32.
+static inline unsigned __funnelshift_lc(unsigned low, unsigned high, unsigned shift) {
+    return shift >= 32 ? low : __funnelshift_l(low, high, shift);
+}
+static inline unsigned __funnelshift_rc(unsigned low, unsigned high, unsigned shift) {
+    return shift >= 32 ? high : __funnelshift_r(low, high, shift);
+}
+
 template <class T>
 T __ldg(const T *address) {
     return *address;
 }
-template <class T>
-T __ldcg(const T *address) {
-    return *address;
-}
-template <class T>
-T __ldca(const T *address) {
-    return *address;
-}
-template <class T>
-T __ldcs(const T *address) {
-    return *address;
-}
-template <class T>
-void __stcs(T *address, T value) {
-    *address = value;
-}
+// Loads and stores with a hint for the caches.
+#define MUSL_LOAD(name) \
+    template <class T> \
+    T name(const T *address) { \
+        return *address; \
+    }
+MUSL_LOAD(__ldcg)
+MUSL_LOAD(__ldca)
+MUSL_LOAD(__ldcs)
+MUSL_LOAD(__ldlu)
+MUSL_LOAD(__ldcv)
+#undef MUSL_LOAD
+#define MUSL_STORE(name) \
+    template <class T> \
+    void name(T *address, T value) { \
+        *address = value; \
+    }
+MUSL_STORE(__stcs)
+MUSL_STORE(__stcg)
+MUSL_STORE(__stwb)
+MUSL_STORE(__stwt)
+#undef MUSL_STORE
