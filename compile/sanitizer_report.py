@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import re
 
+from compile.fault import read_fault
+
 _ASAN = re.compile(r"ERROR: AddressSanitizer: ([\w-]+)([^\n]*)")
 _ACCESS = re.compile(r"^(READ|WRITE) of size (\d+)", re.MULTILINE)
 _FRAME = re.compile(r"^\s+#\d+ 0x[0-9a-f]+ in (\S+)(?:\([^\n]*?\))? (\S+?):(\d+)", re.MULTILINE)
 _PLACE = re.compile(
     r"is located (\d+ bytes (?:to the left of|to the right of|after|before|inside(?: of)?) \d+-byte region)"
 )
-# compile/emulator/runtime/report.cpp: the whole of what it says, after AddressSanitizer's ruler.
-_EMULATOR = re.compile(
-    r"^(?:error|out of bounds|use after cudaFree|host memory used in a kernel|device memory used by host code): "
-    r"(?:kernel \S+ block|host code)[^\n]*|^CUDA error cuda\w+[^\n]*",
-    re.MULTILINE,
-)
+# compile/emulator/runtime/memory.cpp: an error of the CUDA API, when it happens.
+_API_ERROR = re.compile(r"^CUDA error cuda\w+[^\n]*", re.MULTILINE)
 _UNDEFINED = re.compile(r"^(\S+?:\d+(?::\d+)?): runtime error: ([^\n]*)", re.MULTILINE)
 
 
@@ -30,9 +28,12 @@ def summarize_report(stderr: bytes) -> str:
     type 'int'"
     """
     text = stderr.decode("utf-8", "replace")
-    emulated = _EMULATOR.search(text)
-    if emulated:
-        return emulated.group(0)
+    fault = read_fault(text)
+    if fault is not None:
+        return fault.text
+    api_error = _API_ERROR.search(text)
+    if api_error:
+        return api_error.group(0)
     undefined = _UNDEFINED.search(text)
     if undefined:
         place, message = undefined.groups()

@@ -57,6 +57,7 @@ CHECKS = {
     "bounds": ("-fsanitize=address,alignment", "-fno-sanitize-recover=alignment"),
     "races": ("-fsanitize=thread",),  # only the calls that it makes at each access: runtime/races.cpp answers them
 }
+WRAPS = {"bounds": (), "races": tuple(f"--wrap={name}" for name in ("memcpy", "memmove", "memset"))}
 _LIMIT = re.compile(r"^(?P<place>[^\n]*?:\d+):(?:\d+:)? error: [^\n]*\b(?P<code>MUSL3\d\d)\b", re.MULTILINE)
 # Macros go into the text: one of the command line that the precompiled header did not have keeps it from being used.
 RENAME_MAIN = "#define main musl_user_main\n"
@@ -65,6 +66,7 @@ RENAME_MAIN = "#define main musl_user_main\n"
 FEW_BLOCKS = "#define MUSL_MOST_BLOCKS (unsigned int)(1 + ((count + block / 8) & 1))\n"
 RUNTIME_FLAGS = (
     *("-std=c++17", "-O2", "-g1", "-fPIC", "-fno-exceptions", "-fno-tree-loop-distribute-patterns"),
+    "-fno-omit-frame-pointer",
     *("-fvisibility=hidden", f"-I{INCLUDE}", f"-I{HERE.parent / 'driver'}"),
 )
 
@@ -91,7 +93,7 @@ def build_emulated(
     folder = Path(tempfile.mkdtemp(prefix="emulator-", dir=scratch)).resolve()
     own = sandbox.within(folder)
     name = _file_name(source, function.path)
-    outcome = _compile(cuda_text, name, stub, RENAME_MAIN, link_step(folder), source, own, check)
+    outcome = _compile(cuda_text, name, stub, RENAME_MAIN, link_step(folder, more=WRAPS[check]), source, own, check)
     if not outcome.ok:
         return outcome
     unit = folder / UNIT

@@ -3,10 +3,14 @@
 What changes, each on the line where it stands, so that messages keep the user's lines:
 
     k<<<grid, block>>>(a, n);          -->  ::musl::musl_kernel(k, "k", ::musl::MuslConfig(grid, block))(a, n);
-    __shared__ float s[32], t;         -->  static float s[32], t; MUSL_ENTER(s); MUSL_ENTER(t);
+    __shared__ float s[32];            -->  typedef float MUSL_TYPE(s)[32]; MUSL_SHARED(s);
     extern __shared__ float d[];       -->  float *const d = (float *)(::musl::musl_dynamic_shared);
     __device__ int v;                  -->  __device__ int v; static ::musl::MuslVariable musl_variable_v(...);
     __global__ void k(...) {           -->  __global__ void k(...) { ::musl::musl_device_function("k");
+
+A shared variable is a reference into the memory of the block that runs, because several blocks may run at once. They
+do not where the result of a program without data races could depend on the order of its blocks: where the text has
+atomics, fences, clocks, or output in device code. There a launch takes ::musl::MuslOrdered, not MuslConfig.
 
 All else is left as written; the other qualifiers are macros of the emulator's headers (include/musl/qualifiers.h).
 """
@@ -25,6 +29,10 @@ ARCHITECTURE = "800"  # the __CUDA_ARCH__ of the device that cudaGetDeviceProper
 _NO_VARIABLE = frozenset(
     {"extern", "template", "const", "constexpr", "__managed__", "using", "typedef", "operator", "friend"}
 )
+# With these what a block does may depend on what others have done: in the text, and in device code.
+_ORDERED_WORD = re.compile(r"(?:atomic\w*|clock(?:64)?|__threadfence\w*|__nanosleep|printf)\Z")
+_ORDERED_IN_DEVICE_CODE = frozenset({"malloc", "free", "new", "delete", "static"})
+_OWN_INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*"', re.MULTILINE)  # what it holds is not seen here
 _NO_OPERAND = frozenset({"return", "else", "do", "case", "if", "while", "for", "switch"})  # words before an expression
 
 
@@ -76,6 +84,16 @@ class _Rewriter:
         self.partner = self.source.partner
         self.edits: list[tuple[int, int, str]] = []
         self.kernels: dict[str, Kernel] = {}
+        self.ordered = self._is_ordered()  # blocks must run one after the other
+
+    def _is_ordered(self) -> bool:
+        words = {token.text for token in self.tokens if token.kind == "word"}
+        bodies = (self.tokens[body.first : body.last] for body in self.source.device_bodies)
+        return (
+            _OWN_INCLUDE.search(self.text) is not None
+            or any(_ORDERED_WORD.match(word) for word in words)
+            or any(token.text in _ORDERED_IN_DEVICE_CODE for body in bodies for token in body)
+        )
 
     def run(self) -> None:
         self._refuse_unsupported()
@@ -90,7 +108,8 @@ class _Rewriter:
                 self._mark_device_variable(i)
             elif token.text == "__shared__":
                 self._shared_variable(i)
-            elif _is_launch(token):
+        for i, token in enumerate(self.tokens):
+            if _is_launch(token):
                 self._launch(i)
 
     def _refuse_unsupported(self) -> None:
@@ -194,31 +213,55 @@ class _Rewriter:
             last = self.partner.get(last, last) + 1
         if last >= len(self.tokens):
             raise self._error(self.tokens[i], "a __shared__ declaration without its semicolon")
-        declaration = [token for token in self.tokens[first:last] if token.text != "__shared__"]
-        if any(token.text == "extern" for token in declaration):
-            self._dynamic_shared(first, last)
+        if self.source.in_macro(i) and not self.source.in_macro(last):
+            self.ordered = True  # the head of a declaration: qualifiers.h makes it a static variable
+            return
+        of_file = not self.source.in_macro(i) and self.source.at_namespace_scope(i)
+        self.ordered |= of_file
+        if any(token.text == "extern" for token in self.tokens[first:last]):
+            self._dynamic_shared(first, last, of_file=of_file)
         else:
-            self._static_shared(i, declaration, self.tokens[last])
+            self._static_shared(i, first, last, of_file=of_file)
 
     def _is_shared_specifier(self, i: int) -> bool:
         token = self.tokens[i]
         return token.text in ("static", "extern", "volatile", "const", "unsigned", "signed")
 
-    def _static_shared(self, i: int, declaration: list[Token], semicolon: Token) -> None:
-        is_static = any(token.text == "static" for token in declaration)
-        self._replace(self.tokens[i], self.tokens[i], "" if is_static else "static")
-        names = self._declared_names(declaration)
+    def _static_shared(self, i: int, first: int, last: int, *, of_file: bool) -> None:
+        """`i` is the place of `__shared__` in the declaration of tokens `first` to `last`, the semicolon."""
+        declaration = [token for token in self.tokens[first:last] if token.text != "__shared__"]
+        names = self._declared_tokens(declaration)
         if not names:
             raise self._error(self.tokens[i], "a __shared__ declaration without a name")
-        self._insert(semicolon.end, "".join(f" MUSL_ENTER({name});" for name in names))
+        self._replace(self.tokens[i], self.tokens[i], "static" if of_file else "typedef")
+        for k in range(first, last):
+            if self.tokens[k].text == "static":
+                self._replace(self.tokens[k], self.tokens[k], "")
+            elif self._is_alignment(k) and not of_file:  # a typedef cannot say it; shared memory is aligned for all
+                self._replace(self.tokens[k], self.tokens[self.partner[k + 1]], "")
+        if not of_file:
+            for name in names:
+                self._replace(name, name, f"MUSL_TYPE({name.text})")
+        macro = "MUSL_SHARED_OF_FILE" if of_file else "MUSL_SHARED"
+        self._insert(self.tokens[last].end, "".join(f" {macro}({name.text});" for name in names))
+
+    def _is_alignment(self, i: int) -> bool:
+        """Whether token `i` begins an alignment of the variable, not one of a type that is defined here."""
+        if self.tokens[i].text not in ("alignas", "__align__") or i + 1 not in self.partner:
+            return False
+        return self.tokens[i - 1].text not in ("struct", "class", "union")
 
     def _declared_names(self, declaration: list[Token]) -> list[str]:
+        return [token.text for token in self._declared_tokens(declaration)]
+
+    def _declared_tokens(self, declaration: list[Token]) -> list[Token]:
         """The names of `type a[N], b = 2, c[M][K]`: the last word of each part before its extents or value."""
-        names: list[str] = []
-        depth, angle, candidate, done = 0, 0, "", False
+        names: list[Token | None] = []
+        candidate: Token | None = None
+        depth, angle, done = 0, 0, False
         for token in declaration:
             if token.text in CLOSING:
-                done = done or (token.text != "(" and depth == 0 and angle == 0 and bool(candidate))
+                done = done or (token.text != "(" and depth == 0 and angle == 0 and candidate is not None)
                 depth += 1
             elif token.text in (")", "]", "}"):
                 depth -= 1
@@ -228,12 +271,12 @@ class _Rewriter:
                 angle += 1 if token.text == "<" else -1
             elif depth == 0 and angle == 0 and token.text == ",":
                 names.append(candidate)
-                candidate, done = "", False
+                candidate, done = None, False
             elif depth == 0 and angle == 0 and token.kind == "word" and not done:
-                candidate = token.text
-        return [name for name in [*names, candidate] if name]
+                candidate = token
+        return [name for name in [*names, candidate] if name is not None]
 
-    def _dynamic_shared(self, first: int, last: int) -> None:
+    def _dynamic_shared(self, first: int, last: int, *, of_file: bool) -> None:
         """`extern __shared__ T name[][M];` --> `T (*const name)[M] = (T (*)[M])(::musl::musl_dynamic_shared);`."""
         bracket = first
         while bracket < last and self.tokens[bracket].text != "[":
@@ -253,13 +296,15 @@ class _Rewriter:
         element = " ".join(words)
         rest = self.text[self.tokens[self.partner[bracket]].end : self.tokens[last].start].strip()
         pointer, cast = (f"(*const {name}){rest}", f"(*){rest}") if rest else (f"*const {name}", "*")
-        text = f"[[maybe_unused]] static {element} {pointer} = ({element} {cast})(::musl::musl_dynamic_shared)"
+        static, memory = ("static ", "dynamic_shared_of_file()") if of_file else ("", "musl_dynamic_shared")
+        text = f"[[maybe_unused]] {static}{element} {pointer} = ({element} {cast})(::musl::{memory})"
         self._replace(self.tokens[first], self.tokens[last - 1], text)
 
     # ---- launches
 
     def _launch(self, i: int) -> None:
         opening = self.tokens[i]
+        config = "::musl::MuslOrdered(" if self.ordered else "::musl::MuslConfig("
         if i == 0:
             raise self._error(opening, "a launch without a kernel")
         start = self._kernel_expression(i - 1)
@@ -273,11 +318,11 @@ class _Rewriter:
         if self._is_generic(name, quoted):
             capture = "=" if quoted.startswith("#") else ""
             self._insert(before, f"::musl::musl_generic([{capture}](auto... musl_arguments) {{ ")
-            called = f"(musl_arguments...); }}, {quoted}, ::musl::MuslConfig("
+            called = f"(musl_arguments...); }}, {quoted}, {config}"
             self._null_pointers(close + 3)
         else:
             self._insert(before, "::musl::musl_kernel(")
-            called = f", {quoted}, ::musl::MuslConfig("
+            called = f", {quoted}, {config}"
         self._replace(opening, opening, called)
         self._replace(self.tokens[close], self.tokens[close + 2], "))")
 

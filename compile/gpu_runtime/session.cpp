@@ -10,8 +10,9 @@ namespace musl {
 
 Driver driver;
 bool in_kernel = false;
-unsigned long long block_number = 0;
-unsigned char musl_dynamic_shared[16];
+// Shared memory is the device's: what is declared outside of functions is not used on the host.
+SharedOfFile::SharedOfFile(void *address, size_t bytes) : address(address), bytes(bytes), next(nullptr) {}
+unsigned char *dynamic_shared_of_file() { return nullptr; }
 
 namespace {
 

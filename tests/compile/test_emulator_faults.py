@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from cuda_side import CudaSide
 
+from compile.fault import FaultKind, read_fault
 from compile.outcome import Status
 
 INTS = np.arange(100, dtype=np.int32)
@@ -33,7 +34,7 @@ FAULTS = {
     "null pointer": (
         FILL,
         "k<<<1, 1>>>(nullptr, 1);",
-        "out of bounds: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: store through a null pointer",
+        "null pointer: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: store through a null pointer",
     ),
     "host array in a kernel": (
         FILL,
@@ -99,56 +100,57 @@ FAULTS = {
     "divergent barrier": (
         "__global__ void k(int *a) {\n if (threadIdx.x < 16) __syncthreads();\n else a[0] = 1;\n __syncthreads(); }",
         "k<<<1, 32>>>(d);",
-        "error: kernel k block (0,0,0) thread (16,0,0): divergent barrier: some threads of the block wait at line 2, "
-        "others at line 4",
+        "divergent barrier: kernel k block (0,0,0) thread (16,0,0) at user.cu:4: waits at a barrier, "
+        "while thread (0,0,0) of the block waits at that of line 2",
     ),
     "shuffle that not all lanes reach": (
         "__global__ void k(int *a) {\n if (threadIdx.x < 16) a[0] = __shfl_sync(~0u, 1, 0);\n __syncthreads(); }",
         "k<<<1, 32>>>(d);",
-        "error: kernel k block (0,0,0) thread (0,0,0): deadlock: waits in a warp operation at line 2 "
+        "deadlock: kernel k block (0,0,0) thread (0,0,0) at user.cu:2: waits in a warp operation "
         "for threads that wait at the barrier of line 3",
     ),
     "mask without the caller": (
         "__global__ void k(int *a) { a[threadIdx.x] = __shfl_sync(1u, 1, 0); }",
         "k<<<1, 2>>>(d);",
-        "error: kernel k block (0,0,0) thread (1,0,0): warp operation at line 1: "
-        "the mask 0x00000001 does not name the calling",
+        "divergent warp operation: kernel k block (0,0,0) thread (1,0,0) at user.cu:1: "
+        "the mask 0x00000001 of a warp operation does not name the calling lane 1",
     ),
     "assertion": (
         "#include <assert.h>\n__global__ void k(int *a) { assert(threadIdx.x != 5); }",
         "k<<<1, 32>>>(d);",
-        "error: kernel k block (0,0,0) thread (5,0,0): assertion `threadIdx.x != 5` failed at user.cu:2",
+        "assertion failed: kernel k block (0,0,0) thread (5,0,0) at user.cu:2: assertion `threadIdx.x != 5` failed",
     ),
     "trap": (
         "__global__ void k(int *a) { if (a[3] == 3) __trap(); }",
         "k<<<1, 1>>>(d);",
-        "error: kernel k block (0,0,0) thread (0,0,0): __trap() at line 1",
+        "trap: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: __trap()",
     ),
     "division by zero": (
         "__global__ void k(int *a, int n) { a[1] = n / a[0]; }",
         "k<<<1, 1>>>(d, n);",
-        "error: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: integer division by zero",
+        "division by zero: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: integer division by zero",
     ),
     "endless recursion": (
         "__device__ int r(int n) { volatile int big[64]; big[n % 64] = n; return r(n + 1) + big[n % 64]; }\n"
         "__global__ void k(int *a) { a[0] = r(0); }",
         "k<<<1, 1>>>(d);",
-        "out of bounds: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: store on a stack that has overflowed",
+        "stack overflow: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: store out of bounds of the thread's stack",
     ),
     "kernel called like a function": (
         FILL,
         "k(a, n);",
-        "error: host code: host code calls k, which is code for the device",
+        "device code called by host code: host code at user.cu:1: k is code for the device",
     ),
     "device function called by the host": (
         "__device__ int one() { return 1; }",
         "a[0] = one();",
-        "error: host code: host code calls one, which is code for the device",
+        "device code called by host code: host code at user.cu:1: one is code for the device",
     ),
     "misaligned vector": (
         "__global__ void k(int *a) { *(int4 *)(a + 1) = make_int4(1, 2, 3, 4); }",
         "k<<<1, 1>>>(d);",
-        "error: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: misaligned address",
+        "misaligned access: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: 'struct int4', "
+        "whose address must be a multiple of 16, at offset 4 of device array of 400 bytes, allocated at user.cu:4",
     ),
     "device variable in host code": (
         "__device__ int v[4] = {3};\n__global__ void k(int *a, int n) { a[0] = v[n]; }",
@@ -168,7 +170,7 @@ FAULTS = {
     "too many static shared bytes": (
         "__global__ void k(int *a) { __shared__ double s[7000]; s[0] = 1; a[0] = s[0]; }",
         "k<<<1, 1>>>(d);",
-        "error: kernel k block (0,0,0) thread (0,0,0): too much shared memory: the block declares 56000 bytes",
+        "too much shared memory: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: the block declares 56000 bytes",
     ),
     "copy in the wrong direction": (
         "",
@@ -199,6 +201,15 @@ def test_fault_is_found_and_placed(cuda_side: CudaSide, fault: str) -> None:
     (run,) = cuda_side.try_on_array(kernel, launch, INTS, schedules=["forward"])
     assert run.outcome.status is Status.RUNTIME_ERROR
     assert run.outcome.message.startswith(message), run.outcome.message
+    read = read_fault(run.outcome.message)
+    assert read is not None, run.outcome.message
+    if message.startswith("CUDA error "):  # said when it happens, and again when the call ends and nothing has read it
+        error = message.removeprefix("CUDA error ").split()[0]
+        assert (read.kind, read.file, read.kernel) == (FaultKind.API_ERROR, "user.cu", "")
+        assert read.message.startswith(error)
+    else:
+        assert read.text == run.outcome.message
+        assert read.kind is not FaultKind.OTHER
 
 
 def test_an_error_that_the_program_handles_is_none(cuda_side: CudaSide) -> None:
@@ -274,7 +285,8 @@ RACES = {
         "__global__ void k(int *a) {\n    a[0] += a[threadIdx.x + 1]; }",
         "k<<<1, 50>>>(d);",
         "race: kernel k block (0,0,0) thread (1,0,0) at user.cu:2: load of 4 bytes at offset 0 of "
-        "device array of 400 bytes, which block (0,0,0) thread (0,0,0) stores at user.cu:2 with no barrier between",
+        "device array of 400 bytes (index 0), allocated at user.cu:5, "
+        "which block (0,0,0) thread (0,0,0) stores at user.cu:2 with no barrier between",
     ),
     "lost update between blocks": (
         "__global__ void k(int *a) { if (threadIdx.x == 0) a[7] += blockIdx.x + 1; }",
@@ -290,7 +302,7 @@ RACES = {
         "__global__ void k(int *a) { int v = a[threadIdx.x + 1]; a[threadIdx.x] = v + 1; }",
         "k<<<1, 64>>>(d);",
         "race: kernel k block (0,0,0) thread (1,0,0) at user.cu:1: store of 4 bytes at offset 4 of "
-        "device array of 400 bytes, which block (0,0,0) thread (0,0,0) loads",
+        "device array of 400 bytes (index 1), allocated at user.cu:4, which block (0,0,0) thread (0,0,0) loads",
     ),
     "store beside an atomic": (
         "__global__ void k(int *a) { if (threadIdx.x < 32) atomicAdd(a, 1); else a[0] = 99; }",

@@ -2,74 +2,39 @@
 //
 // A fiber takes thread after thread. Where a thread waits (barrier, warp operation), its fiber is set aside and the next fiber
 // goes on with the threads that have not begun. When all threads wait or have ended, settle() finds who may go on.
-#include "fiber.h"
+//
+// An Engine does this for one operating-system thread. A launch that takes long is spread over several of them (spread.cpp);
+// what a block does, and what it holds before it begins, does not depend on which engine runs it.
+#include "engine.h"
+
 #include "internal.h"
 
 extern "C" {
-uint3 threadIdx, blockIdx;
-dim3 blockDim, gridDim;
+MUSL_OWN uint3 threadIdx, blockIdx;
+MUSL_OWN dim3 blockDim, gridDim;
 }
 
 namespace musl {
 
 bool in_kernel = false;
-unsigned long long block_number = 0;
-alignas(1024) unsigned char musl_dynamic_shared[max_dynamic_shared];
-size_t dynamic_shared_bytes = 0;
-Shared *shared_variables = nullptr;
+MUSL_OWN unsigned long long block_number = 0;
 uint64_t launch_count = 0;
 const char *kernel_name = nullptr;
+const char *launch_file = "";
+
+Launch launch_now;
+BlockOrder *block_order;
+__thread Engine *engine = nullptr;
 
 namespace {
 
-constexpr int most_threads = 1024;
 constexpr uint64_t spins_before_yield = 4096;
+constexpr size_t most_static_shared = 48 * 1024;
 
-enum class State : uint8_t { waiting_to_begin, running, ready, at_barrier, at_warp_operation, done };
-
-struct Thread {
-    State state;
-    WarpOperation operation;
-    int line;       // of the call that it waits in
-    unsigned mask;  // of the warp operation
-    unsigned present;
-    int predicate;
-    unsigned long long value;
-    Fiber *fiber;
-    uint32_t phase, warp_phase;
-};
-
-struct Launch {
-    const MuslConfig *config;
-    void (*body)(const void *);
-    const void *closure;
-    uint64_t blocks;
-    int threads;
-};
-
-Thread threads[most_threads];
-unsigned long long exchanged[most_threads][32];
 uint3 thread_index[most_threads];  // by linear number
 dim3 thread_index_of(0, 0, 0);     // the block shape that it was made for
-uint16_t order[most_threads];
-uint16_t resume_order[most_threads];
-
-Launch launch_now;
-uint64_t next_block;  // position in the order of blocks
-int begun, waiting;
-int current = -1;
-Vote vote;
-uint64_t spins;
-uint64_t round_number;
-BlockOrder *block_order;
-size_t static_shared_bytes;
-
-Context host;
-Fiber *fibers[most_threads];
-int fibers_made, idle_fibers;
-Fiber *idle[most_threads];
-Fiber *running_fiber;
-
+unsigned long long blocks_before;  // of the launches before this one
+size_t dynamic_shared_limit = 48 * 1024;
 unsigned char closure_copy[8192];
 
 void make_thread_indices(dim3 block) {
@@ -81,101 +46,103 @@ void make_thread_indices(dim3 block) {
             for (unsigned x = 0; x < block.x; x++) thread_index[i++] = uint3{x, y, z};
 }
 
-void begin_block(uint64_t position) {
+void begin_block(Engine &e, uint64_t position) {
     uint64_t linear = block_order->at(position);
     const dim3 &grid = launch_now.config->grid;
     blockIdx = uint3{unsigned(linear % grid.x), unsigned(linear / grid.x % grid.y),
                      unsigned(linear / grid.x / grid.y)};
-    block_number++;
-    static_shared_bytes = 0;
-    begun = waiting = 0;
+    block_number = blocks_before + position + 1;
+    e.position = position;
+    e.round_number = 0;
+    e.static_shared_bytes = 0;
+    e.begun = e.waiting = 0;
     // Forward and reverse orders stay as they are from block to block.
-    if (schedule.order == Order::shuffle || position == 0) order_threads(order, launch_now.threads, mix(block_number, 1));
-    if (launch_now.config->shared) fill_bytes(musl_dynamic_shared, schedule.pattern, launch_now.config->shared);
+    if (schedule.order == Order::shuffle || !e.ordered) order_threads(e.order, launch_now.threads, mix(block_number, 1));
+    e.ordered = true;
+    begin_shared();
 }
+
+bool has_blocks(Engine &e) { return e.next_block < e.end_block || take_blocks(e); }
 
 // The next thread to run on the present fiber, -1 when none is left to begin. While no thread of a block waits, the next
 // block follows at once: a kernel without barriers costs no switch at all.
-int take_thread() {
-    if (begun == launch_now.threads) {
-        if (waiting > 0 || next_block == launch_now.blocks) return -1;
-        begin_block(next_block++);
+int take_thread(Engine &e) {
+    if (e.begun == launch_now.threads) {
+        if (e.waiting > 0 || !has_blocks(e)) return -1;
+        begin_block(e, e.next_block++);
     }
-    return order[begun++];
+    return e.order[e.begun++];
 }
 
 void run_threads() {
     entered_context();
+    Engine &e = *engine;
     for (;;) {
-        for (int t = take_thread(); t >= 0; t = take_thread()) {
-            Thread &thread = threads[t];
+        for (int t = take_thread(e); t >= 0; t = take_thread(e)) {
+            Thread &thread = e.threads[t];
             thread.state = State::running;
-            thread.fiber = running_fiber;
+            thread.fiber = e.running_fiber;
             thread.phase = thread.warp_phase = 0;
-            current = t;
+            e.current = t;
             threadIdx = thread_index[t];
             launch_now.body(launch_now.closure);
             if (recording) settle_store();
             thread.state = State::done;
         }
-        idle[idle_fibers++] = running_fiber;
-        switch_context(running_fiber->context, host);
+        e.idle[e.idle_fibers++] = e.running_fiber;
+        switch_context(e.running_fiber->context, e.host);
     }
 }
 
-Fiber *take_fiber() {
-    if (idle_fibers > 0) return idle[--idle_fibers];
-    fibers[fibers_made] = make_fiber(fibers_made, run_threads);
-    return fibers[fibers_made++];
-}
+Fiber *take_fiber(Engine &e) { return e.idle_fibers > 0 ? e.idle[--e.idle_fibers] : make_fiber(run_threads); }
 
-void run_fiber(Fiber *fiber) {
-    running_fiber = fiber;
-    switch_context(host, fiber->context);
-    running_fiber = nullptr;
+void run_fiber(Engine &e, Fiber *fiber) {
+    e.running_fiber = fiber;
+    switch_context(e.host, fiber->context);
+    e.running_fiber = nullptr;
 }
 
 // Sets the running thread aside until it is resumed.
 void wait(State state, int line) {
-    int self = current;
-    Thread &thread = threads[self];
+    Engine &e = *engine;
+    Thread &thread = e.threads[e.current];
     thread.state = state;
     thread.line = line;
-    waiting++;
-    spins = 0;
+    e.waiting++;
+    e.spins = 0;
     if (recording) settle_store();
-    switch_context(thread.fiber->context, host);
-    waiting--;
+    switch_context(thread.fiber->context, e.host);
+    e.waiting--;
     thread.phase += state == State::at_barrier;
     thread.warp_phase += state == State::at_warp_operation;
     thread.state = State::running;
 }
 
-void resume(int t) {
-    current = t;
+void resume(Engine &e, int t) {
+    e.current = t;
     threadIdx = thread_index[t];
-    run_fiber(threads[t].fiber);
+    run_fiber(e, e.threads[t].fiber);
 }
 
 // Lets the lanes of `group` (a mask over the warp that begins at thread `first`) go on with each other's values.
-void release_lanes(int first, unsigned group) {
+void release_lanes(Engine &e, int first, unsigned group) {
     for (int lane = 0; lane < 32; lane++) {
         if (!(group >> lane & 1)) continue;
         for (int other = 0; other < 32; other++)
-            exchanged[first + lane][other] = group >> other & 1
-                                                 ? threads[first + other].value
-                                                 : 0x0101010101010101ull * schedule.pattern;
-        threads[first + lane].present = group;
-        threads[first + lane].state = State::ready;
+            e.exchanged[first + lane][other] = group >> other & 1
+                                                   ? e.threads[first + other].value
+                                                   : 0x0101010101010101ull * schedule.pattern;
+        e.threads[first + lane].present = group;
+        e.threads[first + lane].state = State::ready;
     }
 }
 
 // The lanes that wait for the same operation as `lane`, if all that its mask names and that still run have come; else 0.
-unsigned complete_group(int first, int lane, int lanes) {
-    const Thread &caller = threads[first + lane];
+unsigned complete_group(const Engine &e, int first, int lane, int lanes) {
+    const Thread &caller = e.threads[first + lane];
     unsigned group = 0;
     for (int other = 0; other < lanes; other++) {
-        const Thread &thread = threads[first + other];
+        const Thread &thread = e.threads[first + other];
         if (!(caller.mask >> other & 1) || thread.state == State::done) continue;
         if (thread.state != State::at_warp_operation || thread.operation != caller.operation ||
             thread.mask != caller.mask)
@@ -185,92 +152,85 @@ unsigned complete_group(int first, int lane, int lanes) {
     return group;
 }
 
-void settle_warps() {
+void settle_warps(Engine &e) {
     for (int first = 0; first < launch_now.threads; first += 32) {
         int lanes = launch_now.threads - first < 32 ? launch_now.threads - first : 32;
         for (int lane = 0; lane < lanes; lane++) {
-            const Thread &thread = threads[first + lane];
+            const Thread &thread = e.threads[first + lane];
             if (thread.state != State::at_warp_operation || thread.operation == WARP_ACTIVE) continue;
-            if (unsigned group = complete_group(first, lane, lanes)) release_lanes(first, group);
+            if (unsigned group = complete_group(e, first, lane, lanes)) release_lanes(e, first, group);
         }
     }
 }
 
-bool settle_barrier() {
-    vote = Vote{0, 1, 0};
+// The fault is that of thread `t`, which waits.
+void turn_to(Engine &e, int t) {
+    e.current = t;
+    threadIdx = thread_index[t];
+}
+
+bool settle_barrier(Engine &e) {
+    e.vote = Vote{0, 1, 0};
     int first = -1;
     for (int t = 0; t < launch_now.threads; t++) {
-        const Thread &thread = threads[t];
+        const Thread &thread = e.threads[t];
         if (thread.state == State::done) continue;
         if (thread.state != State::at_barrier) return false;
         if (first < 0) first = t;
-        if (thread.line != threads[first].line) {
-            current = t;
-            threadIdx = thread_index[t];
-            die("divergent barrier: some threads of the block wait at line %d, others at line %d", threads[first].line,
-                thread.line);
+        if (thread.line != e.threads[first].line) {
+            turn_to(e, t);
+            die_of(fault::divergent_barrier, thread.line,
+                   "waits at a barrier, while thread (%u,%u,%u) of the block waits at that of line %d", thread_index[first].x,
+                   thread_index[first].y, thread_index[first].z, e.threads[first].line);
         }
-        vote.count += thread.predicate != 0;
-        vote.all &= thread.predicate != 0;
-        vote.any |= thread.predicate != 0;
+        e.vote.count += thread.predicate != 0;
+        e.vote.all &= thread.predicate != 0;
+        e.vote.any |= thread.predicate != 0;
     }
     for (int t = 0; t < launch_now.threads; t++)
-        if (threads[t].state == State::at_barrier) threads[t].state = State::ready;
+        if (e.threads[t].state == State::at_barrier) e.threads[t].state = State::ready;
     return true;
 }
 
 // Lanes that asked for the active mask and can wait for no more company: those at the same line are one group.
-bool settle_active() {
+bool settle_active(Engine &e) {
     bool released = false;
     for (int t = 0; t < launch_now.threads; t++) {
-        if (threads[t].state != State::at_warp_operation || threads[t].operation != WARP_ACTIVE) continue;
+        if (e.threads[t].state != State::at_warp_operation || e.threads[t].operation != WARP_ACTIVE) continue;
         int first = t & ~31;
         unsigned group = 0;
         for (int other = t; other < launch_now.threads && other < first + 32; other++) {
-            const Thread &thread = threads[other];
-            if (thread.state == State::at_warp_operation && thread.operation == WARP_ACTIVE && thread.line == threads[t].line)
+            const Thread &thread = e.threads[other];
+            if (thread.state == State::at_warp_operation && thread.operation == WARP_ACTIVE &&
+                thread.line == e.threads[t].line)
                 group |= 1u << (other - first);
         }
-        release_lanes(first, group);
+        release_lanes(e, first, group);
         released = true;
     }
     return released;
 }
 
-[[noreturn]] void die_of_deadlock() {
+[[noreturn]] void die_of_deadlock(Engine &e) {
     int at_barrier = -1, at_warp = -1;
     for (int t = launch_now.threads - 1; t >= 0; t--) {
-        if (threads[t].state == State::at_barrier) at_barrier = t;
-        if (threads[t].state == State::at_warp_operation) at_warp = t;
+        if (e.threads[t].state == State::at_barrier) at_barrier = t;
+        if (e.threads[t].state == State::at_warp_operation) at_warp = t;
     }
-    current = at_warp >= 0 ? at_warp : at_barrier;
-    threadIdx = thread_index[current];
+    turn_to(e, at_warp >= 0 ? at_warp : at_barrier);
+    const Thread &thread = e.threads[e.current];
     if (at_barrier >= 0)
-        die("deadlock: waits in a warp operation at line %d for threads that wait at the barrier of line %d",
-            threads[at_warp].line, threads[at_barrier].line);
-    die("deadlock: waits in a warp operation at line %d (mask 0x%08x) for threads that do not come to it",
-        threads[at_warp].line, threads[at_warp].mask);
+        die_of(fault::deadlock, thread.line, "waits in a warp operation for threads that wait at the barrier of line %d",
+               e.threads[at_barrier].line);
+    die_of(fault::deadlock, thread.line, "waits in a warp operation (mask 0x%08x) for threads that do not come to it",
+           thread.mask);
 }
 
-void settle() {
-    settle_warps();
+void settle(Engine &e) {
+    settle_warps(e);
     for (int t = 0; t < launch_now.threads; t++)
-        if (threads[t].state == State::ready) return;
-    if (!settle_barrier() && !settle_active()) die_of_deadlock();
-}
-
-void run_blocks() {
-    next_block = 0;
-    begun = launch_now.threads;  // the first take_thread() begins the first block
-    waiting = 0;
-    for (;;) {
-        while (begun < launch_now.threads || (waiting == 0 && next_block < launch_now.blocks)) run_fiber(take_fiber());
-        if (waiting == 0) return;
-        settle();
-        order_threads(resume_order, launch_now.threads, mix(block_number, ++round_number));
-        for (int i = 0; i < launch_now.threads; i++)
-            if (threads[resume_order[i]].state == State::ready) resume(resume_order[i]);
-    }
+        if (e.threads[t].state == State::ready) return;
+    if (!settle_barrier(e) && !settle_active(e)) die_of_deadlock(e);
 }
 
 cudaError_t check_config(const MuslConfig &config) {
@@ -279,33 +239,58 @@ cudaError_t check_config(const MuslConfig &config) {
     if (grid.x == 0 || grid.y == 0 || grid.z == 0 || count == 0) return cudaErrorInvalidConfiguration;
     if (block.x > 1024 || block.y > 1024 || block.z > 64 || count > 1024) return cudaErrorInvalidConfiguration;
     if (grid.x > 0x7fffffffu || grid.y > 65535 || grid.z > 65535) return cudaErrorInvalidConfiguration;
-    return cudaSuccess;
+    return config.shared > dynamic_shared_limit ? cudaErrorInvalidValue : cudaSuccess;
 }
 
-size_t dynamic_shared_limit = 48 * 1024;
+Engine *engine_of_this_thread() {
+    if (!engine) {
+        engine = new Engine();
+        make_shared_memory();
+    }
+    return engine;
+}
 
 }  // namespace
+
+void run_blocks() {
+    Engine &e = *engine_of_this_thread();
+    gridDim = launch_now.config->grid;
+    blockDim = launch_now.config->block;
+    e.next_block = e.end_block = 0;
+    e.begun = launch_now.threads;  // the first take_thread() begins the first block
+    e.waiting = 0;
+    e.ordered = false;
+    open_dynamic_shared(launch_now.config->shared);
+    for (;;) {
+        while (e.begun < launch_now.threads || (e.waiting == 0 && has_blocks(e))) run_fiber(e, take_fiber(e));
+        if (e.waiting == 0) return;
+        settle(e);
+        order_threads(e.resume_order, launch_now.threads, mix(block_number, 1 + ++e.round_number));
+        for (int i = 0; i < launch_now.threads; i++)
+            if (e.threads[e.resume_order[i]].state == State::ready) resume(e, e.resume_order[i]);
+    }
+}
 
 uint64_t threads_per_block() { return uint64_t(launch_now.threads); }
 
 uint64_t current_thread(uint32_t *phase, uint32_t *warp_phase) {
-    *phase = threads[current].phase;
-    *warp_phase = threads[current].warp_phase;
+    const Thread &thread = engine->threads[engine->current];
+    *phase = thread.phase;
+    *warp_phase = thread.warp_phase;
     uint64_t block = (uint64_t(blockIdx.z) * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
-    return block * threads_per_block() + uint64_t(current);
+    return block * threads_per_block() + uint64_t(engine->current);
 }
 
 cudaError_t allow_dynamic_shared(enum cudaFuncAttribute attribute, int value) {
     if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize) return cudaSuccess;
-    if (value < 0 || size_t(value) > sizeof musl_dynamic_shared) return fail(cudaErrorInvalidValue);
+    if (value < 0 || size_t(value) > max_dynamic_shared) return fail(cudaErrorInvalidValue);
     if (size_t(value) > dynamic_shared_limit) dynamic_shared_limit = size_t(value);
     return cudaSuccess;
 }
 
 void launch(const char *name, const MuslConfig &config, void (*body)(const void *), const void *closure, size_t bytes) {
-    if (in_kernel) die("launches kernel %s from a kernel, which the emulator cannot do", name);
+    if (in_kernel) die_of(fault::unsupported, config.line, "launches kernel %s from a kernel, which the emulator cannot do", name);
     cudaError_t error = check_config(config);
-    if (error == cudaSuccess && config.shared > dynamic_shared_limit) error = cudaErrorInvalidValue;
     if (error != cudaSuccess) {
         snprintf(last_error_place, sizeof last_error_place, "launch of %s with grid (%u,%u,%u), block (%u,%u,%u), shared %zu",
                  name, config.grid.x, config.grid.y, config.grid.z, config.block.x, config.block.y, config.block.z,
@@ -313,72 +298,70 @@ void launch(const char *name, const MuslConfig &config, void (*body)(const void 
         fail(error);
         return;
     }
-    if (bytes > sizeof closure_copy) die("launch of %s: more than %zu bytes of arguments", name, sizeof closure_copy);
+    if (bytes > sizeof closure_copy)
+        die_of(fault::unsupported, config.line, "launch of %s: more than %zu bytes of arguments", name, sizeof closure_copy);
     copy_bytes(closure_copy, closure, bytes);
     launch_now = Launch{&config, body, closure_copy, uint64_t(config.grid.x) * config.grid.y * config.grid.z,
                         int(config.block.x * config.block.y * config.block.z)};
     BlockOrder blocks(launch_now.blocks, ++launch_count);
     block_order = &blocks;
-    gridDim = config.grid;
-    blockDim = config.block;
     make_thread_indices(config.block);
     kernel_name = name;
+    launch_file = config.file;
     enter_device(__builtin_frame_address(0));
-    dynamic_shared_bytes = config.shared;
-    poison(musl_dynamic_shared, sizeof musl_dynamic_shared);
-    unpoison(musl_dynamic_shared, config.shared);
     in_kernel = true;
+    begin_launch();
     run_blocks();
+    end_launch();
     in_kernel = false;
     leave_device();
     kernel_name = nullptr;
+    blocks_before += launch_now.blocks;
 }
 
-void trap(int line) { die("__trap() at line %d", line); }
+void trap(int line) { die_of(fault::trap, line, "__trap()"); }
 
-void called_from_host(const char *name) { die("host code calls %s, which is code for the device", name); }
+void called_from_host(const char *name) {
+    die_at(fault::device_code_on_host, uintptr_t(__builtin_return_address(0)), "%s is code for the device", name);
+}
 
-void enter_shared(Shared *variable) {
-    if (!variable->block) {
-        variable->next = shared_variables;
-        shared_variables = variable;
-    }
-    variable->block = block_number;
-    fill_bytes(variable->address, schedule.pattern, variable->bytes);
-    static_shared_bytes += variable->bytes;
-    if (static_shared_bytes + launch_now.config->shared > sizeof musl_dynamic_shared ||
-        (static_shared_bytes > 48 * 1024))
-        die("too much shared memory: the block declares %zu bytes, %d are allowed", static_shared_bytes, 48 * 1024);
+void count_shared(size_t bytes, uintptr_t pc) {
+    Engine &e = *engine;
+    e.static_shared_bytes += bytes;
+    if (e.static_shared_bytes > most_static_shared ||
+        e.static_shared_bytes + launch_now.config->shared > max_dynamic_shared)
+        die_at(fault::too_much_shared, pc, "the block declares %zu bytes, %zu are allowed", e.static_shared_bytes,
+               most_static_shared);
 }
 
 Vote barrier(int predicate, int line) {
     if (!in_kernel) called_from_host("__syncthreads");
-    threads[current].predicate = predicate;
+    engine->threads[engine->current].predicate = predicate;
     wait(State::at_barrier, line);
-    return vote;
+    return engine->vote;
 }
 
 Lanes exchange(WarpOperation operation, unsigned mask, unsigned long long value, int line) {
     if (!in_kernel) called_from_host("a warp operation");
-    int self = current;
-    Thread &thread = threads[self];
+    int self = engine->current;
+    Thread &thread = engine->threads[self];
     unsigned lane = unsigned(self) & 31;
     if (operation != WARP_ACTIVE && !(mask >> lane & 1))
-        die("warp operation at line %d: the mask 0x%08x does not name the calling lane %u", line, mask, lane);
+        die_of(fault::divergent_warp, line, "the mask 0x%08x of a warp operation does not name the calling lane %u", mask, lane);
     thread.operation = operation;
     thread.mask = mask;
     thread.value = value;
     wait(State::at_warp_operation, line);
-    return Lanes{exchanged[self], thread.present, lane};
+    return Lanes{engine->exchanged[self], thread.present, lane};
 }
 
 void yield() {
-    if (in_kernel) wait(State::ready, threads[current].line);
+    if (in_kernel) wait(State::ready, engine->threads[engine->current].line);
 }
 
 // Called by atomics: a thread that spins on one must let the others come to what it waits for.
 void count_spin() {
-    if (in_kernel && ++spins > spins_before_yield) yield();
+    if (in_kernel && ++engine->spins > spins_before_yield) yield();
 }
 
 long long ticks() {

@@ -9,6 +9,8 @@
 #include <ucontext.h>
 #endif
 
+#include <atomic>
+
 extern "C" {
 void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t bytes) __attribute__((weak));
 void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size_t *bytes) __attribute__((weak));
@@ -19,37 +21,55 @@ namespace {
 
 constexpr size_t guard_bytes = 4096;
 constexpr size_t stride = fiber_stack_bytes + guard_bytes;
-constexpr int most_fibers = 1024;  // the threads of the largest block
-char *slab;
-Context *came_from;
+constexpr size_t most_fibers = 1024;  // the threads of the largest block
 
-char *stack_of(int number) {
-    if (!slab) {
-        void *memory = mmap(nullptr, stride * most_fibers, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        if (memory == MAP_FAILED) {
-            fputs("emulator: no memory for the stacks of CUDA threads\n", stderr);
-            _exit(2);
-        }
-        slab = static_cast<char *>(memory);
-    }
-    char *stack = slab + stride * number + guard_bytes;
-    if (mprotect(stack, fiber_stack_bytes, PROT_READ | PROT_WRITE) != 0) {
-        fputs("emulator: no memory for the stacks of CUDA threads\n", stderr);
-        _exit(2);
-    }
+// The stacks of one operating-system thread's fibers.
+struct Slab {
+    char *memory;
+    size_t made;
+    Slab *next;
+};
+std::atomic<Slab *> slabs;
+__thread Slab *own_slab;
+__thread Context *came_from;
+
+[[noreturn]] void out_of_memory() {
+    fputs("emulator: no memory for the stacks of CUDA threads\n", stderr);
+    _exit(2);
+}
+
+Slab *make_slab() {
+    void *memory = mmap(nullptr, stride * most_fibers, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) out_of_memory();
+    auto *slab = new Slab{static_cast<char *>(memory), 0, slabs.load()};
+    while (!slabs.compare_exchange_weak(slab->next, slab)) {}
+    return slab;
+}
+
+char *make_stack() {
+    if (!own_slab) own_slab = make_slab();
+    char *stack = own_slab->memory + stride * own_slab->made++ + guard_bytes;
+    if (mprotect(stack, fiber_stack_bytes, PROT_READ | PROT_WRITE) != 0) out_of_memory();
     return stack;
+}
+
+// The distance of `address` from the beginning of the slab that it lies in, or -1.
+intptr_t place_in_slab(const void *address) {
+    uintptr_t at = reinterpret_cast<uintptr_t>(address);
+    for (Slab *slab = slabs.load(); slab; slab = slab->next) {
+        uintptr_t distance = at - reinterpret_cast<uintptr_t>(slab->memory);
+        if (distance < stride * most_fibers) return intptr_t(distance);
+    }
+    return -1;
 }
 
 }  // namespace
 
-bool in_fiber_stack(const void *address) {
-    uintptr_t at = reinterpret_cast<uintptr_t>(address), base = reinterpret_cast<uintptr_t>(slab);
-    return slab && at >= base && at < base + stride * most_fibers;
-}
+bool in_fiber_stack(const void *address) { return place_in_slab(address) >= 0; }
 
 bool in_fiber_guard(const void *address) {
-    uintptr_t at = reinterpret_cast<uintptr_t>(address), base = reinterpret_cast<uintptr_t>(slab);
-    return in_fiber_stack(address) && (at - base) % stride < guard_bytes;
+    intptr_t place = place_in_slab(address);
+    return place >= 0 && size_t(place) % stride < guard_bytes;
 }
 
 #if defined(__x86_64__)
@@ -105,9 +125,9 @@ static void swap(Context &from, Context &to) {
 }
 #endif
 
-Fiber *make_fiber(int number, void (*entry)()) {
+Fiber *make_fiber(void (*entry)()) {
     auto *fiber = new Fiber;
-    char *stack = stack_of(number);
+    char *stack = make_stack();
     fiber->context.bottom = stack;
     fiber->context.bytes = fiber_stack_bytes;
     prepare(fiber, stack, entry);

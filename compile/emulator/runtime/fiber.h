@@ -14,13 +14,13 @@ struct Context {
 
 struct Fiber {
     Context context;
-    int thread = -1;  // the CUDA thread that waits on this fiber, in the order of the block; -1 for none
 };
 
 constexpr size_t fiber_stack_bytes = 256 * 1024;
 
-// A fiber that runs `entry` when first switched to; `entry` never returns. Fibers are made once and used again.
-Fiber *make_fiber(int number, void (*entry)());
+// A fiber of the running operating-system thread, which alone may switch to it. It runs `entry` when first switched to;
+// `entry` never returns. Fibers are made once and used again; a thread has up to 1024 of them.
+Fiber *make_fiber(void (*entry)());
 void switch_context(Context &from, Context &to);
 void entered_context();  // first statement of `entry`
 bool in_fiber_guard(const void *address);

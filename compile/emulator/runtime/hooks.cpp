@@ -24,10 +24,8 @@ void musl_hook_begin(const struct musl_call_info *info) {
 int musl_hook_end(uint64_t *launches) {
     *launches = launch_count;
     end_call();
-    if (last_error == cudaSuccess) return 0;
-    dprintf(2, "CUDA error left at the end of the call: %s (%s)\n", cudaGetErrorName(last_error),
-            cudaGetErrorString(last_error));
-    return 1;
+    write_remarks();
+    return report_unread_error();
 }
 
 }  // extern "C"

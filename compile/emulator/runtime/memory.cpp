@@ -28,6 +28,7 @@ struct Block {
     size_t carved;
     bool managed;
     bool freed;
+    Trail allocated;
 };
 // A __device__ or __constant__ variable. `guarded`: it is poisoned while host code runs.
 struct Variable {
@@ -155,13 +156,13 @@ void watch_malloc(const volatile void *pointer, size_t bytes) {
 }
 
 void watch_free(const volatile void *pointer) {
-    if (!tracking) return;
+    if (!tracking || in_kernel) return;
     tracking = false;
     heap_blocks.erase(reinterpret_cast<uintptr_t>(pointer));
     tracking = true;
 }
 
-bool describe_device(uintptr_t address, char *text, size_t size) {
+bool describe_device(uintptr_t address, char *text, size_t size, size_t element) {
     if (address < arena || address >= arena_end || blocks.empty()) return false;
     auto next = blocks.upper_bound(address), best = next;
     if (next != blocks.begin()) {
@@ -170,53 +171,64 @@ bool describe_device(uintptr_t address, char *text, size_t size) {
         if (next != blocks.end() && address >= end && address - end > next->first - address) best = next;
     }
     const char *name = best->second.freed ? "a freed device array" : best->second.managed ? "managed array" : "device array";
-    say_distance(address, best->first, best->second.bytes, name, text, size);
+    say_distance(address, best->first, best->second.bytes, name, text, size, element);
+    char line[64];
+    say_line(line, sizeof line, users_pc(best->second.allocated));
+    size_t used = strlen(text);
+    if (line[0]) snprintf(text + used, size - used, ", allocated%s", line);
     return true;
 }
 
-bool describe_variable(uintptr_t address, char *text, size_t size) {
+bool describe_variable(uintptr_t address, char *text, size_t size, size_t element) {
     auto next = variables.upper_bound(address);
     if (next == variables.begin()) return false;
     --next;
     if (address >= next->first + next->second.bytes + 32) return false;
     char name[96];
     snprintf(name, sizeof name, "device variable %s", next->second.name);
-    say_distance(address, next->first, next->second.bytes, name, text, size);
+    say_distance(address, next->first, next->second.bytes, name, text, size, element);
     return true;
 }
 
-bool describe_host(uintptr_t address, char *text, size_t size) {
+bool describe_host(uintptr_t address, char *text, size_t size, size_t element) {
     constexpr size_t near = 1024;
     char name[64];
     for (uint32_t i = 0; i < array_count; i++) {
         if (address + near < arrays[i].address || address >= arrays[i].address + arrays[i].bytes + near) continue;
         snprintf(name, sizeof name, "host array (parameter %u)", arrays[i].parameter + 1);
-        say_distance(address, arrays[i].address, arrays[i].bytes, name, text, size);
+        say_distance(address, arrays[i].address, arrays[i].bytes, name, text, size, element);
         return true;
     }
     auto next = heap_blocks.upper_bound(address);
     if (next == heap_blocks.begin()) return false;
     --next;
     if (address >= next->first + next->second + near) return false;
-    say_distance(address, next->first, next->second, "host memory", text, size);
+    say_distance(address, next->first, next->second, "host memory", text, size, element);
     return true;
 }
 
 }  // namespace
 
 // "<offset> past", "<offset> before" or "inside", as a phrase before the name of what lies there.
-void say_distance(uintptr_t address, uintptr_t begin, size_t bytes, const char *name, char *text, size_t size) {
+void say_distance(uintptr_t address, uintptr_t begin, size_t bytes, const char *name, char *text, size_t size,
+                  size_t element) {
+    char index[48] = "";
+    long long offset = static_cast<long long>(address - begin);
+    if (element && offset % static_cast<long long>(element) == 0)
+        snprintf(index, sizeof index, " (index %lld)", offset / static_cast<long long>(element));
     if (address < begin)
-        snprintf(text, size, "%zu bytes before %s of %zu bytes", size_t(begin - address), name, bytes);
+        snprintf(text, size, "%zu bytes before %s of %zu bytes%s", size_t(begin - address), name, bytes, index);
     else if (address == begin + bytes)
-        snprintf(text, size, "just past %s of %zu bytes", name, bytes);
+        snprintf(text, size, "just past %s of %zu bytes%s", name, bytes, index);
     else if (address > begin + bytes)
-        snprintf(text, size, "%zu bytes past %s of %zu bytes", size_t(address - begin - bytes), name, bytes);
+        snprintf(text, size, "%zu bytes past %s of %zu bytes%s", size_t(address - begin - bytes), name, bytes, index);
     else
-        snprintf(text, size, "at offset %zu of %s of %zu bytes", size_t(address - begin), name, bytes);
+        snprintf(text, size, "at offset %zu of %s of %zu bytes%s", size_t(address - begin), name, bytes, index);
 }
 
-void copy_bytes(void *to, const void *from, size_t bytes) {
+namespace {
+
+void copy_plainly(void *to, const void *from, size_t bytes) {
 #if defined(__x86_64__)
     asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
 #else
@@ -226,7 +238,7 @@ void copy_bytes(void *to, const void *from, size_t bytes) {
 #endif
 }
 
-void fill_bytes(void *to, int value, size_t bytes) {
+void fill_plainly(void *to, int value, size_t bytes) {
 #if defined(__x86_64__)
     asm volatile("rep stosb" : "+D"(to), "+c"(bytes) : "a"(value) : "memory");
 #else
@@ -235,8 +247,22 @@ void fill_bytes(void *to, int value, size_t bytes) {
 #endif
 }
 
+}  // namespace
+
+void copy_bytes(void *to, const void *from, size_t bytes) {
+    if (recording) copy_written(reinterpret_cast<uintptr_t>(to), reinterpret_cast<uintptr_t>(from), bytes);
+    copy_plainly(to, from, bytes);
+}
+
+void fill_bytes(void *to, int value, size_t bytes) {
+    if (recording) mark_written(reinterpret_cast<uintptr_t>(to), bytes);
+    fill_plainly(to, value, bytes);
+}
+
+void fill_pattern(void *to, size_t bytes) { fill_plainly(to, schedule.pattern, bytes); }
+
 cudaError_t allocate(void **pointer, size_t bytes, bool managed) {
-    if (in_kernel) die("allocates device memory through the runtime API in a kernel");
+    if (in_kernel) die_of(fault::unsupported, 0, "allocates device memory through the runtime API in a kernel");
     if (!pointer) return fail(cudaErrorInvalidValue);
     *pointer = nullptr;
     if (bytes == 0) return cudaSuccess;
@@ -246,10 +272,11 @@ cudaError_t allocate(void **pointer, size_t bytes, bool managed) {
     uintptr_t start = carve(carved);
     if (!start) return fail(cudaErrorMemoryAllocation);
     uintptr_t address = start + granule;
-    blocks[address] = Block{bytes, carved, managed, false};
+    blocks[address] = Block{bytes, carved, managed, false, trail_to_here()};
     in_use += bytes;
     *pointer = reinterpret_cast<void *>(address);
-    fill_bytes(*pointer, schedule.pattern, bytes);
+    fill_pattern(*pointer, bytes);
+    if (recording) forget_written(address, bytes);
     if (managed) unpoison(*pointer, bytes);
     return cudaSuccess;
 }
@@ -292,18 +319,37 @@ void free_all_blocks() {
 
 size_t free_bytes() { return device_bytes - in_use; }
 
-bool is_global(uintptr_t address) { return (address >= arena && address < arena_end) || in_variable(address, 1); }
+bool in_arena(uintptr_t address) { return address >= arena && address < arena_end; }
 
-bool describe(uintptr_t address, char *text, size_t size) {
-    return describe_device(address, text, size) || describe_variable(address, text, size) || describe_host(address, text, size);
+bool is_global(uintptr_t address) { return in_arena(address) || in_variable(address, 1); }
+
+bool describe(uintptr_t address, char *text, size_t size, size_t element) {
+    return describe_device(address, text, size, element) || describe_variable(address, text, size, element) ||
+           describe_host(address, text, size, element);
 }
+
+namespace {
+char failed_call[sizeof last_error_place];  // that gave last_error
+Trail failed_at;
+}  // namespace
 
 cudaError_t fail(cudaError_t error) {
     last_error = error;
     if (last_error_place[0])
         dprintf(2, "CUDA error %s (%s): %s\n", cudaGetErrorName(error), cudaGetErrorString(error), last_error_place);
+    snprintf(failed_call, sizeof failed_call, "%s", last_error_place);
+    failed_at = trail_to_here();
     last_error_place[0] = 0;
     return error;
+}
+
+bool report_unread_error() {
+    if (last_error == cudaSuccess) return false;
+    char place[256];
+    say_place(place, sizeof place, users_pc(failed_at));
+    dprintf(2, "%s: %s: %s (%s)%s%s\n", fault::unread_error, place, cudaGetErrorName(last_error),
+            cudaGetErrorString(last_error), failed_call[0] ? ": " : "", failed_call);
+    return true;
 }
 
 void begin_call(const void *const *data, const uint64_t *bytes, const uint32_t *parameters, uint32_t count) {
@@ -312,6 +358,7 @@ void begin_call(const void *const *data, const uint64_t *bytes, const uint32_t *
         arrays[i] = Array{reinterpret_cast<uintptr_t>(data[i]), bytes[i], parameters[i]};
     last_error = cudaSuccess;
     catch_signals();
+    begin_remarks();
     if (__sanitizer_install_malloc_and_free_hooks) __sanitizer_install_malloc_and_free_hooks(watch_malloc, watch_free);
     tracking = true;
 }
@@ -322,8 +369,11 @@ void end_call() {
 }
 
 void enter_device(const void *host_frame) {
-    for (auto &[address, block] : blocks)
-        if (!block.freed) unpoison(reinterpret_cast<void *>(address), block.bytes);
+    for (auto &[address, block] : blocks) {
+        if (block.freed) continue;
+        unpoison(reinterpret_cast<void *>(address), block.bytes);
+        if (recording && block.managed) mark_changed(address, block.bytes);
+    }
     for (auto &[address, variable] : variables)
         if (variable.guarded) unpoison(reinterpret_cast<void *>(address), variable.bytes);
     for (uint32_t i = 0; i < array_count; i++) poison(reinterpret_cast<void *>(arrays[i].address), arrays[i].bytes);

@@ -79,8 +79,8 @@ bool is_ordered(const Access &then, const Access &now, bool shared) {
 
 [[noreturn]] void die_of_race(const Access &now, const Access &then, uintptr_t address, size_t bytes, bool store,
                               bool then_store) {
-    char what[192] = "";
-    if (!describe(address, what, sizeof what)) describe_shared(address, what, sizeof what);
+    char what[256] = "";
+    if (!describe(address, what, sizeof what, bytes)) describe_shared(address, what, sizeof what, bytes);
     report_race(now.pc, then.pc, what, bytes, store, then_store, (then.thread - 1) / threads_per_block(),
                 int((then.thread - 1) % threads_per_block()));
 }
@@ -120,14 +120,7 @@ void note(uintptr_t address, size_t bytes, const Access &now, bool store, bool s
 }
 
 // Threads share the device's memory and the block's; stacks and the arguments of the kernel are each thread's own.
-bool is_watched(uintptr_t address) {
-    if (is_global(address)) return true;
-    uintptr_t dynamic = reinterpret_cast<uintptr_t>(musl_dynamic_shared);
-    if (address >= dynamic && address < dynamic + max_dynamic_shared) return true;
-    for (Shared *variable = shared_variables; variable; variable = variable->next)
-        if (address - reinterpret_cast<uintptr_t>(variable->address) < variable->bytes) return true;
-    return false;
-}
+bool is_watched(uintptr_t address) { return is_global(address) || is_shared(address); }
 
 }  // namespace
 
@@ -146,6 +139,8 @@ void settle_store() {
 void record_access(uintptr_t address, size_t bytes, bool store, bool atomic, uintptr_t pc) {
     settle_store();
     if (!is_watched(address)) return;
+    if (!store || atomic) note_load(address, bytes, bytes > sizeof pending.before, pc);
+    if (store) mark_written(address, bytes);
     if (atomic) {
         acquired_launch = launch_count;
         Access now = access_now(pc, true);
@@ -160,7 +155,7 @@ void record_access(uintptr_t address, size_t bytes, bool store, bool atomic, uin
     pending.address = address;
     pending.bytes = bytes;
     pending.by = access_now(pc, false);
-    copy_bytes(pending.before, reinterpret_cast<void *>(address), bytes);
+    for (size_t i = 0; i < bytes; i++) pending.before[i] = reinterpret_cast<unsigned char *>(address)[i];
 }
 
 void fence() { fence_launch = launch_count; }
@@ -177,6 +172,7 @@ extern "C" {
     } \
     void __tsan_write##size(uintptr_t address) { \
         if (in_kernel) record_access(address, size, true, false, uintptr_t(__builtin_return_address(0))); \
+        else mark_written(address, size); \
     } \
     void __tsan_unaligned_read##size(uintptr_t) __attribute__((alias("__tsan_read" #size))); \
     void __tsan_unaligned_write##size(uintptr_t) __attribute__((alias("__tsan_write" #size)));
@@ -191,10 +187,41 @@ void __tsan_read_range(uintptr_t address, size_t bytes) {
 }
 void __tsan_write_range(uintptr_t address, size_t bytes) {
     if (in_kernel) record_access(address, bytes, true, false, uintptr_t(__builtin_return_address(0)));
+    else mark_written(address, bytes);
 }
 void __tsan_vptr_update(void **, void *) {}
 void __tsan_init() { recording = true; }
 void __tsan_func_entry(void *) {}
 void __tsan_func_exit() {}
+}  // extern "C"
+
+namespace {
+void note_library_access(const void *pointer, size_t bytes, bool store, const void *caller) {
+    uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
+    if (bytes == 0 || !recording) return;
+    if (in_kernel) record_access(address, bytes, store, false, reinterpret_cast<uintptr_t>(caller));
+    else if (store) mark_written(address, bytes);
+}
+}  // namespace
+
+// Calls of these are not instrumented: a build that watches every access is linked with --wrap for each.
+extern "C" {
+void *__wrap_memmove(void *to, const void *from, size_t bytes) {
+    note_library_access(from, bytes, false, __builtin_return_address(0));
+    note_library_access(to, bytes, true, __builtin_return_address(0));
+    auto *t = static_cast<unsigned char *>(to);
+    auto *f = static_cast<const unsigned char *>(from);
+    if (t <= f)
+        for (size_t i = 0; i < bytes; i++) t[i] = f[i];
+    else
+        for (size_t i = bytes; i > 0; i--) t[i - 1] = f[i - 1];
+    return to;
+}
+void *__wrap_memcpy(void *to, const void *from, size_t bytes) __attribute__((alias("__wrap_memmove")));
+void *__wrap_memset(void *to, int value, size_t bytes) {
+    note_library_access(to, bytes, true, __builtin_return_address(0));
+    for (size_t i = 0; i < bytes; i++) static_cast<unsigned char *>(to)[i] = static_cast<unsigned char>(value);
+    return to;
+}
 }  // extern "C"
 #pragma GCC visibility pop

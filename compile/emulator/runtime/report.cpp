@@ -38,42 +38,60 @@ namespace {
 constexpr int exit_status = 99;
 bool in_report;  // of AddressSanitizer
 
-// " at f.cu:12", or nothing where it is not known.
-void say_line(char *text, size_t size, uintptr_t pc) {
-    char line[256] = "";
-    if (pc && __sanitizer_symbolize_pc)  // a call's return address may belong to the next line
-        __sanitizer_symbolize_pc(reinterpret_cast<void *>(pc - 1), "%s:%l", line, sizeof line);
-    const char *name = strrchr(line, '/');
-    name = name ? name + 1 : line;
-    bool known = strchr(name, ':') && !strchr(name, '?') && strncmp(name, "<null>", 6) != 0;
-    snprintf(text, size, "%s%s", known ? " at " : "", known ? name : "");
+const char *base_name(const char *path) {
+    const char *name = strrchr(path, '/');
+    return name ? name + 1 : path;
 }
 
-void say_place(char *text, size_t size, uintptr_t pc) {
-    int used;
-    if (in_kernel)
-        used = snprintf(text, size, "kernel %s block (%u,%u,%u) thread (%u,%u,%u)", kernel_name, blockIdx.x, blockIdx.y,
-                        blockIdx.z, threadIdx.x, threadIdx.y, threadIdx.z);
-    else
-        used = snprintf(text, size, "host code");
-    say_line(text + used, size - size_t(used), pc);
+bool is_of_the_emulator(const char *path) {
+    return strstr(path, "/emulator/include/") || strstr(path, "/emulator/runtime/") || !strncmp(path, "<null>", 6) ||
+           strchr(path, '?');
 }
 
-bool describe_global(uintptr_t address, char *text, size_t size) {
+// The place of a return address as "f.cu:12", in the code under test: what is inlined there from the emulator's headers is
+// passed over. False where it lies in none.
+bool find_line(char *text, size_t size, uintptr_t pc) {
+    char frames[2048];
+    if (!pc || !__sanitizer_symbolize_pc) return false;
+    memset(frames, 0, sizeof frames);
+    // The innermost first, each ended by a zero. A call's return address may belong to the next line.
+    __sanitizer_symbolize_pc(reinterpret_cast<void *>(pc - 1), "%s:%l", frames, sizeof frames - 1);
+    for (const char *frame = frames; *frame; frame += strlen(frame) + 1) {
+        const char *name = base_name(frame);
+        if (is_of_the_emulator(frame) || !strchr(name, ':') || !strcmp(strchr(name, ':'), ":0")) continue;
+        snprintf(text, size, "%.100s", name);
+        return true;
+    }
+    return false;
+}
+
+int say_thread(char *text, size_t size) {
+    if (!in_kernel) return snprintf(text, size, "host code");
+    return snprintf(text, size, "kernel %s block (%u,%u,%u) thread (%u,%u,%u)", kernel_name, blockIdx.x, blockIdx.y,
+                    blockIdx.z, threadIdx.x, threadIdx.y, threadIdx.z);
+}
+
+[[noreturn]] void die_with(const char *kind, const char *line, const char *format, va_list arguments) {
+    char what[384], thread[256], text[900];
+    vsnprintf(what, sizeof what, format, arguments);
+    say_thread(thread, sizeof thread);
+    snprintf(text, sizeof text, "%s: %s%s: %s", kind, thread, line, what);
+    write_and_exit(text);
+}
+
+bool describe_global(uintptr_t address, char *text, size_t size, size_t element) {
     if (!__asan_locate_address || in_report) return false;  // during a report it would wait for a lock that the report holds
     char name[64] = "";
     void *region = nullptr;
     size_t bytes = 0;
     const char *kind = __asan_locate_address(reinterpret_cast<void *>(address), name, sizeof name, &region, &bytes);
     if (!kind || strcmp(kind, "global") != 0 || !name[0]) return false;
-    say_distance(address, reinterpret_cast<uintptr_t>(region), bytes, name, text, size);
+    say_distance(address, reinterpret_cast<uintptr_t>(region), bytes, name, text, size, element);
     return true;
 }
 
 bool describe_stack(uintptr_t address, char *text, size_t size) {
-    if (in_fiber_guard(reinterpret_cast<void *>(address)))
-        snprintf(text, size, "on a stack that has overflowed");
-    else if (in_fiber_stack(reinterpret_cast<void *>(address)))
+    if (in_fiber_stack(reinterpret_cast<void *>(address)))
         snprintf(text, size, "outside a local variable");
     else if (on_host_stack(address))
         snprintf(text, size, in_kernel ? "on the host's stack" : "outside a local variable");
@@ -82,112 +100,155 @@ bool describe_stack(uintptr_t address, char *text, size_t size) {
     return true;
 }
 
-[[noreturn]] void write_and_exit(const char *text) {
-    char line[640];
+// What kind of fault an access to `address` is, and where that lies.
+const char *judge_access(uintptr_t address, size_t bytes, char *what, size_t size) {
+    if (describe(address, what, size, bytes)) {
+        if (strncmp(what, "at offset", 9) != 0) return fault::out_of_bounds;
+        if (strstr(what, "a freed device array")) return fault::use_after_free;
+        return in_kernel ? fault::host_memory : fault::device_memory;
+    }
+    if (describe_shared(address, what, size, bytes)) return fault::out_of_bounds;
+    if (in_fiber_guard(reinterpret_cast<void *>(address))) {
+        snprintf(what, size, "out of bounds of the thread's stack of %zu bytes", fiber_stack_bytes);
+        return fault::stack_overflow;
+    }
+    if (describe_stack(address, what, size)) return in_kernel && on_host_stack(address) ? fault::host_memory : fault::out_of_bounds;
+    if (address < 4096) {
+        snprintf(what, size, "through a null pointer (address 0x%zx), out of bounds of every array", size_t(address));
+        return fault::null_pointer;
+    }
+    if (!describe_global(address, what, size, bytes))
+        snprintf(what, size, "at address 0x%zx, which is no memory of this program", size_t(address));
+    return fault::out_of_bounds;
+}
+
+}  // namespace
+
+void say_line(char *text, size_t size, uintptr_t pc) {
+    char line[128];
+    bool known = find_line(line, sizeof line, pc);
+    snprintf(text, size, "%s%s", known ? " at " : "", known ? line : "");
+}
+
+void say_place(char *text, size_t size, uintptr_t pc) {
+    int used = say_thread(text, size);
+    say_line(text + used, size - size_t(used), pc);
+}
+
+// Follows the frame pointers, which the runtime and the code under test keep.
+Trail trail_to_here() {
+    Trail trail = {};
+    auto *frame = static_cast<const uintptr_t *>(__builtin_frame_address(0));
+    for (uintptr_t &pc : trail.pc) {
+        if (!frame) break;
+        pc = frame[1];
+        auto *next = reinterpret_cast<const uintptr_t *>(frame[0]);
+        bool plausible = next > frame && next - frame < (1 << 16) && reinterpret_cast<uintptr_t>(next) % sizeof(void *) == 0;
+        bool readable = in_fiber_stack(next + 1) || on_host_stack(reinterpret_cast<uintptr_t>(next + 2));
+        frame = plausible && readable ? next : nullptr;
+    }
+    return trail;
+}
+
+uintptr_t users_pc(const Trail &trail) {
+    char line[128];
+    for (uintptr_t pc : trail.pc)
+        if (find_line(line, sizeof line, pc)) return pc;
+    return 0;
+}
+
+void write_and_exit(const char *text) {
+    if (!in_report) hold_fault(text);
+    char line[1024];
     int used = snprintf(line, sizeof line, "%s\n", text);
     if (write(2, line, size_t(used) < sizeof line ? size_t(used) : sizeof line - 1) < 0) _exit(exit_status + 1);
     _exit(exit_status);
 }
 
-}  // namespace
-
-bool describe_shared(uintptr_t address, char *text, size_t size) {
-    uintptr_t begin = reinterpret_cast<uintptr_t>(musl_dynamic_shared);
-    if (address >= begin && address < begin + max_dynamic_shared) {
-        say_distance(address, begin, dynamic_shared_bytes, "dynamic shared memory", text, size);
-        return true;
-    }
-    constexpr size_t near = 64;  // about the redzone that AddressSanitizer puts behind a variable
-    for (Shared *variable = shared_variables; variable; variable = variable->next) {
-        begin = reinterpret_cast<uintptr_t>(variable->address);
-        if (address < begin || address >= begin + variable->bytes + near) continue;
-        char name[96];
-        snprintf(name, sizeof name, "shared variable %s", variable->name);
-        say_distance(address, begin, variable->bytes, name, text, size);
-        return true;
-    }
-    return false;
-}
-
 void die(const char *format, ...) {
-    char what[256], place[256], text[576];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
-    va_end(arguments);
-    say_place(place, sizeof place, 0);
-    snprintf(text, sizeof text, "error: %s: %s", place, what);
-    write_and_exit(text);
+    die_with(fault::other, "", format, arguments);
+}
+
+void die_of(const char *kind, int line, const char *format, ...) {
+    char place[160] = "";
+    if (line > 0 && launch_file[0]) snprintf(place, sizeof place, " at %s:%d", base_name(launch_file), line);
+    va_list arguments;
+    va_start(arguments, format);
+    die_with(kind, place, format, arguments);
+}
+
+void die_at(const char *kind, uintptr_t pc, const char *format, ...) {
+    char place[160];
+    say_line(place, sizeof place, pc);
+    va_list arguments;
+    va_start(arguments, format);
+    die_with(kind, place, format, arguments);
 }
 
 void report_access(uintptr_t pc, uintptr_t address, size_t bytes, bool write, const char *instead) {
-    char place[256], what[192] = "", text[640], access[64];
+    char place[256], what[256] = "", text[900], access[64];
     say_place(place, sizeof place, pc);
     int used = snprintf(access, sizeof access, "%s%s%s", instead ? instead : "", instead ? ": " : "", write ? "store" : "load");
     if (bytes) snprintf(access + used, sizeof access - size_t(used), " of %zu bytes", bytes);
-    const char *kind = "out of bounds";
-    if (describe(address, what, sizeof what)) {
-        if (strncmp(what, "at offset", 9) == 0)
-            kind = strstr(what, "a freed device array") ? "use after cudaFree"
-                   : in_kernel                          ? "host memory used in a kernel"
-                                                        : "device memory used by host code";
-    } else if (describe_shared(address, what, sizeof what) || describe_stack(address, what, sizeof what)) {
-        if (in_kernel && on_host_stack(address)) kind = "host memory used in a kernel";
-    } else if (address < 4096) {
-        snprintf(what, sizeof what, "through a null pointer (address 0x%zx)", size_t(address));
-    } else if (!describe_global(address, what, sizeof what)) {
-        snprintf(what, sizeof what, "at address 0x%zx, which is no memory of this program", size_t(address));
-    }
+    const char *kind = judge_access(address, instead ? 0 : bytes, what, sizeof what);
     snprintf(text, sizeof text, "%s: %s: %s %s", kind, place, access, what);
     write_and_exit(text);
 }
 
+// Threads of one block that meet at different lines could have waited for each other between them.
 void report_race(uintptr_t pc, uintptr_t other_pc, const char *what, size_t bytes, bool store, bool other_store,
                  uint64_t other_block, int other_thread) {
-    char place[256], other[256], line[96] = "", text[640];
+    char place[256], other[256], line[128], other_line[128], text[900];
     say_place(place, sizeof place, pc);
-    say_line(line, sizeof line, other_pc);
+    say_line(line, sizeof line, pc);
+    say_line(other_line, sizeof other_line, other_pc);
     unsigned x = unsigned(other_block % gridDim.x), y = unsigned(other_block / gridDim.x % gridDim.y);
     unsigned z = unsigned(other_block / gridDim.x / gridDim.y), u = unsigned(other_thread) % blockDim.x;
     unsigned v = unsigned(other_thread) / blockDim.x % blockDim.y, w = unsigned(other_thread) / blockDim.x / blockDim.y;
     snprintf(other, sizeof other, "block (%u,%u,%u) thread (%u,%u,%u)", x, y, z, u, v, w);
-    snprintf(text, sizeof text, "race: %s: %s of %zu bytes %s, which %s %s%s with no barrier between", place,
-             store ? "store" : "load", bytes, what, other, other_store ? "stores" : "loads", line);
+    bool same_block = x == blockIdx.x && y == blockIdx.y && z == blockIdx.z;
+    snprintf(text, sizeof text, "%s: %s: %s of %zu bytes %s, which %s %s%s with no barrier between",
+             same_block && strcmp(line, other_line) != 0 ? fault::missing_barrier : fault::race, place,
+             store ? "store" : "load", bytes, what, other, other_store ? "stores" : "loads", other_line);
     write_and_exit(text);
 }
 
 namespace {
 
-[[noreturn]] void die_at(uintptr_t pc, const char *what) {
-    char place[256], text[512];
-    say_place(place, sizeof place, pc);
-    snprintf(text, sizeof text, "error: %s: %s", place, what);
-    write_and_exit(text);
-}
-
 void on_signal(int number, siginfo_t *info, void *context) {
-    uintptr_t pc = 0;
+    uintptr_t pc = 0, top = 0;  // of the stack
     bool write = false;
 #if defined(__x86_64__)
     const mcontext_t &machine = static_cast<ucontext_t *>(context)->uc_mcontext;
     pc = uintptr_t(machine.gregs[REG_RIP]) + 1;
+    top = uintptr_t(machine.gregs[REG_RSP]);
     write = machine.gregs[REG_ERR] & 2;  // of the page fault
 #elif defined(__aarch64__)
     pc = uintptr_t(static_cast<ucontext_t *>(context)->uc_mcontext.pc) + 1;
+    top = uintptr_t(static_cast<ucontext_t *>(context)->uc_mcontext.sp);
 #endif
-    if (number == SIGFPE) die_at(pc, "integer division by zero, or of the least integer by -1");
-    if (number == SIGSEGV && info->si_code == SI_KERNEL) die_at(pc, "access through a pointer that is no address");
-    if (number == SIGSEGV) report_access(pc, reinterpret_cast<uintptr_t>(info->si_addr), 0, write);
-    die_at(pc, number == SIGILL ? "illegal instruction (a point that the program cannot reach)" : "bus error");
+    uintptr_t address = reinterpret_cast<uintptr_t>(info->si_addr);
+    if (number == SIGFPE) die_at(fault::division, pc, "integer division by zero, or of the least integer by -1");
+    if (number == SIGSEGV && info->si_code == SI_KERNEL)
+        die_at(fault::out_of_bounds, pc, "access through a pointer that is no address");
+    constexpr uintptr_t near = 64 << 10;
+    if (number == SIGSEGV && !in_kernel && address + near > top && address < top + near)
+        die_at(fault::stack_overflow, pc, "out of bounds of the host's stack");
+    if (number == SIGSEGV) report_access(pc, address, 0, write);
+    die_at(fault::other, pc, number == SIGILL ? "illegal instruction (a point that the program cannot reach)" : "bus error");
 }
 
 }  // namespace
 
 void catch_signals() {
-    static unsigned char stack[64 << 10];  // the thread's own may have overflowed
+    constexpr size_t bytes = 64 << 10;
+    static __thread void *stack;  // the thread's own may have overflowed
+    if (!stack) stack = malloc(bytes);
     stack_t alternate = {};
     alternate.ss_sp = stack;
-    alternate.ss_size = sizeof stack;
+    alternate.ss_size = bytes;
     sigaltstack(&alternate, nullptr);
     struct sigaction action = {};
     action.sa_sigaction = on_signal;
@@ -228,17 +289,25 @@ void __asan_report_store_n(uintptr_t address, size_t bytes) {
     report_access(uintptr_t(__builtin_return_address(0)), address, bytes, true);
 }
 
-// The only check of UndefinedBehaviorSanitizer that is on; its data begins with the place in the source.
-struct PlaceInSource {
+// The only check of UndefinedBehaviorSanitizer that is on (ubsan_handlers.h of compiler-rt).
+struct TypeDescriptor {
+    uint16_t kind, info;
+    char name[1];
+};
+struct TypeMismatch {
     const char *file;
     uint32_t line, column;
+    const TypeDescriptor *type;
+    unsigned char log_alignment, kind_of_check;
 };
-void __ubsan_handle_type_mismatch_v1_abort(const PlaceInSource *, uintptr_t address) {
+void __ubsan_handle_type_mismatch_v1_abort(const TypeMismatch *data, uintptr_t address) {
     uintptr_t pc = uintptr_t(__builtin_return_address(0));
-    if (address < 4096) report_access(pc, address, 0, false);
-    char text[96];
-    snprintf(text, sizeof text, "misaligned address 0x...%03zx", size_t(address & 0xfff));
-    die_at(pc, text);
+    size_t alignment = size_t(1) << data->log_alignment;
+    if (address < 4096 && address % alignment == 0) report_access(pc, address, 0, false);
+    char what[256];
+    if (!describe(address, what, sizeof what, 0) && !describe_shared(address, what, sizeof what, 0))
+        snprintf(what, sizeof what, "at address 0x...%03zx", size_t(address & 0xfff));
+    die_at(fault::misaligned, pc, "%s, whose address must be a multiple of %zu, %s", data->type->name, alignment, what);
 }
 
 // AddressSanitizer calls this before it prints what it found itself, in memcpy and the like.
@@ -256,8 +325,8 @@ void __asan_on_error(void) {
 
 // glibc's assert() ends here: the emulator's version says which thread it was.
 void __assert_fail(const char *expression, const char *file, unsigned line, const char *) {
-    const char *name = strrchr(file, '/');
-    die("assertion `%s` failed at %s:%u", expression, name ? name + 1 : file, line);
+    launch_file = file;
+    die_of(fault::assertion, int(line), "assertion `%s` failed", expression);
 }
 
 }  // extern "C"

@@ -12,15 +12,18 @@ uint64_t mix(uint64_t a, uint64_t b) {
     return z ^ (z >> 31);
 }
 
+// "forward", "reverse" or "shuffle", each with its own pattern; a pattern may follow as two hexadecimal digits: "forward fill 7f".
 void set_schedule(const char *name, uint64_t seed) {
     schedule.seed = seed;
-    if (strcmp(name, "forward") == 0) {
+    size_t length = strcspn(name, " ");
+    auto is = [=](const char *word) { return strlen(word) == length && strncmp(name, word, length) == 0; };
+    if (is("forward")) {
         schedule.order = Order::forward;
         schedule.pattern = 0xcb;
-    } else if (strcmp(name, "reverse") == 0) {
+    } else if (is("reverse")) {
         schedule.order = Order::reverse;
         schedule.pattern = 0x3d;
-    } else if (strcmp(name, "shuffle") == 0) {
+    } else if (is("shuffle")) {
         schedule.order = Order::shuffle;
         // Neither the two above, nor 0 or 255, which a correct program may well hold.
         do schedule.pattern = uint8_t(mix(seed++, 77));
@@ -28,6 +31,10 @@ void set_schedule(const char *name, uint64_t seed) {
     } else {
         die("unknown schedule %s: forward, reverse and shuffle exist", name);
     }
+    unsigned pattern;
+    if (!name[length]) return;
+    if (sscanf(name + length, " fill %2x", &pattern) != 1) die("schedule %s: `%.*s fill 7f` would be one", name, int(length), name);
+    schedule.pattern = uint8_t(pattern);
 }
 
 void read_schedule_from_environment() {

@@ -7,12 +7,14 @@ typedef struct CUstream_st *cudaStream_t;
 #ifndef MUSL_BUILT_IN  // the engine, which sets them, sees them without the const
 #define MUSL_BUILT_IN const
 #endif
+// Each of the operating-system threads that run blocks has its own; a unit is loaded after they are made.
+#define MUSL_OWN __thread __attribute__((tls_model("initial-exec")))
 // Set before a thread runs, and again when it is resumed.
 extern "C" {
-extern MUSL_BUILT_IN uint3 threadIdx;
-extern MUSL_BUILT_IN uint3 blockIdx;
-extern MUSL_BUILT_IN dim3 blockDim;
-extern MUSL_BUILT_IN dim3 gridDim;
+extern MUSL_OWN MUSL_BUILT_IN uint3 threadIdx;
+extern MUSL_OWN MUSL_BUILT_IN uint3 blockIdx;
+extern MUSL_OWN MUSL_BUILT_IN dim3 blockDim;
+extern MUSL_OWN MUSL_BUILT_IN dim3 gridDim;
 }
 static constexpr int warpSize = 32;
 
@@ -22,8 +24,18 @@ struct MuslConfig {
     dim3 grid, block;
     size_t shared;
     cudaStream_t stream;
-    MuslConfig(dim3 grid, dim3 block = 1, size_t shared = 0, cudaStream_t stream = nullptr)
-        : grid(grid), block(block), shared(shared), stream(stream) {}
+    const char *file;  // of the launch
+    int line;
+    bool ordered;  // the blocks may not run on several processors
+    MuslConfig(dim3 grid, dim3 block = 1, size_t shared = 0, cudaStream_t stream = nullptr, const char *file = __builtin_FILE(),
+               int line = __builtin_LINE(), bool ordered = false)
+        : grid(grid), block(block), shared(shared), stream(stream), file(file), line(line), ordered(ordered) {}
+};
+// Of a text in which what a block does may depend on what others did before it: atomics, clocks, output.
+struct MuslOrdered : MuslConfig {
+    MuslOrdered(dim3 grid, dim3 block = 1, size_t shared = 0, cudaStream_t stream = nullptr, const char *file = __builtin_FILE(),
+                int line = __builtin_LINE())
+        : MuslConfig(grid, block, shared, stream, file, line, true) {}
 };
 
 // Runs every thread of the launch to its end. `body` (with `bytes` bytes at `closure`, copied first) is one thread.
@@ -36,20 +48,33 @@ static inline void musl_device_function(const char *name) {
     if (!in_kernel) called_from_host(name);
 }
 
-// Called where a thread passes the declaration of a shared variable: the first one of each block fills it with a pattern.
+// A shared variable. Each operating-system thread has memory of its own for those of the block that it runs; the variable has
+// the same offset in all, with poisoned bytes around it. The first thread of each block that passes the declaration fills
+// it with a pattern.
 struct Shared {
-    unsigned long long block;
-    void *address;
+    size_t number, offset;  // given by the first entry; 0 until then
     size_t bytes;
     const char *name;
     Shared *next;
 };
-extern unsigned long long block_number;
+extern MUSL_OWN unsigned char *shared_memory;
+extern MUSL_OWN unsigned long long *filled_for;  // by number of a variable: the block that it was last filled for
+extern MUSL_OWN unsigned long long block_number;
+extern MUSL_OWN unsigned char *musl_dynamic_shared;
 void enter_shared(Shared *variable);
-static inline void shared(Shared *variable) {
-    if (variable->block != block_number) enter_shared(variable);
+template <class T>
+inline T &shared(Shared *variable) {
+    if (filled_for[variable->number] != block_number) enter_shared(variable);
+    return *reinterpret_cast<T *>(shared_memory + variable->offset);
 }
-extern unsigned char musl_dynamic_shared[];
+// One that is declared outside of functions stays where it is, for one operating-system thread.
+struct SharedOfFile {
+    void *address;
+    size_t bytes;
+    SharedOfFile *next;
+    SharedOfFile(void *address, size_t bytes);
+};
+unsigned char *dynamic_shared_of_file();
 
 // Stands after the definition of a __device__ or __constant__ variable, which host code may not touch.
 struct MuslVariable {
@@ -96,7 +121,9 @@ GenericLauncher<F> musl_generic(F function, const char *name, const MuslConfig &
 
 }  // namespace musl
 
-// After the declaration of a shared variable.
-#define MUSL_ENTER(variable) \
-    static ::musl::Shared musl_shared_##variable{0, (void *)&variable, sizeof(variable), #variable, nullptr}; \
-    ::musl::shared(&musl_shared_##variable)
+// `__shared__ float s[32], t;` --> `typedef float MUSL_TYPE(s)[32], MUSL_TYPE(t); MUSL_SHARED(s); MUSL_SHARED(t);`
+#define MUSL_TYPE(variable) musl_type_##variable
+#define MUSL_SHARED(variable) \
+    static ::musl::Shared musl_shared_##variable{0, 0, sizeof(musl_type_##variable), #variable, nullptr}; \
+    [[maybe_unused]] musl_type_##variable &variable = ::musl::shared<musl_type_##variable>(&musl_shared_##variable)
+#define MUSL_SHARED_OF_FILE(variable) static ::musl::SharedOfFile musl_shared_##variable((void *)&variable, sizeof(variable))

@@ -1,0 +1,135 @@
+// The shared memory of blocks. Each operating-system thread has an arena: the dynamic shared memory of the block that it runs,
+// and behind it the shared variables of all kernels that have run, each with poisoned bytes around it.
+#include <pthread.h>
+#include <sys/mman.h>
+
+#include "internal.h"
+
+namespace musl {
+
+MUSL_OWN unsigned char *shared_memory, *musl_dynamic_shared;
+MUSL_OWN unsigned long long *filled_for;
+
+namespace {
+
+constexpr size_t unit = 128;     // variables are aligned to this
+constexpr size_t redzone = 128;  // at least; behind every variable, and before the first
+constexpr size_t most_variables = 1024;
+constexpr size_t arena_bytes = 32 << 20;
+constexpr size_t dynamic_offset = redzone;
+constexpr size_t first_offset = dynamic_offset + max_dynamic_shared + redzone;
+static_assert(max_dynamic_shared % unit == 0 && first_offset % unit == 0, "variables keep their alignment");
+
+pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+Shared *variables;  // all that a thread has come by
+size_t variable_count, next_offset = first_offset;
+SharedOfFile *variables_of_file;
+__thread size_t dynamic_bytes;  // of the launch that runs
+__thread size_t opened;         // so much of the arena is poisoned where it holds nothing
+
+void number(Shared *variable) {
+    pthread_mutex_lock(&mutex);
+    if (variable->number == 0) {
+        if (variable_count + 1 == most_variables || next_offset + variable->bytes + redzone > arena_bytes)
+            die_of(fault::unsupported, 0, "more than %zu shared variables, or %zu bytes of them", most_variables - 1, arena_bytes);
+        variable->offset = next_offset;
+        next_offset += round_up(variable->bytes, unit) + redzone;
+        variable->next = variables;
+        variables = variable;
+        variable->number = ++variable_count;
+    }
+    pthread_mutex_unlock(&mutex);
+}
+
+// Poisons what new variables have added to the arena.
+void open_until(size_t end) {
+    if (end <= opened) return;
+    poison(shared_memory + opened, end - opened);
+    opened = end;
+}
+
+}  // namespace
+
+void make_shared_memory() {
+    void *memory = mmap(nullptr, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) die("no memory for the shared memory of blocks");
+    shared_memory = static_cast<unsigned char *>(memory);
+    musl_dynamic_shared = shared_memory + dynamic_offset;
+    filled_for = static_cast<unsigned long long *>(calloc(most_variables, sizeof *filled_for));
+}
+
+void open_dynamic_shared(size_t bytes) {
+    if (bytes == dynamic_bytes && opened) return;
+    open_until(first_offset);
+    poison(musl_dynamic_shared, dynamic_bytes);
+    unpoison(musl_dynamic_shared, bytes);
+    dynamic_bytes = bytes;
+}
+
+void begin_shared() {
+    if (dynamic_bytes) {
+        fill_pattern(musl_dynamic_shared, dynamic_bytes);
+        if (recording) forget_written(reinterpret_cast<uintptr_t>(musl_dynamic_shared), dynamic_bytes);
+    }
+    for (SharedOfFile *variable = variables_of_file; variable; variable = variable->next) {
+        fill_pattern(variable->address, variable->bytes);
+        count_shared(variable->bytes, 0);
+    }
+}
+
+void enter_shared(Shared *variable) {
+    if (!in_kernel) called_from_host(variable->name);
+    if (variable->number == 0) number(variable);
+    unsigned char *memory = shared_memory + variable->offset;
+    if (filled_for[variable->number] == 0) {
+        open_until(variable->offset + round_up(variable->bytes, unit) + redzone);
+        unpoison(memory, variable->bytes);
+    }
+    filled_for[variable->number] = block_number;
+    count_shared(variable->bytes, uintptr_t(__builtin_return_address(0)));
+    fill_pattern(memory, variable->bytes);
+    if (recording) forget_written(reinterpret_cast<uintptr_t>(memory), variable->bytes);
+}
+
+SharedOfFile::SharedOfFile(void *address, size_t bytes) : address(address), bytes(bytes), next(variables_of_file) {
+    variables_of_file = this;
+}
+
+unsigned char *dynamic_shared_of_file() {
+    if (!shared_memory) make_shared_memory();
+    return musl_dynamic_shared;
+}
+
+bool in_shared_arena(uintptr_t address) {
+    return shared_memory && address - reinterpret_cast<uintptr_t>(shared_memory) < arena_bytes;
+}
+
+bool is_shared(uintptr_t address) {
+    if (in_shared_arena(address)) return true;
+    for (SharedOfFile *variable = variables_of_file; variable; variable = variable->next)
+        if (address - reinterpret_cast<uintptr_t>(variable->address) < variable->bytes) return true;
+    return false;
+}
+
+bool describe_shared(uintptr_t address, char *text, size_t size, size_t element) {
+    uintptr_t arena = reinterpret_cast<uintptr_t>(shared_memory), offset = address - arena;
+    if (!arena || offset >= arena_bytes) return false;
+    if (offset < first_offset) {
+        say_distance(address, arena + dynamic_offset, dynamic_bytes, "dynamic shared memory", text, size, element);
+        return true;
+    }
+    const Shared *nearest = nullptr;  // the last that begins before the address, unless it lies nearer to the next one
+    for (const Shared *variable = variables; variable; variable = variable->next)
+        if (variable->offset <= offset && (!nearest || variable->offset > nearest->offset)) nearest = variable;
+    for (const Shared *variable = variables; variable; variable = variable->next)
+        if (variable->offset > offset && nearest && offset >= nearest->offset + nearest->bytes &&
+            variable->offset - offset < offset - nearest->offset - nearest->bytes)
+            nearest = variable;
+    if (!nearest) return false;
+    char name[96];
+    snprintf(name, sizeof name, "shared variable %s", nearest->name);
+    say_distance(address, arena + nearest->offset, nearest->bytes, name, text, size, element);
+    return true;
+}
+
+}  // namespace musl

@@ -1,0 +1,152 @@
+// Spreads the blocks of a launch over several operating-system threads, each with an engine of its own.
+//
+// Only where the test asks for them (musl_hook_workers), the launch may be spread (not where blocks depend on each other's
+// atomics, see compile/emulator/rewrite.py, nor where every access is watched), and it takes long enough: the first blocks
+// are timed. Blocks are handed out in the order of the schedule. What a program without data races computes does not
+// depend on how many engines run it, and neither does the fault that is reported: that of the block which comes first.
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+
+#include "engine.h"
+
+namespace musl {
+namespace {
+
+constexpr int most_workers = 64;
+constexpr long long look_after_ns = 500000;    // so long one engine runs alone
+constexpr long long worth_ns = 3000000;        // what must be left to do, by what has been done so far
+constexpr long long share_ns = 200000;         // of work that an engine takes at a time
+constexpr uint64_t none = ULLONG_MAX;
+
+int workers;  // beside the first engine
+bool may_spread, spread;
+std::atomic<uint64_t> next_position;
+uint64_t share = 1;  // blocks that are taken at a time
+long long begun_at;
+
+pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+pthread_cond_t launch_is_spread = PTHREAD_COND_INITIALIZER, engine_is_done = PTHREAD_COND_INITIALIZER;
+uint64_t launches_spread;
+int running;  // engines of the launch that have not run out of blocks, or into a fault
+
+// Of the faults found in a launch that is spread, the one in the first block.
+std::atomic<uint64_t> fault_position{none};
+char fault_text[1024];
+
+[[noreturn]] void sleep_forever() {
+    for (;;) pause();
+}
+
+// Called with the mutex held, by each engine that ends its part of the launch. The last one reports the fault, if there is one.
+void leave_launch() {
+    if (--running > 0) {
+        pthread_cond_signal(&engine_is_done);
+        return;
+    }
+    if (fault_position.load() != none) write_and_exit(fault_text);
+    pthread_cond_signal(&engine_is_done);
+}
+
+void *work(void *) {
+    catch_signals();
+    for (uint64_t seen = 0;;) {
+        pthread_mutex_lock(&mutex);
+        while (launches_spread == seen) pthread_cond_wait(&launch_is_spread, &mutex);
+        seen = launches_spread;
+        pthread_mutex_unlock(&mutex);
+        run_blocks();
+        pthread_mutex_lock(&mutex);
+        leave_launch();
+        pthread_mutex_unlock(&mutex);
+    }
+}
+
+void spread_launch(uint64_t blocks_of_a_share) {
+    share = blocks_of_a_share;
+    spread = true;
+    pthread_mutex_lock(&mutex);
+    running = workers + 1;
+    launches_spread++;
+    pthread_cond_broadcast(&launch_is_spread);
+    pthread_mutex_unlock(&mutex);
+}
+
+// The first engine runs alone: takes more blocks at a time while they are short, and calls the others once that is worth it.
+void look_at_the_clock(uint64_t done) {
+    if (done == 0) return;
+    long long passed = ticks() - begun_at;
+    if (passed < look_after_ns) {
+        share *= 2;
+        return;
+    }
+    uint64_t left = launch_now.blocks - done;
+    double each = double(passed) / double(done);
+    if (each * double(left) < double(worth_ns)) {
+        may_spread = false;
+        share = left;
+        return;
+    }
+    uint64_t wanted = uint64_t(double(share_ns) / each) + 1, fair = left / (4 * uint64_t(workers + 1)) + 1;
+    spread_launch(wanted < fair ? wanted : fair);
+}
+
+}  // namespace
+
+bool take_blocks(Engine &e) {
+    if (may_spread && !spread) look_at_the_clock(next_position.load());
+    uint64_t begin = next_position.fetch_add(share), end = begin + share;
+    if (begin >= launch_now.blocks || begin > fault_position.load()) return false;
+    e.next_block = begin;
+    e.end_block = end < launch_now.blocks ? end : launch_now.blocks;
+    return true;
+}
+
+void begin_launch() {
+    next_position = 0;
+    spread = false;
+    may_spread = workers > 0 && !launch_now.config->ordered && !recording && launch_now.blocks > 1;
+    share = may_spread ? 1 : launch_now.blocks;
+    if (may_spread) begun_at = ticks();
+}
+
+void end_launch() {
+    if (!spread) return;
+    pthread_mutex_lock(&mutex);
+    leave_launch();
+    while (running > 0) pthread_cond_wait(&engine_is_done, &mutex);
+    pthread_mutex_unlock(&mutex);
+}
+
+bool after_a_fault() { return engine && engine->position > fault_position.load(); }
+
+void hold_fault(const char *text) {
+    if (!spread || !in_kernel) return;
+    pthread_mutex_lock(&mutex);
+    if (engine->position < fault_position.load()) {
+        fault_position = engine->position;
+        snprintf(fault_text, sizeof fault_text, "%s", text);
+    }
+    leave_launch();
+    pthread_mutex_unlock(&mutex);
+    sleep_forever();
+}
+
+}  // namespace musl
+
+using namespace musl;
+
+extern "C" void musl_hook_workers(uint32_t count) {
+    if (count > most_workers) count = most_workers;
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 1 << 20);
+    for (workers = 0; workers + 1 < int(count); workers++) {
+        pthread_t thread;
+        if (pthread_create(&thread, &attributes, work, nullptr) != 0) break;  // with fewer it is slower, no more
+    }
+    pthread_attr_destroy(&attributes);
+}
