@@ -74,9 +74,11 @@ class MutantResult:
 
 @dataclass(frozen=True)
 class MutationScore:
-    """The results in the order of the mutants."""
+    """The verdict on the text without a fault, and the results in the order of the mutants (none where the original is
+    not equivalent: then no verdict on a mutant says anything about the tests)."""
 
-    results: tuple[MutantResult, ...] = field(default=())
+    original: Verdict
+    results: tuple[MutantResult, ...] = ()
 
     def count(self, status: MutantStatus) -> int:
         """How many mutants ended so."""
@@ -126,12 +128,15 @@ def mutation_score(
     """
     mutants = make_mutants(cuda_text, function=function.name, seed=seed, limit=limit)
     judge = MutantJudge(source, function, cuda_text, suite, sandbox, scratch, seed, known_equivalent or {}, prove_all)
+    original = judge.judge_original()
+    if original.status is not VerdictStatus.EQUIVALENT:
+        return MutationScore(original)
     results = []
     for mutant in mutants:
         results.append(judge.judge(mutant))
         if on_result is not None:
             on_result(results[-1])
-    return MutationScore(tuple(results))
+    return MutationScore(original, tuple(results))
 
 
 @dataclass
@@ -205,11 +210,14 @@ def passing_tests(
     source: SourceFile, function: Function, cuda_text: str, suite: TestSuite, *, sandbox: Sandbox, scratch: Path
 ) -> TestSuite:
     """The tests on which the CUDA text gives the C function's results: those in the domain of a text that asks more of
-    its inputs than the C function does (sizes above 0, arrays of whole rows). Empty where it does not build."""
+    its inputs than the C function does (sizes above 0, arrays of whole rows). Where a side does not build there are
+    none, and `first_error` says why."""
     reference = build_host(source, function, "sanitize", scratch, sandbox)
     candidate = build_emulated(cuda_text, function, scratch, sandbox, source)
-    if not isinstance(reference, Build) or not isinstance(candidate, Build):
-        return replace(suite, tests=())
+    for build in (reference, candidate):
+        if isinstance(build, Outcome):
+            return replace(suite, tests=(), first_error=build.message or build.status.value)
+    assert isinstance(reference, Build) and isinstance(candidate, Build)
     expected = run_tests(reference, suite.tests, function)
     got = run_tests(candidate, suite.tests, function, limits=CANDIDATE_LIMITS)
     kept = [

@@ -28,7 +28,15 @@ from compile.valid import run_valid
 from data.function import Function
 from data.source_file import SourceFile
 from data.testcase import TestCase
-from tester.fuzz_candidates import make_candidate, make_probe, probe_values, stable_seed
+from tester.fuzz_candidates import (
+    ASCENDING_VARIANT,
+    DESCENDING_VARIANT,
+    SPECIAL_VARIANT,
+    make_candidate,
+    make_probe,
+    probe_values,
+    stable_seed,
+)
 from tester.fuzz_extents import Candidate, fit_extents, summarize
 from tester.fuzz_roles import Roles, read_roles
 from tester.fuzz_shapes import make_shape
@@ -36,8 +44,9 @@ from tester.given_extents import extended
 from tester.protocol import Coverage, TestSuite
 
 MODES: tuple[Mode, ...] = ("trace", "sanitize", "plain", "coverage")
-# The variants of the first calls: the plain ones on shapes of several blocks, special values early but not alone.
-FIRST_VARIANTS = (0, 3, 1, 0, 1, 4, 2, 5)
+# The variants of the first calls: random and ordered numbers on shapes of several blocks (a minimum may be anywhere,
+# and at either end), special values early but not alone.
+FIRST_VARIANTS = (0, SPECIAL_VARIANT, 0, 1, 0, DESCENDING_VARIANT, 2, 5, 1, 4, ASCENDING_VARIANT, DESCENDING_VARIANT)
 BATCH = 24
 
 

@@ -23,8 +23,10 @@ from tester.inputs import (
     make_values,
 )
 
-# The first variants give all arrays the same pattern; later ones mix.
+# The first variants give all arrays the same pattern; later ones mix. Those from 16 are only asked for by name.
 SPECIAL_VARIANT = 3
+ASCENDING_VARIANT, DESCENDING_VARIANT = 16, 17
+ORDERED = {ASCENDING_VARIANT: "sorted", DESCENDING_VARIANT: "reversed"}
 
 
 def make_candidate(
@@ -136,6 +138,8 @@ class _Maker:
         return self.last_text
 
     def _float_pattern(self, scalar: bool = False) -> str:
+        if self.variant in ORDERED:
+            return "random" if scalar else ORDERED[self.variant]
         if self.variant < 5:
             pattern = FLOAT_PATTERNS[self.variant]
             # Special scalars spoil every element of a result, so they come alone and later.
@@ -147,6 +151,8 @@ class _Maker:
         return pattern
 
     def _integer_pattern(self) -> str:
+        if self.variant in ORDERED:
+            return ORDERED[self.variant]
         if self.variant < 4:
             return INTEGER_PATTERNS[self.variant]
         return str(self.rng.choice(np.array(INTEGER_PATTERNS)))

@@ -16,8 +16,9 @@ from tester.fuzz_roles import Roles, estimate_operations
 
 Shape: TypeAlias = dict[str, int]
 
-# With one size, blocks of 256 threads and more of them; 0, 1, odd numbers, powers of two and their neighbours, primes.
-ONE_SIZE = (33, 257, 1, 0, 1009, 100, 64, 7, 2, 256, 31, 513, 3, 255, -1, 128, 16, 32, 5, 127)
+# With one size, blocks of 256 threads and more of them, also without the ends that a stencil leaves out; 0, 1, odd
+# numbers, powers of two and their neighbours, primes.
+ONE_SIZE = (33, 260, 1, 0, 1009, 100, 64, 7, 2, 256, 300, 515, 257, 255, -1, 128, 16, 31, 3, 127)
 # With several sizes, the kinds of shapes in turn.
 KINDS = (
     *("distinct", "random", "large", "equal", "zero", "large", "constant", "ones", "powers", "random", "large"),
@@ -25,8 +26,8 @@ KINDS = (
 )
 # By the number of sizes: the greatest ordinary size, and one that needs several blocks while the others stay small.
 ORDINARY = {2: 67, 3: 19, 4: 9, 5: 6}
-LARGE = {2: 257, 3: 131}
-LADDER = (1009, 513, 257, 129, 67, 33, 17, 9, 5, 3, 2, 1)
+LARGE = {2: 522, 3: 131}
+LADDER = (1009, 515, 260, 131, 67, 33, 17, 9, 5, 3, 2, 1)
 
 
 def make_shape(roles: Roles, number: int, rng: np.random.Generator, operations: float) -> Shape:

@@ -16,6 +16,8 @@ DIMENSIONS = ("x", "y", "z")
 # Types of variables that hold one extent; a dim3 that comes from elsewhere may hold three.
 _SCALARS = frozenset({"int", "unsigned", "size_t", "long", "unsigned int", "unsigned long", "long long", "short"})
 
+_LISTS = ("argument_list", "initializer_list", "parameter_list")
+
 
 @dataclass(frozen=True)
 class Launch:
@@ -56,7 +58,7 @@ def extents(node: Node, host: Definition) -> Iterator[Node]:
     value = _initial_value(node, host)
     if value is None:
         return
-    if value.type in ("argument_list", "initializer_list"):
+    if value.type in _LISTS:
         yield from (_value_of(part, host) for part in named(value))
     elif value.type == "call_expression" and called_name(value) == "dim3":
         yield from extents(value, host)
@@ -69,7 +71,7 @@ def _value_of(node: Node, host: Definition) -> Node:
     node = plain(node)
     if node.type == "identifier":
         value = _initial_value(node, host)
-        if value is not None and value.type not in ("argument_list", "initializer_list"):
+        if value is not None and value.type not in _LISTS:
             return value
     return node
 
@@ -79,13 +81,17 @@ def _initial_value(use: Node, host: Definition) -> Node | None:
     name = text_of(use)
     found: Node | None = None
     for node in walk(host.body):
-        declares = node.type == "init_declarator" and _names(field(node, "declarator"), name)
+        # `dim3 grid(n)` may declare a function too, and is read as one.
+        kinds = ("init_declarator", "function_declarator")
+        declares = node.type in kinds and _names(field(node, "declarator"), name)
         if declares and node.end_byte <= use.start_byte and _scope(node).end_byte >= use.end_byte:
             found = node  # the last one is the innermost
     if found is None:
         return None
     changed = (n for n in walk(_scope(found)) if n.type == "assignment_expression")
-    return None if any(_names(field(n, "left"), name) for n in changed) else field(found, "value")
+    if any(_names(field(n, "left"), name) for n in changed):
+        return None
+    return field(found, "value" if found.type == "init_declarator" else "parameters")
 
 
 def _scope(node: Node) -> Node:

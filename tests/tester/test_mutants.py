@@ -74,16 +74,16 @@ void f(int n, int m, int *a, float (*b)[9]) {{ k{launch}(n, m, a, b); }}
     return {(m.before, m.after) for m in make_mutants(text) if m.operator is operator and line <= m.line <= last}
 
 
-O = MutationOperator
+Op = MutationOperator
 
 
 @pytest.mark.parametrize(
     ("operator", "body", "expected"),
     [
-        (O.GUARD_DROPPED, "if (i < n) a[i] = 1;", {("if (i < n) ", "")}),
-        (O.GUARD_DROPPED, "if (i >= n) return;", {("if (i >= n) return;", ";")}),
+        (Op.GUARD_DROPPED, "if (i < n) a[i] = 1;", {("if (i < n) ", "")}),
+        (Op.GUARD_DROPPED, "if (i >= n) return;", {("if (i >= n) return;", ";")}),
         (
-            O.GUARD_DROPPED,
+            Op.GUARD_DROPPED,
             "if (i < n && j < m) { a[i] = 1; }",
             {
                 ("if (i < n && j < m) ", ""),
@@ -91,36 +91,36 @@ O = MutationOperator
                 ("i < n && j < m", "j < m"),
             },
         ),
-        (O.GUARD_DROPPED, "if (i < n) a[i] = 1; else a[0] = 2;", set()),
-        (O.OFF_BY_ONE, "a[i] = 1;", {("i", "i + 1"), ("i", "i - 1")}),
-        (O.OFF_BY_ONE, "if (i < n) m++;", {("n", "n - 1")}),
-        (O.OFF_BY_ONE, "for (int k = 2; k != n; k++) m++;", {("2", "2 + 1")}),
-        (O.BOUNDARY, "if (i <= n) m++;", {("<=", "<")}),
-        (O.BOUNDARY, "if (i > n) m++;", {(">", ">=")}),
-        (O.INDEX_SWAPPED, "a[i * m + j] = 1;", {("i * m + j", "j * m + i")}),
-        (O.INDEX_SWAPPED, "b[i][j] = 1;", {("[i][j]", "[j][i]")}),
-        (O.INDEX_SWAPPED, "m = blockDim.x;", {("x", "y")}),
-        (O.BLOCK_LOST, "m = blockIdx.x * 8 + threadIdx.x;", {("blockIdx.x * 8 + threadIdx.x", "threadIdx.x")}),
-        (O.STRIDE_LOST, "for (int k = 0; k < n; k += blockDim.x) m++;", {("blockDim.x", "1")}),
-        (O.OPERATOR_CHANGED, "a[i] = n - m;", {("-", "+")}),
-        (O.OPERATOR_CHANGED, "a[i] *= n;", {("*=", "/=")}),
-        (O.OPERATOR_CHANGED, "a[i] = min(n, m);", {("min", "max")}),
-        (O.OPERATOR_CHANGED, "if (i == n) m++;", {("==", "!="), ("++", "--")}),
-        (O.CONSTANT_CHANGED, "a[i] = 7u;", {("7u", "8u")}),
-        (O.CONSTANT_CHANGED, "b[i][j] = 0.5f;", {("0.5f", "1.5f")}),
-        (O.CONSTANT_CHANGED, "a[i] = 0x1F;", {("0x1F", "0x20")}),
-        (O.WRONG_IDENTITY, "int s = 0;\nfor (int k = i; k < n; k++) s += a[k];\na[i] = s;", {("0", "1")}),
-        (O.WRONG_IDENTITY, "int s = 1;\nfor (int k = i; k < n; k++) s *= a[k];\na[i] = s;", {("1", "0")}),
+        (Op.GUARD_DROPPED, "if (i < n) a[i] = 1; else a[0] = 2;", set()),
+        (Op.OFF_BY_ONE, "a[i] = 1;", {("i", "i + 1"), ("i", "i - 1")}),
+        (Op.OFF_BY_ONE, "if (i < n) m++;", {("n", "n - 1")}),
+        (Op.OFF_BY_ONE, "for (int k = 2; k != n; k++) m++;", {("2", "2 + 1")}),
+        (Op.BOUNDARY, "if (i <= n) m++;", {("<=", "<")}),
+        (Op.BOUNDARY, "if (i > n) m++;", {(">", ">=")}),
+        (Op.INDEX_SWAPPED, "a[i * m + j] = 1;", {("i * m + j", "j * m + i")}),
+        (Op.INDEX_SWAPPED, "b[i][j] = 1;", {("[i][j]", "[j][i]")}),
+        (Op.INDEX_SWAPPED, "m = blockDim.x;", {("x", "y")}),
+        (Op.BLOCK_LOST, "m = blockIdx.x * 8 + threadIdx.x;", {("blockIdx.x * 8 + threadIdx.x", "threadIdx.x")}),
+        (Op.STRIDE_LOST, "for (int k = 0; k < n; k += blockDim.x) m++;", {("blockDim.x", "1")}),
+        (Op.OPERATOR_CHANGED, "a[i] = n - m;", {("-", "+")}),
+        (Op.OPERATOR_CHANGED, "a[i] *= n;", {("*=", "/=")}),
+        (Op.OPERATOR_CHANGED, "a[i] = min(n, m);", {("min", "max")}),
+        (Op.OPERATOR_CHANGED, "if (i == n) m++;", {("==", "!="), ("++", "--")}),
+        (Op.CONSTANT_CHANGED, "a[i] = 7u;", {("7u", "8u")}),
+        (Op.CONSTANT_CHANGED, "b[i][j] = 0.5f;", {("0.5f", "1.5f")}),
+        (Op.CONSTANT_CHANGED, "a[i] = 0x1F;", {("0x1F", "0x20")}),
+        (Op.WRONG_IDENTITY, "int s = 0;\nfor (int k = i; k < n; k++) s += a[k];\na[i] = s;", {("0", "1")}),
+        (Op.WRONG_IDENTITY, "int s = 1;\nfor (int k = i; k < n; k++) s *= a[k];\na[i] = s;", {("1", "0")}),
         (
-            O.WRONG_IDENTITY,
+            Op.WRONG_IDENTITY,
             "float s = -INFINITY;\nfor (int k = i; k < 9; k++) s = fmaxf(s, b[0][k]);\nb[0][i] = s;",
             {("-INFINITY", "0")},
         ),
-        (O.WRONG_IDENTITY, "int s = 0;\na[i] = s;", set()),
-        (O.BARRIER_REMOVED, "__syncthreads();\na[i] = 1;", {("__syncthreads();", ";")}),
-        (O.ATOMIC_MADE_PLAIN, "atomicAdd(&a[0], i);", {("atomicAdd(&a[0], i)", "*(&a[0]) += i")}),
+        (Op.WRONG_IDENTITY, "int s = 0;\na[i] = s;", set()),
+        (Op.BARRIER_REMOVED, "__syncthreads();\na[i] = 1;", {("__syncthreads();", ";")}),
+        (Op.ATOMIC_MADE_PLAIN, "atomicAdd(&a[0], i);", {("atomicAdd(&a[0], i)", "*(&a[0]) += i")}),
         (
-            O.ATOMIC_MADE_PLAIN,
+            Op.ATOMIC_MADE_PLAIN,
             "atomicMax(a, i);",
             {("atomicMax(a, i)", "if ((i) > *(a)) *(a) = i")},
         ),
@@ -134,34 +134,34 @@ def test_an_operator_plants_its_faults(operator: MutationOperator, body: str, ex
     ("operator", "expected"),
     [
         (
-            O.COPY_REMOVED,
+            Op.COPY_REMOVED,
             {
                 ("cudaMemcpy(dx, x, n * sizeof(float), cudaMemcpyHostToDevice);", ";"),
                 ("cudaMemcpy(y, dy, n * sizeof(float), cudaMemcpyDeviceToHost);", ";"),
             },
         ),
-        (O.COPY_SIZE, {("n * sizeof(float)", "(n * sizeof(float)) / 2")}),
-        (O.ALLOCATION_SIZE, {("n * sizeof(float)", "(n * sizeof(float)) / 2")}),
-        (O.MEMSET_REMOVED, {("cudaMemset(dout, 0, sizeof(float));", ";")}),
-        (O.LAUNCH_SIZE, {("(n + 63) / 64", "n / 64"), ("64", "64 / 2")}),
-        (O.ARGUMENT_ORDER, {("n, m", "m, n"), ("dx, dz", "dz, dx"), ("dy, dout", "dout, dy")}),
+        (Op.COPY_SIZE, {("n * sizeof(float)", "(n * sizeof(float)) / 2")}),
+        (Op.ALLOCATION_SIZE, {("n * sizeof(float)", "(n * sizeof(float)) / 2")}),
+        (Op.MEMSET_REMOVED, {("cudaMemset(dout, 0, sizeof(float));", ";")}),
+        (Op.LAUNCH_SIZE, {("(n + 63) / 64", "n / 64"), ("64", "64 / 2")}),
+        (Op.ARGUMENT_ORDER, {("n, m", "m, n"), ("dx, dz", "dz, dx"), ("dy, dout", "dout, dy")}),
     ],
 )
 def test_faults_of_the_host_wrapper(operator: MutationOperator, expected: set[tuple[str, str]]) -> None:
     assert planted(KERNEL, operator) == {e for e in expected if e[0] != "dz, dy"} | (
-        {("dz, dy", "dy, dz")} if operator is O.ARGUMENT_ORDER else set()
+        {("dz, dy", "dy, dz")} if operator is Op.ARGUMENT_ORDER else set()
     )
 
 
 def test_faults_of_generated_wrappers() -> None:
-    assert planted(GRID, O.COPY_REMOVED) == {("true", "false"), ("musl_download(x, d_x, x_used);", ";")}
-    assert planted(GRID, O.COPY_SIZE) == {("n - 1", "n - 1 - 1")}
-    assert planted(GRID, O.STRIDE_LOST) == {
+    assert planted(GRID, Op.COPY_REMOVED) == {("true", "false"), ("musl_download(x, d_x, x_used);", ";")}
+    assert planted(GRID, Op.COPY_SIZE) == {("n - 1", "n - 1 - 1")}
+    assert planted(GRID, Op.STRIDE_LOST) == {
         ("gridDim.x * blockDim.x", "gridDim.x"),
         ("gridDim.x * blockDim.x", "blockDim.x"),
         ("}", "break; }"),
     }
-    assert planted(GRID, O.LAUNCH_SIZE) == set()  # any grid and any block cover the elements
+    assert planted(GRID, Op.LAUNCH_SIZE) == set()  # any grid and any block cover the elements
 
 
 # ---------------------------------------------------------------- where nothing is planted
@@ -170,26 +170,117 @@ def test_faults_of_generated_wrappers() -> None:
 @pytest.mark.parametrize(
     ("operator", "body", "why"),
     [
-        (O.OPERATOR_CHANGED, "a[i] = a[m] + 0;", "neutral operand"),
-        (O.OPERATOR_CHANGED, "b[i][0] = b[m][0] / 1.0f;", "neutral operand"),
-        (O.OPERATOR_CHANGED, "a[i] = 2 * 2;", None),
-        (O.OPERATOR_CHANGED, "a[i] = min(n, n);", "one argument twice"),
-        (O.BOUNDARY, "m = n < m ? n : m;", "extremum"),
-        (O.BOUNDARY, "b[i][0] = b[i][1] > 0.0f ? b[i][1] : 0;", "extremum, of a literal"),
-        (O.BOUNDARY, "if (n > m) m = n;", "extremum"),
-        (O.BOUNDARY, "m = n < m ? n : i;", None),
-        (O.BARRIER_REMOVED, "__syncthreads();", "last barrier"),
-        (O.CONSTANT_CHANGED, "if (threadIdx.x == 0) a[0] = m;", "any thread"),
-        (O.CONSTANT_CHANGED, "if (threadIdx.x == 0) a[threadIdx.x] = m;", None),
-        (O.INDEX_SWAPPED, "a[i * m + i] = 1;", "the same index"),
+        (Op.OPERATOR_CHANGED, "a[i] = a[m] + 0;", "neutral operand"),
+        (Op.OPERATOR_CHANGED, "b[i][0] = b[m][0] / 1.0f;", "neutral operand"),
+        (Op.OPERATOR_CHANGED, "a[i] = 2 * 2;", None),
+        (Op.OPERATOR_CHANGED, "a[i] = min(n, n);", "one argument twice"),
+        (Op.BOUNDARY, "m = n < m ? n : m;", "extremum"),
+        (Op.BOUNDARY, "b[i][0] = b[i][1] > 0.0f ? b[i][1] : 0;", "extremum, of a literal"),
+        (Op.BOUNDARY, "if (n > m) m = n;", "extremum"),
+        (Op.BOUNDARY, "m = n < m ? n : i;", None),
+        (Op.BARRIER_REMOVED, "__syncthreads();", "last barrier"),
+        (Op.CONSTANT_CHANGED, "if (threadIdx.x == 0) a[0] = m;", "any thread"),
+        (Op.CONSTANT_CHANGED, "if (threadIdx.x == 0) a[threadIdx.x] = m;", None),
+        (Op.INDEX_SWAPPED, "a[i * m + i] = 1;", "the same index"),
     ],
 )
 def test_what_provably_changes_nothing_is_not_planted(operator: MutationOperator, body: str, why: str | None) -> None:
     found = in_kernel(body, operator)
     if why is None:
         assert found
-    elif operator is O.CONSTANT_CHANGED:
+    elif operator is Op.CONSTANT_CHANGED:
         assert all("threadIdx" not in before for before, _ in found)
         assert ("0", "1") not in {pair for pair in found if pair == ("0", "1")} or body.count("0") > 1
     else:
         assert not found, why
+
+
+def test_only_what_the_function_runs_is_mutated() -> None:
+    lines = KERNEL.splitlines()
+    mutated = {lines[m.line - 1].strip() for m in make_mutants(KERNEL, function="f")}
+    assert any("twice(float v)" in line for line in mutated)
+    assert not any(line.startswith(("static void f_sequential", "void other", "//")) for line in mutated)
+    assert not any("f_sequential(n, y)" in line for line in mutated)
+    everywhere = {lines[m.line - 1].strip() for m in make_mutants(KERNEL)}
+    assert any(line.startswith("void other") for line in everywhere)
+    assert not any("f_sequential" in line for line in everywhere)
+
+
+def test_text_without_cuda_has_no_mutants() -> None:
+    assert make_mutants("void f(int n, float *x) { for (int i = 0; i < n; i++) x[i] = i + 1; }\n") == []
+    assert make_mutants("") == []
+    assert make_mutants(KERNEL, function="no_such_function") == []
+
+
+def test_a_flat_launch_makes_other_dimensions_trivial() -> None:
+    body = "a[(threadIdx.y * blockDim.x + threadIdx.x) * gridDim.y] = 1;"
+    flat = in_kernel(body, Op.OPERATOR_CHANGED, "<<<n, 1>>>")
+    assert flat == set()  # all of it is a[0 * 1 + 0]
+    assert in_kernel(body, Op.OPERATOR_CHANGED, "<<<dim3(n, n), dim3(8, 8)>>>") == {("*", "/"), ("+", "-")}
+
+
+def test_launches_in_one_function_are_told_apart() -> None:
+    text = """
+__global__ void one(int *a) { a[blockIdx.x * blockDim.x + threadIdx.x + blockIdx.y * 4] = 1; }
+__global__ void two(int *a) { a[blockIdx.x * blockDim.x + threadIdx.x + blockIdx.y * 4] = 2; }
+void f(int n, int *a) {
+    { const dim3 block(1), grid(n); one<<<grid, block>>>(a); }
+    { const dim3 block(8), grid(n, 2); two<<<grid, block>>>(a); }
+}
+"""
+    found = make_mutants(text)
+    minus = {(m.line, m.column) for m in found if (m.before, m.after) == ("+", "-")}
+    assert {line for line, _ in minus} == {3}
+
+
+def test_work_that_is_only_repeated_is_no_fault() -> None:
+    loop = "for (int k = i; k < n; k += gridDim.x * blockDim.x) { int t = a[k]; b[k][0] = t + 1; }"
+    assert ("gridDim.x * blockDim.x", "blockDim.x") not in in_kernel(loop, Op.STRIDE_LOST)
+    for again in ("a[k] = a[k] + 1;", "m += a[k];", "atomicAdd(&a[k], 1);", "a[k] *= 2;"):
+        summed = loop.replace("b[k][0] = t + 1;", again)
+        assert ("gridDim.x * blockDim.x", "blockDim.x") in in_kernel(summed, Op.STRIDE_LOST), again
+    for once in ("m = max(m, a[k]);", "if (t > m) m = t;", "m |= t;", "m = 1;"):
+        harmless = loop.replace("b[k][0] = t + 1;", once)
+        assert ("gridDim.x * blockDim.x", "blockDim.x") not in in_kernel(harmless, Op.STRIDE_LOST), once
+
+
+def test_arguments_of_a_symmetric_kernel_are_not_exchanged() -> None:
+    text = """
+__global__ void k(const float *x, const float *y, float *z) { int i = blockIdx.x; z[i] = x[i] SIGN y[i]; }
+void f(const float *x, const float *y, float *z) { k<<<9, 1>>>(x, y, z); }
+"""
+    assert ("x, y", "y, x") not in planted(text.replace("SIGN", "+"), Op.ARGUMENT_ORDER)
+    assert ("x, y", "y, x") in planted(text.replace("SIGN", "-"), Op.ARGUMENT_ORDER)
+
+
+# ---------------------------------------------------------------- the whole
+
+
+def test_mutants_are_the_same_each_time_and_parse() -> None:
+    first, second = (make_mutants(KERNEL, function="f", seed=3, limit=20) for _ in range(2))
+    assert first == second
+    assert len(first) == len({m.id for m in first}) == len({m.text for m in first}) == 20
+    assert first != make_mutants(KERNEL, function="f", seed=4, limit=20)
+    everything = make_mutants(KERNEL, function="f")
+    assert set(first) <= set(everything)
+    for mutant in everything:
+        assert not list(syntax_errors(parse_cuda(mutant.text.encode())))
+        assert mutant.text != KERNEL
+        line = KERNEL.splitlines()[mutant.line - 1]
+        assert line[mutant.column - 1 :].startswith(mutant.before.splitlines()[0])
+
+
+def test_an_id_does_not_depend_on_what_stands_around() -> None:
+    moved = "// A comment.\n\nvoid unrelated(int n) { kernel<<<1, 1>>>(n, n, 0, 0, 0, 0); }\n"
+    before, after = make_mutants(KERNEL, function="f"), make_mutants(moved + KERNEL, function="f")
+    assert [m.id for m in before] == [m.id for m in after]
+    assert [m.line + 3 for m in before] == [m.line for m in after]
+
+
+def test_few_mutants_are_of_different_operators() -> None:
+    chosen = make_mutants(KERNEL, function="f", limit=8)
+    assert len({m.operator for m in chosen}) == 8
+
+
+def test_every_operator_is_described() -> None:
+    assert set(DESCRIPTIONS) == set(MutationOperator)
