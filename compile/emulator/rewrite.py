@@ -111,6 +111,8 @@ class _Rewriter:
         for i, token in enumerate(self.tokens):
             if _is_launch(token):
                 self._launch(i)
+            elif token.text == "cudaLaunchKernel":
+                self._launch_call(i)
 
     def _refuse_unsupported(self) -> None:
         """What the preprocessor may throw away is marked instead, so that the compiler says whether it is there."""
@@ -325,6 +327,16 @@ class _Rewriter:
             called = f", {quoted}, {config}"
         self._replace(opening, opening, called)
         self._replace(self.tokens[close], self.tokens[close + 2], "))")
+
+    def _launch_call(self, i: int) -> None:
+        """`cudaLaunchKernel((void *)k, ...)` --> `cudaLaunchKernel(k, ...)`: the kernel's type tells its parameters."""
+        cast = i + 2
+        end = self.partner.get(cast, cast)
+        words = [token.text for token in self.tokens[cast + 1 : end]]
+        if "void" in words and words[-1] == "*" and end + 1 < len(self.tokens):
+            name = end + (2 if self.tokens[end + 1].text == "&" else 1)
+            if self.tokens[name].text in self.kernels:
+                self._replace(self.tokens[cast], self.tokens[end], "")
 
     def _is_generic(self, name: str, quoted: str) -> bool:
         """Whether the name may stand for several functions; a macro's parameter may be any kernel of the text."""

@@ -87,6 +87,10 @@ cudaError_t cudaGetDeviceProperties(struct cudaDeviceProp *properties, int devic
     properties->multiProcessorCount = 108;
     properties->canMapHostMemory = properties->unifiedAddressing = properties->managedMemory = 1;
     properties->maxThreadsPerMultiProcessor = 2048;
+    properties->maxBlocksPerMultiProcessor = 32;
+    properties->hostRegisterSupported = properties->canUseHostPointerForRegisteredMem = 1;
+    properties->globalL1CacheSupported = properties->localL1CacheSupported = 1;
+    properties->singleToDoublePrecisionPerfRatio = 2;
     return cudaSuccess;
 }
 
@@ -103,6 +107,32 @@ cudaError_t cudaDeviceGetAttribute(int *value, enum cudaDeviceAttr attribute, in
         case cudaDevAttrMaxGridDimZ: *value = properties.maxGridSize[2]; break;
         case cudaDevAttrMaxSharedMemoryPerBlock: *value = int(properties.sharedMemPerBlock); break;
         case cudaDevAttrMaxSharedMemoryPerBlockOptin: *value = int(properties.sharedMemPerBlockOptin); break;
+        case cudaDevAttrMaxSharedMemoryPerMultiprocessor: *value = int(properties.sharedMemPerMultiprocessor); break;
+        case cudaDevAttrMaxRegistersPerBlock: *value = properties.regsPerBlock; break;
+        case cudaDevAttrMaxRegistersPerMultiprocessor: *value = properties.regsPerMultiprocessor; break;
+        case cudaDevAttrMaxBlocksPerMultiprocessor: *value = properties.maxBlocksPerMultiProcessor; break;
+        case cudaDevAttrMaxPitch: *value = int(properties.memPitch); break;
+        case cudaDevAttrClockRate: *value = properties.clockRate; break;
+        case cudaDevAttrMemoryClockRate: *value = properties.memoryClockRate; break;
+        case cudaDevAttrGlobalMemoryBusWidth: *value = properties.memoryBusWidth; break;
+        case cudaDevAttrL2CacheSize: *value = properties.l2CacheSize; break;
+        case cudaDevAttrTextureAlignment: *value = int(properties.textureAlignment); break;
+        case cudaDevAttrGpuOverlap: *value = properties.deviceOverlap; break;
+        case cudaDevAttrAsyncEngineCount: *value = properties.asyncEngineCount; break;
+        case cudaDevAttrConcurrentKernels: *value = properties.concurrentKernels; break;
+        case cudaDevAttrCanMapHostMemory: *value = properties.canMapHostMemory; break;
+        case cudaDevAttrUnifiedAddressing: *value = properties.unifiedAddressing; break;
+        case cudaDevAttrHostRegisterSupported: *value = properties.hostRegisterSupported; break;
+        case cudaDevAttrComputeMode:
+        case cudaDevAttrEccEnabled:
+        case cudaDevAttrIntegrated:
+        case cudaDevAttrKernelExecTimeout:
+        case cudaDevAttrPageableMemoryAccess:
+        case cudaDevAttrMemoryPoolsSupported:
+        case cudaDevAttrStreamPrioritiesSupported:
+        case cudaDevAttrPciBusId:
+        case cudaDevAttrPciDeviceId:
+        case cudaDevAttrPciDomainId: *value = 0; break;
         case cudaDevAttrTotalConstantMemory: *value = int(properties.totalConstMem); break;
         case cudaDevAttrWarpSize: *value = properties.warpSize; break;
         case cudaDevAttrMultiProcessorCount: *value = properties.multiProcessorCount; break;

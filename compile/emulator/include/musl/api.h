@@ -6,30 +6,55 @@
     X(cudaErrorInvalidValue, 1, "invalid argument") \
     X(cudaErrorMemoryAllocation, 2, "out of memory") \
     X(cudaErrorInitializationError, 3, "initialization error") \
+    X(cudaErrorCudartUnloading, 4, "driver shutting down") \
+    X(cudaErrorProfilerDisabled, 5, "profiler disabled while using external profiling tool") \
     X(cudaErrorInvalidConfiguration, 9, "invalid configuration argument") \
     X(cudaErrorInvalidPitchValue, 12, "invalid pitch argument") \
     X(cudaErrorInvalidSymbol, 13, "invalid device symbol") \
     X(cudaErrorInvalidHostPointer, 16, "invalid host pointer") \
     X(cudaErrorInvalidDevicePointer, 17, "invalid device pointer") \
+    X(cudaErrorInvalidTexture, 18, "invalid texture reference") \
     X(cudaErrorInvalidMemcpyDirection, 21, "invalid copy direction for memcpy") \
     X(cudaErrorInsufficientDriver, 35, "CUDA driver version is insufficient for CUDA runtime version") \
+    X(cudaErrorDevicesUnavailable, 46, "CUDA-capable device(s) is/are busy or unavailable") \
+    X(cudaErrorMissingConfiguration, 52, "__global__ function call is not configured") \
     X(cudaErrorInvalidDeviceFunction, 98, "invalid device function") \
     X(cudaErrorNoDevice, 100, "no CUDA-capable device is detected") \
     X(cudaErrorInvalidDevice, 101, "invalid device ordinal") \
+    X(cudaErrorInvalidKernelImage, 200, "device kernel image is invalid") \
+    X(cudaErrorDeviceUninitialized, 201, "invalid device context") \
+    X(cudaErrorNoKernelImageForDevice, 209, "no kernel image is available for execution on the device") \
+    X(cudaErrorECCUncorrectable, 214, "uncorrectable ECC error encountered") \
+    X(cudaErrorInvalidPtx, 218, "a PTX JIT compilation failed") \
+    X(cudaErrorUnsupportedPtxVersion, 222, "the provided PTX was compiled with an unsupported toolchain.") \
+    X(cudaErrorInvalidSource, 300, "device kernel image is invalid") \
+    X(cudaErrorFileNotFound, 301, "file not found") \
+    X(cudaErrorOperatingSystem, 304, "OS call failed or operation not supported on this OS") \
     X(cudaErrorInvalidResourceHandle, 400, "invalid resource handle") \
+    X(cudaErrorIllegalState, 401, "the operation cannot be performed in the present state") \
+    X(cudaErrorSymbolNotFound, 500, "named symbol not found") \
     X(cudaErrorNotReady, 600, "device not ready") \
     X(cudaErrorIllegalAddress, 700, "an illegal memory access was encountered") \
     X(cudaErrorLaunchOutOfResources, 701, "too many resources requested for launch") \
     X(cudaErrorLaunchTimeout, 702, "the launch timed out and was terminated") \
     X(cudaErrorPeerAccessAlreadyEnabled, 704, "peer access is already enabled") \
+    X(cudaErrorPeerAccessNotEnabled, 705, "peer access has not been enabled") \
+    X(cudaErrorSetOnActiveProcess, 708, "cannot set while device is active in this process") \
+    X(cudaErrorContextIsDestroyed, 709, "context is destroyed") \
     X(cudaErrorAssert, 710, "device-side assert triggered") \
+    X(cudaErrorTooManyPeers, 711, "peer mapping resources exhausted") \
     X(cudaErrorHostMemoryAlreadyRegistered, 712, "part or all of the requested memory range is already mapped") \
     X(cudaErrorHostMemoryNotRegistered, 713, "pointer does not correspond to a registered memory region") \
+    X(cudaErrorHardwareStackError, 714, "hardware stack error") \
+    X(cudaErrorIllegalInstruction, 715, "an illegal instruction was encountered") \
     X(cudaErrorMisalignedAddress, 716, "misaligned address") \
+    X(cudaErrorInvalidAddressSpace, 717, "operation not supported on global/shared address space") \
+    X(cudaErrorInvalidPc, 718, "invalid program counter") \
     X(cudaErrorLaunchFailure, 719, "unspecified launch failure") \
     X(cudaErrorCooperativeLaunchTooLarge, 720, "too many blocks in cooperative launch") \
     X(cudaErrorNotPermitted, 800, "operation not permitted") \
     X(cudaErrorNotSupported, 801, "operation not supported") \
+    X(cudaErrorSystemNotReady, 802, "system not yet initialized") \
     X(cudaErrorUnknown, 999, "unknown error")
 #define MUSL_ENUMERATOR(name, value, text) name = value,
 enum cudaError { MUSL_CUDA_ERRORS(MUSL_ENUMERATOR) };
@@ -79,14 +104,40 @@ enum cudaDeviceAttr {
     cudaDevAttrMaxSharedMemoryPerBlock = 8,
     cudaDevAttrTotalConstantMemory = 9,
     cudaDevAttrWarpSize = 10,
+    cudaDevAttrMaxPitch = 11,
+    cudaDevAttrMaxRegistersPerBlock = 12,
+    cudaDevAttrClockRate = 13,
+    cudaDevAttrTextureAlignment = 14,
+    cudaDevAttrGpuOverlap = 15,
     cudaDevAttrMultiProcessorCount = 16,
+    cudaDevAttrKernelExecTimeout = 17,
+    cudaDevAttrIntegrated = 18,
+    cudaDevAttrCanMapHostMemory = 19,
+    cudaDevAttrComputeMode = 20,
+    cudaDevAttrConcurrentKernels = 31,
+    cudaDevAttrEccEnabled = 32,
+    cudaDevAttrPciBusId = 33,
+    cudaDevAttrPciDeviceId = 34,
+    cudaDevAttrMemoryClockRate = 36,
+    cudaDevAttrGlobalMemoryBusWidth = 37,
+    cudaDevAttrL2CacheSize = 38,
     cudaDevAttrMaxThreadsPerMultiProcessor = 39,
+    cudaDevAttrAsyncEngineCount = 40,
+    cudaDevAttrUnifiedAddressing = 41,
+    cudaDevAttrPciDomainId = 50,
     cudaDevAttrComputeCapabilityMajor = 75,
     cudaDevAttrComputeCapabilityMinor = 76,
+    cudaDevAttrStreamPrioritiesSupported = 78,
+    cudaDevAttrMaxSharedMemoryPerMultiprocessor = 81,
+    cudaDevAttrMaxRegistersPerMultiprocessor = 82,
     cudaDevAttrManagedMemory = 83,
+    cudaDevAttrPageableMemoryAccess = 88,
     cudaDevAttrConcurrentManagedAccess = 89,
     cudaDevAttrCooperativeLaunch = 95,
-    cudaDevAttrMaxSharedMemoryPerBlockOptin = 97
+    cudaDevAttrMaxSharedMemoryPerBlockOptin = 97,
+    cudaDevAttrHostRegisterSupported = 99,
+    cudaDevAttrMaxBlocksPerMultiprocessor = 106,
+    cudaDevAttrMemoryPoolsSupported = 115
 };
 
 struct cudaPointerAttributes {
@@ -110,6 +161,13 @@ struct cudaDeviceProp {
     size_t sharedMemPerMultiprocessor;
     int regsPerMultiprocessor, managedMemory, concurrentManagedAccess, cooperativeLaunch;
     size_t sharedMemPerBlockOptin;
+    // No texture or surface can be used, so their limits are 0.
+    size_t texturePitchAlignment, surfaceAlignment;
+    int maxTexture1D, maxTexture2D[2], maxTexture3D[3], maxTexture1DLayered[2], maxTexture2DLayered[3];
+    int tccDriver, streamPrioritiesSupported, globalL1CacheSupported, localL1CacheSupported, isMultiGpuBoard;
+    int multiGpuBoardGroupID, hostNativeAtomicSupported, pageableMemoryAccess, computePreemptionSupported;
+    int canUseHostPointerForRegisteredMem, cooperativeMultiDeviceLaunch, maxBlocksPerMultiProcessor;
+    int hostRegisterSupported, memoryPoolsSupported, persistingL2CacheMaxSize, singleToDoublePrecisionPerfRatio;
 };
 struct cudaExtent {
     size_t width, height, depth;
@@ -117,6 +175,26 @@ struct cudaExtent {
 struct cudaPitchedPtr {
     void *ptr;
     size_t pitch, xsize, ysize;
+};
+struct cudaPos {
+    size_t x, y, z;
+};
+typedef struct cudaArray *cudaArray_t;  // there are none
+struct cudaMemcpy3DParms {
+    cudaArray_t srcArray;
+    struct cudaPos srcPos;
+    struct cudaPitchedPtr srcPtr;
+    cudaArray_t dstArray;
+    struct cudaPos dstPos;
+    struct cudaPitchedPtr dstPtr;
+    struct cudaExtent extent;
+    enum cudaMemcpyKind kind;
+};
+enum cudaComputeMode {
+    cudaComputeModeDefault,
+    cudaComputeModeExclusive,
+    cudaComputeModeProhibited,
+    cudaComputeModeExclusiveProcess
 };
 struct cudaFuncAttributes {
     size_t sharedSizeBytes, constSizeBytes, localSizeBytes;
@@ -141,8 +219,16 @@ typedef void (*cudaHostFn_t)(void *);
 #define cudaHostRegisterMapped 0x02
 #define cudaMemAttachGlobal 0x01
 #define cudaMemAttachHost 0x02
+#define cudaHostRegisterPortable 0x01
+#define cudaMemAttachSingle 0x04
 #define cudaDeviceScheduleAuto 0x00
+#define cudaDeviceScheduleSpin 0x01
+#define cudaDeviceScheduleYield 0x02
 #define cudaDeviceScheduleBlockingSync 0x04
+#define cudaEventInterprocess 0x04
+#define cudaEventRecordDefault 0x00
+#define cudaOccupancyDefault 0x00
+#define cudaPeerAccessDefault 0x00
 #define cudaDeviceMapHost 0x08
 #define cudaCpuDeviceId (-1)
 #define cudaInvalidDeviceId (-2)
@@ -219,7 +305,6 @@ cudaError_t set_function_attribute(const void *kernel, enum cudaFuncAttribute at
 cudaError_t function_attributes(struct cudaFuncAttributes *attributes, const void *kernel);
 cudaError_t potential_block_size(int *grid, int *block, const void *kernel, size_t shared, int limit);
 cudaError_t active_blocks(int *blocks, const void *kernel, int block, size_t shared);
-cudaError_t check_device(int device);
 }  // namespace musl
 
 // The overloads that NVIDIA's header has in C++: typed pointers, default arguments, symbols by reference, kernels.
@@ -288,9 +373,15 @@ static inline cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t e
 static inline cudaError_t cudaEventCreate(cudaEvent_t *event, unsigned flags) {
     return cudaEventCreateWithFlags(event, flags);
 }
+static inline cudaError_t cudaEventRecordWithFlags(cudaEvent_t event, cudaStream_t stream = nullptr, unsigned = 0) {
+    return cudaEventRecord(event, stream);
+}
 static inline struct cudaExtent make_cudaExtent(size_t width, size_t height, size_t depth) {
     return cudaExtent{width, height, depth};
 }
+
+#include "volumes.h"
+#include "peers.h"
 
 template <class T>
 cudaError_t cudaMemcpyToSymbol(const T &symbol, const void *from, size_t bytes, size_t offset = 0,
@@ -345,6 +436,20 @@ cudaError_t cudaOccupancyMaxPotentialBlockSize(int *grid, int *block, F kernel, 
 template <class F>
 cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int *blocks, F kernel, int block, size_t shared) {
     return musl::active_blocks(blocks, (const void *)kernel, block, shared);
+}
+template <class F>
+cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *blocks, F kernel, int block, size_t shared,
+                                                                   unsigned) {
+    return musl::active_blocks(blocks, (const void *)kernel, block, shared);
+}
+template <class F, class S>
+cudaError_t cudaOccupancyMaxPotentialBlockSizeVariableSMem(int *grid, int *block, F kernel, S shared_of_block,
+                                                           int limit = 0) {
+    return musl::potential_block_size(grid, block, (const void *)kernel, shared_of_block(limit ? limit : 1024), limit);
+}
+template <class F>
+cudaError_t cudaFuncSetSharedMemConfig(F, enum cudaSharedMemConfig) {
+    return cudaSuccess;
 }
 template <class... P>
 cudaError_t cudaLaunchKernel(void (*function)(P...), dim3 grid, dim3 block, void **arguments, size_t shared = 0,
