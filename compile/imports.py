@@ -1,4 +1,4 @@
-"""`check_unit`: what a unit may take from its host by name.
+"""`check_unit`: what a unit may take from its host by name, and what it must not define.
 
 A unit is loaded beside MuSL's driver and runtime and the sanitizers'. Of those it finds what CUDA programs and
 instrumented code use: the CUDA API that the emulator's headers declare (all else in the runtime is hidden), and the
@@ -19,7 +19,7 @@ import re
 from pathlib import Path
 
 from compile.outcome import Outcome, Status
-from compile.unit import NotAnObjectError, defined_names, open_ends
+from compile.unit import NotAnObjectError, defined_names, open_ends, own_functions
 
 # Calls that gcc and clang put into instrumented code: gcc/sanitizer.def, llvm/lib/Transforms/Instrumentation.
 _INSTRUMENTATION = re.compile(
@@ -32,7 +32,7 @@ _INSTRUMENTATION = re.compile(
 _SANITIZERS = re.compile(r"__(asan|tsan|ubsan|lsan|msan|hwasan|sanitizer|interceptor)_")
 _OWN = re.compile(r"musl_|_Z\w*?4musl\d")
 _PLACES_OF_THE_HOST = frozenset(
-    {"main", "_start", "_end", "_edata", "__bss_start", "__data_start", "data_start", "_DYNAMIC"}
+    {"main", "_start", "__data_start", "data_start"}  # `_end` and the like are the unit's own
 )
 DYNAMIC_LINKER = frozenset(
     {"dlopen", "dlmopen", "dlsym", "dlvsym", "dladdr", "dladdr1", "dlinfo", "dl_iterate_phdr", "_dl_find_object"}
@@ -42,13 +42,18 @@ DYNAMIC_LINKER = frozenset(
 
 def check_unit(unit: Path, host: Path) -> Outcome:
     """Makes the open ends of `unit` null (compile/unit.py) and withholds the dynamic linker; COMPILE_ERROR where the
-    unit takes a name that is MuSL's or a sanitizer's own, or is no object that can be loaded."""
+    unit takes a name that is MuSL's or a sanitizer's own, defines one of a sanitizer (its checks would call that), has
+    no call of its function, or is no object that can be loaded."""
     try:
         taken = open_ends(unit, DYNAMIC_LINKER)
+        offered, defined = defined_names(unit), own_functions(unit)
     except NotAnObjectError as error:
         return _refuse([f"what was linked cannot be loaded: {error}"])
-    refused = sorted(name for name in taken if _is_reserved(name) and name not in _offered(host))
-    return _refuse([f"`{_readable(name)}` is MuSL's own, or a sanitizer's" for name in refused])
+    if "musl_call" not in offered:
+        return _refuse(["the text ends in something that hides the call of its function"])
+    refused = {name for name in taken if _is_reserved(name) and name not in _offered(host)}
+    refused |= {name for name in defined if _SANITIZERS.match(name)}  # checks call these by name
+    return _refuse([f"`{_readable(name)}` is MuSL's own, or a sanitizer's" for name in sorted(refused)])
 
 
 def _refuse(reasons: list[str]) -> Outcome:

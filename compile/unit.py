@@ -75,7 +75,8 @@ def _gcc_says(question: str) -> str:
 _ELF_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
-_DYNSYM = 11  # SHT_DYNSYM
+_SYMTAB, _DYNSYM = 2, 11  # SHT_*
+_FUNCTION = 2  # STT_FUNC
 _GLOBAL, _WEAK = 1, 2  # STB_*
 
 
@@ -103,16 +104,22 @@ def defined_names(program: Path) -> frozenset[str]:
     return frozenset(name for _, name in _symbols(bytearray(program.read_bytes()), defined=True))
 
 
-def _symbols(data: bytearray, *, defined: bool) -> Iterator[tuple[int, str]]:
-    """Offset of the symbol's entry, and name, of the dynamic symbols that the object defines, or does not define."""
+def own_functions(unit: Path) -> frozenset[str]:
+    """The names of all functions in the unit, those that it keeps to itself too. Raises NotAnObjectError."""
+    data = bytearray(unit.read_bytes())
+    return frozenset(name for at, name in _symbols(data, defined=True, table=_SYMTAB) if data[at + 4] & 15 == _FUNCTION)
+
+
+def _symbols(data: bytearray, *, defined: bool, table: int = _DYNSYM) -> Iterator[tuple[int, str]]:
+    """Offset of the symbol's entry, and name, of the symbols in a table that the object defines, or does not define."""
     try:
         header = _ELF_HEADER.unpack_from(data)
         if header[0][:6] != b"\x7fELF\x02\x01":
             raise NotAnObjectError("no 64-bit little-endian ELF file")
-        table, size, count = header[6], header[11], header[12]
-        sections = [_SECTION.unpack_from(data, table + i * size) for i in range(count)]
+        begin, size, count = header[6], header[11], header[12]
+        sections = [_SECTION.unpack_from(data, begin + i * size) for i in range(count)]
         for _, kind, _, _, offset, length, link, _, _, entry in sections:
-            if kind != _DYNSYM:
+            if kind != table:
                 continue
             strings = sections[link][4]
             for at in range(offset + entry, offset + length, entry):

@@ -84,7 +84,7 @@ void limit_memory(uint64_t bytes) {
     setrlimit(RLIMIT_CORE, &none);
 }
 
-void refuse_system_calls(const Tests &tests) {
+void refuse_system_calls(const Tests &tests, uint64_t seal) {
     if (tests.header->filter_count == 0) return;
     struct sigaction action;
     memset(&action, 0, sizeof action);
@@ -105,6 +105,7 @@ void refuse_system_calls(const Tests &tests) {
         prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
         state_of_this_child->failed = MUSL_MACHINE;
         state_of_this_child->code = errno;
+        state_of_this_child->finished = seal;
         _exit(123);
     }
 }
