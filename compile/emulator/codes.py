@@ -33,7 +33,7 @@ EMULATOR_CODES: dict[str, str] = {
     GRAPH: "CUDA graphs or stream capture",
     LIBCUXX: "libcu++ (the namespace cuda)",
     ASYNCHRONOUS_COPY: "asynchronous copies to shared memory",
-    NAMED_BARRIER: "named barriers",
+    NAMED_BARRIER: "named barriers or groups of threads between a warp and a block",
     DRIVER_API: "the CUDA driver API or run-time compilation",
     RUNTIME_API: "a part of the CUDA runtime API that few programs use",
     INTRINSIC: "an intrinsic of the device",

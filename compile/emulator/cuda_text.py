@@ -75,6 +75,13 @@ class CudaText:
             return frozenset({text})
         return self._aliases.get(text, frozenset()) if not self.in_macro(i) else frozenset()
 
+    def is_alias(self, i: int) -> bool:
+        """Whether token `i` stands in the definition of a macro that stands for qualifiers."""
+        first = i
+        while first > 0 and self._macro_of[first - 1] == self._macro_of[i]:
+            first -= 1
+        return self.in_macro(i) and self.tokens[first + 2].text in self._aliases
+
     def _find_aliases(self) -> dict[str, frozenset[str]]:
         aliases: dict[str, frozenset[str]] = {}
         bodies: dict[int, list[Token]] = {}

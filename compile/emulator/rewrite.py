@@ -7,6 +7,7 @@ What changes, each on the line where it stands, so that messages keep the user's
     extern __shared__ float d[];       -->  float *const d = (float *)(::musl::musl_dynamic_shared);
     __device__ int v;                  -->  __device__ int v; static ::musl::MuslVariable musl_variable_v(...);
     __global__ void k(...) {           -->  __global__ void k(...) { ::musl::musl_device_function("k");
+    #if __CUDA_ARCH__ >= 700           -->  #if 800 >= 700, where it speaks of device code
 
 A shared variable is a reference into the memory of the block that runs, because several blocks may run at once. They
 do not where the result of a program without data races could depend on the order of its blocks: where the text has
@@ -106,7 +107,7 @@ class _Rewriter:
         for i, token in enumerate(self.tokens):
             if qualifiers[i] & {"__device__", "__constant__"}:
                 self._mark_device_variable(i)
-            elif token.text == "__shared__":
+            elif "__shared__" in qualifiers[i]:
                 self._shared_variable(i)
         for i, token in enumerate(self.tokens):
             if _is_launch(token):
@@ -180,7 +181,19 @@ class _Rewriter:
     def _mark_device_functions(self) -> None:
         for body in self.source.device_bodies:
             mark = f' ::musl::musl_device_function("{body.name}");'
+            if bound := self._launch_bound(body.first):
+                mark += f" ::musl::musl_launch_bound({bound});"
             self._insert(self.tokens[body.first].end, mark)
+
+    def _launch_bound(self, body: int) -> str:
+        """The most threads of a block that the kernel allows with `__launch_bounds__(256, 2)`, as it stands in the text."""
+        for i in range(self.source.declaration_start(body), body):
+            if self.tokens[i].text == "__launch_bounds__" and i + 1 in self.partner:
+                end = i + 2
+                while self.tokens[end].text != "," and end < self.partner[i + 1]:
+                    end = self.partner.get(end, end) + 1
+                return " ".join(token.text for token in self.tokens[i + 2 : end])
+        return ""
 
     # ---- variables of the device
 
@@ -213,11 +226,12 @@ class _Rewriter:
         last = i
         while last < len(self.tokens) and self.tokens[last].text != ";":
             last = self.partner.get(last, last) + 1
+        if self.source.in_macro(i) and not (last < len(self.tokens) and self.source.in_macro(last)):
+            # The head of a declaration: where the macro is used, or else qualifiers.h makes it a static variable.
+            self.ordered = self.ordered or not self.source.is_alias(i)
+            return
         if last >= len(self.tokens):
             raise self._error(self.tokens[i], "a __shared__ declaration without its semicolon")
-        if self.source.in_macro(i) and not self.source.in_macro(last):
-            self.ordered = True  # the head of a declaration: qualifiers.h makes it a static variable
-            return
         of_file = not self.source.in_macro(i) and self.source.at_namespace_scope(i)
         self.ordered |= of_file
         if any(token.text == "extern" for token in self.tokens[first:last]):
@@ -231,7 +245,7 @@ class _Rewriter:
 
     def _static_shared(self, i: int, first: int, last: int, *, of_file: bool) -> None:
         """`i` is the place of `__shared__` in the declaration of tokens `first` to `last`, the semicolon."""
-        declaration = [token for token in self.tokens[first:last] if token.text != "__shared__"]
+        declaration = [token for k, token in enumerate(self.tokens[first:last], first) if k != i]
         names = self._declared_tokens(declaration)
         if not names:
             raise self._error(self.tokens[i], "a __shared__ declaration without a name")
@@ -292,7 +306,7 @@ class _Rewriter:
             token = self.tokens[i]
             if token.text in ("__align__", "alignas", "__attribute__"):
                 i = self.partner.get(i + 1, i)
-            elif token.text not in ("extern", "__shared__", "static"):
+            elif token.text not in ("extern", "static") and "__shared__" not in self.source.qualifiers(i):
                 words.append(token.text)
             i += 1
         element = " ".join(words)

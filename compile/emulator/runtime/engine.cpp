@@ -289,7 +289,7 @@ cudaError_t allow_dynamic_shared(enum cudaFuncAttribute attribute, int value) {
 }
 
 void launch(const char *name, const MuslConfig &config, void (*body)(const void *), const void *closure, size_t bytes) {
-    if (in_kernel) die_of(fault::unsupported, config.line, "launches kernel %s from a kernel, which the emulator cannot do", name);
+    if (in_kernel) die_of(fault::unsupported, config.line, "MUSL302 dynamic parallelism: launches kernel %s from a kernel", name);
     cudaError_t error = check_config(config);
     if (error != cudaSuccess) {
         snprintf(last_error_place, sizeof last_error_place, "launch of %s with grid (%u,%u,%u), block (%u,%u,%u), shared %zu",
@@ -317,6 +317,10 @@ void launch(const char *name, const MuslConfig &config, void (*body)(const void 
     leave_device();
     kernel_name = nullptr;
     blocks_before += launch_now.blocks;
+}
+
+void exceeded_launch_bound(unsigned bound) {
+    die("launched with %u threads a block; its __launch_bounds__ allow %u", blockDim.x * blockDim.y * blockDim.z, bound);
 }
 
 void trap(int line) { die_of(fault::trap, line, "__trap()"); }

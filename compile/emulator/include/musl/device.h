@@ -20,6 +20,10 @@ void yield();
 void fence();
 [[noreturn]] void trap(int line);
 long long ticks();
+[[noreturn]] void exceeded_launch_bound(unsigned bound);
+static inline void musl_launch_bound(unsigned bound) {
+    if (blockDim.x * blockDim.y * blockDim.z > bound) exceeded_launch_bound(bound);
+}
 
 template <class T>
 unsigned long long to_bits(T value) {
