@@ -3,8 +3,8 @@
 The two sides of a .cu text are compiled at the same time: the device side by nvcc to a cubin (compile/gpu_cubin.py),
 the host side by g++ to a unit that calls MuSL's runtime over NVIDIA's driver (compile/gpu_host.py). Every kernel and
 variable of the host side is then looked up in the cubin (compile/gpu_symbols.py). A worker (compile/gpu_worker.py) runs
-all tests of a candidate in one process on the device, through PyCUDA; a watchdog (compile/gpu_watchdog.py) kills it where
-a test hangs, and starts another where one crashes or loses the context.
+all tests of a candidate in one process on the device, through PyCUDA; a watchdog (compile/gpu_watchdog.py) kills it
+where a test hangs, and starts another where one crashes or loses the context.
 
 Where the host side is beyond that (managed variables, libraries of CUDA, what g++ refuses), or PyCUDA is absent, nvcc
 builds the whole program (compile/gpu_whole.py), and the build's warnings begin with the reason: never silently.

@@ -1,8 +1,8 @@
 """`cubin_script`: the shell commands that make the device code of a .cu text, in two thirds of nvcc's time.
 
 `nvcc -cubin` runs three programs: the host compiler's preprocessor, cicc (parses CUDA C++, writes PTX) and ptxas. Its
-own `--dryrun` prints their command lines, which are used as they are, once for each nvcc and architecture. What is saved
-is preprocessing NVIDIA's 36,000 lines anew for every text: `cuda_runtime.h`, which nvcc puts in front of each, is
+own `--dryrun` prints their command lines, which are used as they are, once for each nvcc and architecture. What is
+saved is preprocessing NVIDIA's 36,000 lines anew for every text: `cuda_runtime.h`, which nvcc puts in front of each, is
 preprocessed once and kept, with the macros that it leaves behind.
 
     gcc -E -include cuda_runtime.h unit.cu -o unit.ii;  cicc unit.ii -o unit.ptx;  ptxas unit.ptx -o unit.cubin

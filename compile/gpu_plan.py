@@ -55,7 +55,7 @@ def find_sanitizer() -> Path | None:
 
 
 def plan_worker(sides: Sides, sandbox: Sandbox, device: tuple[Path, ...], sanitizer: Sanitizer | None = None) -> Build:
-    """The build whose executable is the watchdog over a worker for these sides. `device` is what CUDA's driver opens."""
+    """The build whose executable is the watchdog over a worker for these sides. `device` is what the driver opens."""
     folder, runtime = sides.folder, runtime_library()
     python = [sys.executable, "-s", "-P"]
     call = next(symbol.address for symbol in read_symbols(folder / UNIT) if symbol.name == "musl_call")

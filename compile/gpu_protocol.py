@@ -1,8 +1,8 @@
 """What the watchdog and the worker of a build for a GPU read and write.
 
-The tests and the results are those of compile/driver/musl_driver.h, as the other executables take and give them. The two
-processes talk over a socket: the watchdog sends a `Command`, the worker answers with a `Reply`. Nothing here needs more
-than the standard library, because both processes start with every candidate.
+The tests and the results are those of compile/driver/musl_driver.h, as the other executables take and give them. The
+two processes talk over a socket: the watchdog sends a `Command`, the worker answers with a `Reply`. Nothing here needs
+more than the standard library, because both processes start with every candidate.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-OK, SIGNAL, EXIT, TIMEOUT, MEMORY, HOOK, FORBIDDEN, MACHINE = range(8)  # musl_result.status
+OK, SIGNAL, EXIT, TIMEOUT, MEMORY, FORBIDDEN, MACHINE = range(7)  # musl_result.status
+UNREAD_ERROR = 1  # musl_result.remarks
 SCALAR, ARRAY, REFERENCE = range(3)  # musl_parameter.kind
 PATIENCE = 5  # MUSL_PATIENCE
 READY = 0xFFFF_FFFF  # status of a worker's first reply
+REPEATS = "MUSL_REPEATS"  # in the environment: call each test so many times, and say how long (compile/gpu_timing.py)
 
 _MAGIC, _NULL = 0x314C53554D554D55, (1 << 64) - 1
 _HEADER = struct.Struct("<QIIIIQQQIIIII4x")
@@ -34,10 +36,10 @@ class Schedule:
 
     @property
     def pattern(self) -> int:
-        fixed = {"forward": 0xCB, "reverse": 0x3D}.get(self.name)
-        if self.name.startswith("fill "):
-            fixed = int(self.name.removeprefix("fill "), 16)
-        return fixed if fixed is not None else 0x51 + 2 * (self.seed % 16)
+        order, _, fill = self.name.partition(" fill ")
+        if fill:
+            return int(fill, 16)
+        return {"forward": 0xCB, "reverse": 0x3D}.get(order, 0x51 + 2 * (self.seed % 16))
 
 
 @dataclass(frozen=True)
@@ -106,21 +108,22 @@ class Command:
 
 @dataclass(frozen=True)
 class Reply:
-    """How a test ended, as in musl_result. `message` is one line on an error of CUDA. With `last`, the worker cannot
-    go on: its context is lost."""
+    """How a test ended, as in musl_result. `message` is what the runtime or the worker says of it; the first line names
+    the fault. With `last`, the worker cannot go on: its context is lost."""
 
     status: int
     code: int = 0
     nanoseconds: int = 0
     launches: int = 0
+    remarks: int = 0
     last: bool = False
     message: bytes = b""
     payload: bytes = b""
 
-    LAYOUT = struct.Struct("<IiQQIIQ")
+    LAYOUT = struct.Struct("<IiQQIIIQ")
 
     def pack(self) -> bytes:
-        numbers = (self.status, self.code, self.nanoseconds, self.launches, int(self.last))
+        numbers = (self.status, self.code, self.nanoseconds, self.launches, self.remarks, int(self.last))
         head = self.LAYOUT.pack(*numbers, len(self.message), len(self.payload))
         return head + self.message + self.payload
 
@@ -129,9 +132,9 @@ class Reply:
         """The reply that `data` holds, or None while it is not whole."""
         if len(data) < cls.LAYOUT.size:
             return None
-        status, code, nanoseconds, launches, last, message, payload = cls.LAYOUT.unpack_from(data)
+        status, code, nanoseconds, launches, remarks, last, message, payload = cls.LAYOUT.unpack_from(data)
         begin = cls.LAYOUT.size + message
         if len(data) < begin + payload:
             return None
         text, rest = bytes(data[cls.LAYOUT.size : begin]), bytes(data[begin : begin + payload])
-        return cls(status, code, nanoseconds, launches, bool(last), text, rest)
+        return cls(status, code, nanoseconds, launches, remarks, bool(last), text, rest)

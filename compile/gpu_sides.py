@@ -15,6 +15,7 @@ from compile.gpu_cubin import CUBIN, FLAGS, cubin_script
 from compile.gpu_host import host_steps, runtime_library
 from compile.gpu_symbols import Match, match_symbols, read_symbols
 from compile.host import COMPILE_LIMITS, include_flags
+from compile.imports import DYNAMIC_LINKER
 from compile.includes import include_folders
 from compile.nvcc import nvcc_command, nvcc_folders, spoken
 from compile.outcome import Outcome, Status
@@ -24,6 +25,8 @@ from compile.unit import UNIT, open_ends
 from data.function import Function
 from data.source_file import SourceFile
 
+# What a worker calls of the runtime: no unit may.
+_WITHHELD = frozenset(f"musl_gpu_{name}" for name in ("load", "open", "begin", "end", "close"))
 _HOST_REFUSED = 77  # exit status of the script where only the host side failed
 
 
@@ -103,7 +106,7 @@ def _run_together(device: str, host: Sequence[Sequence[str]], sandbox: Sandbox, 
 
 def _joined(folder: Path, warnings: str) -> Sides:
     """The sides with every kernel and variable of the host side found in the cubin, or the first that is not."""
-    taken = open_ends(folder / UNIT)
+    taken = open_ends(folder / UNIT, DYNAMIC_LINKER | _WITHHELD)
     lacking = sorted(name for name in taken - _runtime_names() if re.match(r"(_Z\d+)?cuda[A-Z]", name))
     if lacking:
         return Sides(folder, warnings=warnings, reason=f"the runtime for the GPU has no {lacking[0]}")

@@ -1,9 +1,9 @@
-"""The executable of a build for a GPU: `python -m compile.gpu_watchdog FOLDER TESTS_FD RESULTS_FD [REPEATS]`.
+"""The executable of a build for a GPU: `python -m compile.gpu_watchdog FOLDER TESTS_FD RESULTS_FD`.
 
 It runs the tests (compile/driver/musl_driver.h says what comes in and goes out) in a worker on the device
-(compile/gpu_worker.py) and never runs code under test itself. A test that uses up its time costs the worker its life; one
-that crashes, exits or loses the device's context ends its worker. The test is marked so, and the next test gets a new
-worker. Only this process writes results.
+(compile/gpu_worker.py) and never runs code under test itself. A test that uses up its time costs the worker its life;
+one that crashes, exits or loses the device's context ends its worker. The test is marked so, and the next test gets a
+new worker. Only this process writes results.
 
 Runs inside the sandbox, in which the workers die with it. No import but of the standard library: it starts with every
 candidate.
@@ -11,6 +11,7 @@ candidate.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -25,12 +26,12 @@ from pathlib import Path
 
 from compile.gpu_protocol import (
     EXIT,
-    HOOK,
     MACHINE,
     MEMORY,
     OK,
     PATIENCE,
     READY,
+    REPEATS,
     RESULT,
     SIGNAL,
     TIMEOUT,
@@ -95,10 +96,8 @@ class Worker:
 
     def run(self, command: Command, seconds_ns: int) -> tuple[Reply, bytes]:
         """How the test ended, and what it wrote to its stderr (bounded)."""
-        try:
+        with contextlib.suppress(OSError):  # it has ended: the wait below sees it
             self._channel.sendall(command.pack())
-        except OSError:
-            pass  # it has ended: the wait below sees it
         patience = PATIENCE * (SANITIZER_PATIENCE if self._report else 1)
         cpu = None if self._report else self._cpu_ns() + seconds_ns
         begin = time.monotonic_ns()
@@ -112,8 +111,8 @@ class Worker:
         elif reply.last:
             self.end()
         report = self._new_report()
-        if report and reply.status in (OK, HOOK):
-            reply = Reply(HOOK, 0, reply.nanoseconds, reply.launches, message=report)
+        if report and reply.status in (OK, EXIT):
+            reply = Reply(EXIT, 1, reply.nanoseconds, reply.launches, message=report)
         return reply, said
 
     def end(self) -> int:
@@ -236,11 +235,10 @@ def main(arguments: Sequence[str]) -> None:
     tests_fd, results_fd = int(arguments[1]), int(arguments[2])
     tests = TestFile(tests_fd)
     with os.fdopen(results_fd, "wb") as results:
-        for reply, said in run_all(
-            Plan.read(Path(arguments[0])), tests, tests_fd, int(arguments[3]) if len(arguments) > 3 else 0
-        ):
+        repeats = int(os.environ.get(REPEATS, "0"))
+        for reply, said in run_all(Plan.read(Path(arguments[0])), tests, tests_fd, repeats):
             text = (reply.message + b"\n" + said if reply.message else said)[: tests.stderr_bytes]
-            numbers = (reply.status, reply.code, reply.nanoseconds, reply.launches, len(text), 0)
+            numbers = (reply.status, reply.code, reply.nanoseconds, reply.launches, len(text), reply.remarks)
             results.write(RESULT.pack(*numbers) + text)
             results.write(reply.payload if reply.status == OK else b"")
             results.flush()

@@ -1,10 +1,10 @@
 """The process that runs the tests of one candidate on a GPU: `python -m compile.gpu_worker FOLDER TESTS_FD CHANNEL_FD`.
 
-It makes a context on the first device through PyCUDA, and then does what its watchdog (compile/gpu_watchdog.py) asks for:
-each test gets the cubin and the unit loaded anew, so that no variable of the device or the host outlives a test, and
-arrays of its own whose ends lie at a page that may not be touched. The unit's calls of the CUDA API are served by MuSL's
-runtime (compile/gpu_runtime), which counts launches, fills new device memory with a pattern, and finds the errors that a
-call leaves behind.
+It makes a context on the first device through PyCUDA, and then does what its watchdog (compile/gpu_watchdog.py) asks
+for: each test gets the cubin and the unit loaded anew, so that no variable of the device or the host outlives a test,
+and arrays of its own whose ends lie at a page that may not be touched. The unit's calls of the CUDA API are served by
+MuSL's runtime (compile/gpu_runtime), which counts launches, fills new device memory with a pattern, and finds the
+errors that a call leaves behind.
 
 The code under test runs in this process. It can crash it, hang it or make it exit, which the watchdog sees, and it can
 answer in its name; it cannot know what is expected.
@@ -12,35 +12,27 @@ answer in its name; it cannot know what is expected.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import importlib
 import json
 import mmap
 import os
-import struct
 import sys
+import tempfile
 import time
 import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
-from compile.gpu_protocol import HOOK, MACHINE, OK, READY, SCALAR, Command, Reply, TestFile
+from compile.gpu_protocol import EXIT, MACHINE, OK, READY, SCALAR, UNREAD_ERROR, Command, Reply, TestFile
 
 WARM_UPS = 3
 # Written between two timed runs; twice the L2 cache of the largest devices (Triton's do_bench uses 256 MB as well).
 FLUSH_BYTES = 256 << 20
-_ERROR, _CONTEXT_LOST, _MACHINE = 1, 2, 3  # MUSL_GPU_*
+_UNREAD_ERROR, _CONTEXT_LOST, _MACHINE = 1, 2, 3  # MUSL_GPU_*
 _ALIGNMENT = 16
-
-
-class Event(Protocol):
-    """pycuda.driver.Event."""
-
-    def record(self) -> object: ...
-    def synchronize(self) -> object: ...
-    def time_till(self, event: Event) -> float: ...
 
 
 class Symbol(ctypes.Structure):
@@ -113,8 +105,8 @@ class Call:
 
 
 class Device:
-    """PyCUDA's context on the first device, and MuSL's runtime over it. ImportError, OSError or pycuda's Error where the
-    machine lacks something."""
+    """PyCUDA's context on the first device, and MuSL's runtime over it. ImportError, OSError or pycuda's Error where
+    the machine lacks something."""
 
     def __init__(self, folder: Path) -> None:
         plan = json.loads((folder / "gpu.json").read_text(encoding="utf-8"))
@@ -137,10 +129,10 @@ class Device:
 
     def load_unit(self) -> tuple[ctypes.CDLL, ctypes.Array[Symbol]]:
         """A fresh copy of the unit (a file of its own for the loader), and the table of what stands for what."""
-        descriptor = os.memfd_create("unit")
-        os.write(descriptor, self.unit)
-        unit = ctypes.CDLL(f"/proc/self/fd/{descriptor}", os.RTLD_LAZY | os.RTLD_LOCAL)
-        os.close(descriptor)
+        with tempfile.NamedTemporaryFile(prefix="unit-", suffix=".so") as file:
+            file.write(self.unit)
+            file.flush()
+            unit = ctypes.CDLL(file.name, os.RTLD_LAZY | os.RTLD_LOCAL)
         call = ctypes.cast(unit.musl_call, ctypes.c_void_p).value
         assert call is not None
         base = call - self.anchor
@@ -186,18 +178,20 @@ def run_test(device: Device, tests: TestFile, command: Command) -> Reply:
     unit.musl_call(call.pointers, ctypes.c_void_p(call.returned.address))
     spent = time.monotonic_ns() - begin
     ending, launches, _, message = device.end()
-    if ending == 0:
-        device.runtime.musl_gpu_close()
-        return Reply(OK, 0, spent, launches, payload=call.payload(tests))
-    return _failure(ending, spent, launches, message)
+    if ending in (_CONTEXT_LOST, _MACHINE):
+        return _failure(ending, spent, launches, message)
+    device.runtime.musl_gpu_close()
+    remarks = UNREAD_ERROR if ending == _UNREAD_ERROR else 0
+    return Reply(OK, 0, spent, launches, remarks, message=message, payload=call.payload(tests))
 
 
 def time_test(device: Device, tests: TestFile, command: Command) -> Reply:
-    """The same call again and again; the payload is two doubles for each: milliseconds in kernels, and of the call."""
+    """The same call again and again. The message is a list in JSON with a pair for each: milliseconds in kernels, and
+    of the whole call."""
     call = Call.make(tests, command.test)
     unit, table = device.load_unit()
     device.open(table)
-    times, launches = list[float](), 0
+    times, launches = list[tuple[float, float]](), 0
     for run in range(WARM_UPS + command.repeats):
         call.refill(tests, command.test)
         device.flush_cache(run)
@@ -205,20 +199,22 @@ def time_test(device: Device, tests: TestFile, command: Command) -> Reply:
         device.runtime.musl_gpu_begin(tests.schedules[command.schedule].pattern, 1)
         start.record()
         unit.musl_call(call.pointers, ctypes.c_void_p(call.returned.address))
-        stop.record()
+        with contextlib.suppress(device.cuda.Error):  # where the context is lost, which `end` says better
+            stop.record()
         ending, launches, kernel_ms, message = device.end()
         if ending != 0:
             return _failure(ending, 0, launches, message)
         if run >= WARM_UPS:
             stop.synchronize()
-            times += [kernel_ms, float(start.time_till(stop))]
+            times.append((round(kernel_ms, 6), round(float(start.time_till(stop)), 6)))
     device.runtime.musl_gpu_close()
-    return Reply(OK, 0, 0, launches, payload=struct.pack(f"<{len(times)}d", *times))
+    return Reply(OK, 0, 0, launches, message=json.dumps(times).encode(), payload=call.payload(tests))
 
 
 def _failure(ending: int, spent: int, launches: int, message: bytes) -> Reply:
-    status = MACHINE if ending == _MACHINE else HOOK
-    return Reply(status, 0, spent, launches, last=ending in (_CONTEXT_LOST, _MACHINE), message=message)
+    """The context is lost, and with it what the call should have copied back: as if the call had not returned."""
+    status, last = (MACHINE if ending == _MACHINE else EXIT), ending != _UNREAD_ERROR
+    return Reply(status, 1, spent, launches, last=last, message=message)
 
 
 def serve(device: Device, tests: TestFile, channel: int) -> None:
@@ -235,20 +231,27 @@ def serve(device: Device, tests: TestFile, channel: int) -> None:
 
 
 def _send(channel: int, reply: Reply) -> None:
+    """Ends the process where the channel is closed, by the watchdog or by the code under test."""
     data = reply.pack()
-    while data:
-        data = data[os.write(channel, data) :]
+    try:
+        while data:
+            data = data[os.write(channel, data) :]
+    except OSError:
+        os._exit(1)
 
 
 def main(arguments: Sequence[str]) -> None:
     folder, tests_fd, channel = Path(arguments[0]), int(arguments[1]), int(arguments[2])
     try:
         tests, device = TestFile(tests_fd), Device(folder)
-    except BaseException as error:  # noqa: BLE001 - pycuda's own errors have no type before it is imported
+    except Exception as error:  # noqa: BLE001 - pycuda's errors have no type here before it is imported
         words = traceback.format_exception_only(error)[-1].strip()
         _send(channel, Reply(MACHINE, last=True, message=f"no worker on the GPU: {words}".encode()))
         return
     os.close(tests_fd)
+    # Code under test that exits does so at once, with its status: PyCUDA's own farewell would abort the process.
+    library = ctypes.CDLL(None)
+    library.on_exit(library._exit, None)
     _send(channel, Reply(READY))
     serve(device, tests, channel)
 

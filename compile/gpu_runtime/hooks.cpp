@@ -2,7 +2,9 @@
 // it is allocated, and finds errors that are left at the end of the call. The linker sends the calls here (--wrap).
 #include <cuda_runtime_api.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "musl_driver.h"
 
@@ -26,20 +28,30 @@ cudaError_t __wrap_cudaMalloc(void **pointer, size_t bytes) {
 }
 
 void musl_hook_begin(const struct musl_call_info *info) {
-    pattern = strcmp(info->schedule, "forward") == 0   ? 0xcb
-              : strcmp(info->schedule, "reverse") == 0 ? 0x3d
-                                                       : 0x51 + 2 * static_cast<int>(info->seed % 16);
+    const char *fill = strstr(info->schedule, " fill ");
+    pattern = fill                                           ? static_cast<int>(strtol(fill + 6, nullptr, 16))
+              : strncmp(info->schedule, "forward", 7) == 0   ? 0xcb
+              : strncmp(info->schedule, "reverse", 7) == 0   ? 0x3d
+                                                             : 0x51 + 2 * static_cast<int>(info->seed % 16);
     launches = 0;
 }
 
-int musl_hook_end(uint64_t *count) {
+uint32_t musl_hook_end(uint64_t *count) {
     *count = launches;
     if (launches == 0) return 0;  // the sequential path: no need to start the device
-    cudaError_t error = cudaDeviceSynchronize();
-    if (error == cudaSuccess) error = cudaGetLastError();
+    cudaError_t waited = cudaDeviceSynchronize(), error = cudaGetLastError();
+    if (error == cudaSuccess) error = waited;
     if (error == cudaSuccess) return 0;
-    fprintf(stderr, "CUDA error %s (%s): left at the end of the call\n", cudaGetErrorName(error), cudaGetErrorString(error));
-    return 1;
+    // An error that does not go away has lost the context, and with it what the call should have copied back.
+    bool lost = cudaDeviceSynchronize() != cudaSuccess;
+    const char *fault = error == cudaErrorIllegalAddress      ? "out of bounds"
+                        : error == cudaErrorMisalignedAddress ? "misaligned access"
+                        : error == cudaErrorAssert            ? "assertion failed"
+                        : lost                                ? "error"
+                                                              : "unread CUDA error";
+    fprintf(stderr, "%s: host code: %s (%s)\n", fault, cudaGetErrorName(error), cudaGetErrorString(error));
+    if (lost) _exit(1);
+    return MUSL_UNREAD_ERROR;
 }
 
 }  // extern "C"

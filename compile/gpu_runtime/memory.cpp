@@ -126,7 +126,8 @@ cudaError_t cudaMalloc(void **pointer, size_t bytes) {
     CUdeviceptr at = 0;
     *pointer = nullptr;
     if (bytes == 0) return cudaSuccess;
-    return filled(driver.cuMemAlloc_v2(&at, bytes), at, bytes, pointer, "cudaMalloc");
+    CUresult result = driver.cuMemAlloc_v2(&at, bytes);
+    return filled(result, at, bytes, pointer, "cudaMalloc");
 }
 
 cudaError_t cudaMallocPitch(void **pointer, size_t *pitch, size_t width, size_t height) {

@@ -40,6 +40,16 @@ bool loses_context(int error) {
     }
 }
 
+// As compile/fault.py reads it: on a GPU nobody says which thread it was.
+const char *fault_of(int error) {
+    switch (error) {
+        case cudaErrorIllegalAddress: case 717: return "out of bounds";
+        case cudaErrorMisalignedAddress: return "misaligned access";
+        case cudaErrorAssert: return "assertion failed";
+        default: return loses_context(error) ? "error" : "unread CUDA error";
+    }
+}
+
 double spent_ms() {
     double total = 0;
     for (const Span &span : spans) {
@@ -198,9 +208,9 @@ int musl_gpu_end(uint64_t *launches, double *kernel_ms, char *message, size_t ca
     message[0] = 0;
     int ending = MUSL_GPU_OK;
     if (error_now != cudaSuccess) {
-        ending = loses_context(error_now) || loses_context(waited) ? MUSL_GPU_CONTEXT_LOST : MUSL_GPU_ERROR;
-        snprintf(message, capacity, "CUDA error left at the end of the call: %s (%s), first seen by %s",
-                 cudaGetErrorName(error_now), cudaGetErrorString(error_now), error_call);
+        ending = loses_context(error_now) || loses_context(waited) ? MUSL_GPU_CONTEXT_LOST : MUSL_GPU_UNREAD_ERROR;
+        snprintf(message, capacity, "%s: host code: %s (%s): seen by %s", fault_of(error_now), cudaGetErrorName(error_now),
+                 cudaGetErrorString(error_now), error_call);
     }
     if (machine_message[0]) {
         ending = MUSL_GPU_MACHINE;

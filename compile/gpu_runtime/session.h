@@ -6,11 +6,19 @@
 // cubin that nvcc made of the same text. Which function of the cubin a stub stands for, the worker says in a table.
 #pragma once
 
+// Compiled with -fvisibility=hidden: what CUDA programs may use is exported to them, what stands between units and the
+// evidence of a run is not. (The functions that a worker calls are withheld from units when they are built.)
+#pragma GCC visibility push(default)
 #include <cuda_runtime.h>
 #include <stdint.h>
+namespace musl {
+void launch_kernel(const char *stub, void **arguments, const unsigned *bytes, unsigned count);
+}
+#pragma GCC visibility pop
 
 #include "cuda_driver.h"
 
+#pragma GCC visibility push(default)
 extern "C" {
 
 // A function or a variable of the unit (its kernel stubs and the host's shadows of device variables) and the name in the cubin
@@ -24,7 +32,7 @@ struct musl_gpu_symbol {
     const uint32_t *parameter_bytes;  // as the cubin has them
 };
 
-enum { MUSL_GPU_OK = 0, MUSL_GPU_ERROR = 1, MUSL_GPU_CONTEXT_LOST = 2, MUSL_GPU_MACHINE = 3 };
+enum { MUSL_GPU_OK = 0, MUSL_GPU_UNREAD_ERROR = 1, MUSL_GPU_CONTEXT_LOST = 2, MUSL_GPU_MACHINE = 3 };
 
 // Finds the driver's functions; null, or what is missing.
 const char *musl_gpu_load(void);
@@ -37,6 +45,7 @@ void musl_gpu_begin(uint32_t pattern, uint32_t timed);
 int musl_gpu_end(uint64_t *launches, double *kernel_ms, char *message, size_t capacity);
 void musl_gpu_close(void);
 }
+#pragma GCC visibility pop
 
 namespace musl {
 

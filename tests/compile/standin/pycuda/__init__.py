@@ -1,0 +1,1 @@
+"""Stands in for PyCUDA where it is not installed: see driver.py."""
