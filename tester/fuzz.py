@@ -39,7 +39,7 @@ from tester.fuzz_candidates import (
 )
 from tester.fuzz_extents import Candidate, fit_extents, summarize
 from tester.fuzz_roles import Roles, read_roles
-from tester.fuzz_shapes import make_shape
+from tester.fuzz_shapes import Shape, make_far_shape, make_shape
 from tester.given_extents import extended
 from tester.protocol import Coverage, TestSuite
 
@@ -48,6 +48,9 @@ MODES: tuple[Mode, ...] = ("trace", "sanitize", "plain", "coverage")
 # and at either end), special values early but not alone.
 FIRST_VARIANTS = (0, SPECIAL_VARIANT, 0, 1, 0, DESCENDING_VARIANT, 2, 5, 1, 4, ASCENDING_VARIANT, DESCENDING_VARIANT)
 BATCH = 24
+# The threads of a block, mostly: calls that touch no more elements do not show what several blocks do.
+BLOCK = 256
+FAR_BATCH, FAR_TESTS = 16, 2
 
 
 class BrokenMachineError(RuntimeError):
@@ -139,13 +142,41 @@ class _Session:
             enough = len(tests) >= count and (stale > 1 or not _can_grow(coverage))
             if enough or self.timeouts >= self.options.timeouts:
                 break
+        tests += self._go_farther(tests)
         return TestSuite(tuple(tests), coverage, self.dropped, self.first_error)
 
     # ------------------------------------------------------------ one batch
 
     def _make_batch(self, size: int) -> Iterator[TestCase]:
         """Valid new tests among `size` candidates."""
-        candidates = self._make_candidates(size)
+        numbers = range(self.number, self.number + size)
+        shapes = [make_shape(self.roles, number, self.rng, self.options.operations) for number in numbers]
+        return self._try(self._make_candidates(shapes))
+
+    def _go_farther(self, tests: Sequence[TestCase]) -> list[TestCase]:
+        """More tests for arrays of which no call so far touched more than a block of elements; none where that takes
+        too much work, or the function cannot."""
+        near = {index: FAR_TESTS for index in range(len(self.function.parameters)) if self._is_near(index, tests)}
+        if not near or not self.roles.sizes or self.timeouts:
+            return []
+        others = [p.name for p in self.function.parameters if not p.is_array and p.dtype.kind in "iu"]
+        shapes = [make_far_shape(self.roles, others, self.rng, self.options.operations) for _ in range(FAR_BATCH)]
+        kept: list[TestCase] = []
+        for test in self._try(self._make_candidates(shapes)):
+            reached = [index for index, left in near.items() if left and _length(test, index) > BLOCK]
+            if reached:
+                kept.append(test)
+                near |= {index: near[index] - 1 for index in reached}
+        return kept
+
+    def _is_near(self, index: int, tests: Sequence[TestCase]) -> bool:
+        """Whether a parameter is an array of no fixed size that is used, and never beyond a block of elements."""
+        parameter = self.function.parameters[index]
+        grows = parameter.is_array and any(extent is None for extent in parameter.extents)
+        return grows and 0 < max((_length(test, index) for test in tests), default=0) <= BLOCK
+
+    def _try(self, candidates: Sequence[Candidate]) -> Iterator[TestCase]:
+        """The candidates that are valid new tests."""
         runs = self._trace([candidate.test for candidate in candidates])
         sized: list[TestCase] = []
         for test in fit_extents(self.function, self.roles, candidates, runs, self.whole_arrays):
@@ -176,11 +207,11 @@ class _Session:
             runs += new
         return runs + [TestRun(Outcome(Status.TIMEOUT, stderr=b"too many calls do not end"))] * (len(tests) - len(runs))
 
-    def _make_candidates(self, size: int) -> list[Candidate]:
+    def _make_candidates(self, shapes: Sequence[Shape]) -> list[Candidate]:
+        """A call of each shape, and the probes of what calls of it may touch."""
         candidates: list[Candidate] = []
         probes: list[Candidate] = []
-        for _ in range(size):
-            shape = make_shape(self.roles, self.number, self.rng, self.options.operations)
+        for shape in shapes:
             variant = int(self.rng.integers(0, 16))
             if self.number < len(FIRST_VARIANTS):
                 variant = FIRST_VARIANTS[self.number]
@@ -228,6 +259,12 @@ class _Session:
         if isinstance(measured, Outcome):
             raise BrokenMachineError(measured.message)
         return Coverage(measured.line, measured.branch)
+
+
+def _length(test: TestCase, index: int) -> int:
+    """Elements of an array argument, 0 for a null pointer."""
+    argument = test.arguments[index]
+    return argument.size if isinstance(argument, np.ndarray) else 0
 
 
 def _build_failure(outcome: Outcome) -> str:

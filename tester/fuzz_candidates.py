@@ -169,10 +169,12 @@ class _Maker:
 
 
 def _pattern_length(shape: Shape) -> int:
-    product = 1
+    """Enough for matrices of the sizes, one size taken twice."""
+    product = largest = 1
     for value in shape.values():
         product *= max(1, min(abs(value), TILE))
-    return int(min(TILE, max(67, 2 * product + 16)))
+        largest = max(largest, min(abs(value), TILE))
+    return int(min(TILE, max(67, 2 * product + 16, largest * largest + 16)))
 
 
 def _range(dtype: np.dtype) -> tuple[float, float]:

@@ -7,7 +7,7 @@ the seed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -26,7 +26,8 @@ KINDS = (
 )
 # By the number of sizes: the greatest ordinary size, and one that needs several blocks while the others stay small.
 ORDINARY = {2: 67, 3: 19, 4: 9, 5: 6}
-LARGE = {2: 522, 3: 131}
+LARGE = {2: 522, 3: 300}
+FAR_SIZES = (800, 800, 300, 300, 2, 1)
 LADDER = (1009, 515, 260, 131, 67, 33, 17, 9, 5, 3, 2, 1)
 
 
@@ -35,6 +36,19 @@ def make_shape(roles: Roles, number: int, rng: np.random.Generator, operations: 
     shape = dict(zip(roles.sizes, _make_sizes(roles, number, rng), strict=True))
     for name in sorted((roles.divisors | roles.factors | roles.terms | roles.pitches) - set(roles.sizes)):
         shape[name] = _make_other(name, roles, shape, rng)
+    return _fit(shape, roles, operations)
+
+
+def make_far_shape(roles: Roles, others: Sequence[str], rng: np.random.Generator, operations: float) -> Shape:
+    """A shape in which each size is large or small, at random: for loops that run longer than a block has threads only
+    where several integers agree. `others` are integers that decide no extent and may be compared with one that does."""
+    shape = {name: int(rng.choice(np.array(FAR_SIZES))) for name in roles.sizes}
+    sizes = [*shape.values()] or [1]
+    for name in sorted((roles.divisors | roles.factors | roles.terms | roles.pitches) - set(roles.sizes)):
+        shape[name] = int(rng.choice(np.array([0, 1, 2, *sizes])))
+    for name in others:
+        if name not in shape:
+            shape[name] = int(rng.choice(np.array([0, max(sizes), *[2 * max(sizes)] * 3])))
     return _fit(shape, roles, operations)
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# A prime, so that the rows of a matrix do not repeat each other.
-TILE = 4093
+# A prime, so that the rows of a matrix do not repeat each other; and long, so that a greatest element stands once.
+TILE = 16381
 
 FLOAT_PATTERNS = (
     "random",

@@ -89,7 +89,9 @@ def _is_index(form: object) -> bool:
 
 
 def _is_extent(form: object) -> bool:
-    """blockDim.x and the like, which are never 0."""
+    """blockDim.x and the like, as they stand or as a number: never 0."""
+    if isinstance(form, tuple) and form[0] == "integer":
+        return form != _ZERO
     return isinstance(form, tuple) and form[0] == "field_expression" and form[1] in ("blockDim", "gridDim")
 
 
@@ -236,8 +238,7 @@ def repeats_harmlessly(loop: Node, arrays: Collection[str]) -> bool:
         if target.type == "identifier":
             if text_of(target) not in own and not _is_idempotent(node):
                 return False
-        elif target.type == "subscript_expression" and operator_of(node) == "=":
-            base = _base(target)
+        elif (base := _base(target)).type == "identifier" and operator_of(node) == "=":
             stored.add(text_of(base))
             targets.add(base.id)
         else:
@@ -257,11 +258,14 @@ def _declared(node: Node) -> Node | None:
     return field(node, "declarator") if node.type == "declaration" else None
 
 
-def _base(subscript: Node) -> Node:
-    """`a` of `a[i][j]`."""
-    while subscript.type == "subscript_expression" and (inner := field(subscript, "argument")) is not None:
-        subscript = inner
-    return subscript
+def _base(target: Node) -> Node:
+    """`a` of `a[i][j]` and of `a[i].x`."""
+    while target.type in ("subscript_expression", "field_expression"):
+        inner = field(target, "argument")
+        if inner is None:
+            break
+        target = inner
+    return target
 
 
 def _is_idempotent(assignment: Node) -> bool:
