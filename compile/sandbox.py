@@ -261,6 +261,18 @@ def _random_bits() -> int:
         return 32
 
 
+def limits_that_hold() -> str:
+    """What bounds the number of processes here, for a person: it depends on the user, the kernel and the processor."""
+    if processes_have_an_rlimit():
+        compilers = "compilers' processes are bounded by an rlimit"
+    else:
+        compilers = f"compilers' processes are counted every {GUARD_SECONDS * 1000:g} ms"
+    filtered = "a filter refuses code under test new ones"
+    if not build_filter(trap=False):
+        filtered = "there is no filter of system calls on this processor"
+    return f"{compilers}; {filtered}"
+
+
 @contextlib.contextmanager
 def _filter_file(restricted: bool) -> Iterator[IO[bytes] | None]:
     program = build_filter(trap=False, allow_exec=True) if restricted else b""

@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from compile.sandbox import Sandbox, SandboxUnavailable
+from compile.sandbox import Sandbox, SandboxUnavailable, limits_that_hold
 from compile.toolchain import Tool, ToolchainMissing, find_gcc, find_gcov, find_gxx, find_nvcc
 
 EXIT_READY, EXIT_NOT_READY = 0, 3
@@ -95,7 +95,7 @@ def _sandbox() -> Finding:
             return Finding(name, False, True, "could not be tried", str(error))
     if not ran.ok:
         return Finding(name, False, True, f"a program does not run in it: {ran.message}", "see CONTRIBUTING.md")
-    return Finding(name, True, True, "bubblewrap; a program was built and run in it")
+    return Finding(name, True, True, f"bubblewrap; a program was built and run in it; {limits_that_hold()}")
 
 
 def _nvcc() -> Finding:

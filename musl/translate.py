@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from compile.scratch import scratch_folder
 from data.find_functions import SyntaxErrorAt
 from data.function import Span
 from musl.bench import Bench
@@ -85,8 +85,7 @@ def translate_file(
     destination = choose_destination(path, output, out_root=out_root, in_place=in_place)
     options = TranslationOptions(strict_fp=strict_fp, extents=parse_extents(extents), seed=seed)
     chosen_device = choose_device(device)
-    with tempfile.TemporaryDirectory(prefix="musl-") as folder, contextlib.ExitStack() as stack:
-        scratch = Path(folder)
+    with scratch_folder() as scratch, contextlib.ExitStack() as stack:
         sandbox, obstacle = make_sandbox(scratch, unsafe=unsafe_no_sandbox)
         stack.enter_context(preprocessing_in(sandbox))
         salvaged = salvage(source)
