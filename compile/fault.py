@@ -43,14 +43,18 @@ class FaultKind(StrEnum):
     UNSUPPORTED = "unsupported"
     UNINITIALISED_READ = "uninitialised_read"
     UNINITIALISED_COPY = "uninitialised_copy"
+    IDLE_KERNELS = "idle_kernels"  # nothing that a kernel wrote has reached the host
     OTHER = "other"
 
     @property
     def is_remark(self) -> bool:
-        """Whether the run goes on, and may end well: the value that was read may not have been used."""
-        return self in (FaultKind.UNINITIALISED_READ, FaultKind.UNINITIALISED_COPY)
+        """Whether the run goes on, and may end well: a value that was read may not have been used."""
+        return self in _REMARKS
 
 
+_REMARKS = frozenset(
+    {FaultKind.UNINITIALISED_READ, FaultKind.UNINITIALISED_COPY, FaultKind.API_ERROR, FaultKind.IDLE_KERNELS}
+)
 # As in namespace `fault` of compile/emulator/runtime/internal.h.
 _PHRASES = {
     "out of bounds": FaultKind.OUT_OF_BOUNDS,
@@ -74,6 +78,7 @@ _PHRASES = {
     "unsupported": FaultKind.UNSUPPORTED,
     "uninitialised read": FaultKind.UNINITIALISED_READ,
     "uninitialised copy": FaultKind.UNINITIALISED_COPY,
+    "idle kernels": FaultKind.IDLE_KERNELS,
     "error": FaultKind.OTHER,
 }
 _INDEX = r"\((\d+),(\d+),(\d+)\)"
@@ -148,20 +153,28 @@ class Fault:
         return self.place.thread
 
 
+def read_remarks(message: str) -> dict[FaultKind, Fault]:
+    """What the runtime remarks on a run that has ended, by kind."""
+    faults = map(_fault, FAULT_LINE.finditer(message))
+    return {fault.kind: fault for fault in faults if fault.kind.is_remark}
+
+
 def read_fault(message: str) -> Fault | None:
     """The fault that the emulator's runtime reports in the stderr (or `Outcome.message`) of a run, None where there is
     none: the program may have ended in another way."""
     last = None
     for match in FAULT_LINE.finditer(message):
         last = match
-    if last is None:
-        return None
-    place = _place(last)
-    what = last["message"]
+    return None if last is None else _fault(last)
+
+
+def _fault(match: re.Match[str]) -> Fault:
+    place = _place(match)
+    what = match["message"]
     array = _ARRAY.search(what)
     return Fault(
-        _PHRASES[last["phrase"]],
-        last.group(),
+        _PHRASES[match["phrase"]],
+        match.group(),
         what,
         place,
         array["array"] if array else "",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from compile.fault import Fault, FaultKind
 from compile.outcome import Outcome
 from data.testcase import Argument
 
@@ -26,7 +28,8 @@ class TestRun:
     """One call. `arguments` are the arguments after the call, in order (arrays as left by the call; scalars as passed,
     references as left); empty when the call did not finish. `returned` is None for void or when it did not finish.
     `launches` counts kernel launches (0 on the C side). `touched` has one entry per parameter in a trace run (None for
-    scalars and null pointers), and is empty otherwise.
+    scalars and null pointers), and is empty otherwise. `remarks` is what the runtime has to say of a call that
+    finished.
     """
 
     __test__ = False
@@ -36,3 +39,4 @@ class TestRun:
     arguments: tuple[Argument, ...] = ()
     launches: int = 0
     touched: tuple[Touched | None, ...] = ()
+    remarks: Mapping[FaultKind, Fault] = field(default_factory=dict)

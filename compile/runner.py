@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compile.build import Build
+from compile.fault import Fault, FaultKind, Place, read_remarks
 from compile.outcome import Outcome, Status
 from compile.run_record import TestRun, Touched
 from compile.sandbox import MIB, Limits
@@ -30,7 +31,13 @@ _SCHEDULE = struct.Struct("<Q32s")
 _RESULT = struct.Struct("<IiQQII")
 _TOUCHED = struct.Struct("<qqII")
 _TRACE, _PERTURB = 1, 2
-_OK, _SIGNAL, _EXIT, _TIMEOUT, _MEMORY, _HOOK, _FORBIDDEN, _MACHINE = range(8)
+_OK, _SIGNAL, _EXIT, _TIMEOUT, _MEMORY, _FORBIDDEN, _MACHINE = range(7)
+_REMARKS = {
+    1: FaultKind.API_ERROR,
+    2: FaultKind.UNINITIALISED_READ,
+    4: FaultKind.UNINITIALISED_COPY,
+    8: FaultKind.IDLE_KERNELS,
+}
 _POISON = 0xA5
 SPEAKING = ("trace", "emulator", "gpu")  # kinds of builds whose runtime reports errors in its own words
 
@@ -199,7 +206,7 @@ def _decode(reader: _Reader, build: Build, tests: Sequence[TestCase], function: 
     for test in tests:
         if reader.left < _RESULT.size:
             return reader.end()
-        status, code, nanoseconds, launches, stderr_size, _ = reader.unpack(_RESULT)
+        status, code, nanoseconds, launches, stderr_size, flags = reader.unpack(_RESULT)
         if reader.left < stderr_size:
             return reader.end()
         stderr = reader.take(stderr_size)
@@ -214,7 +221,17 @@ def _decode(reader: _Reader, build: Build, tests: Sequence[TestCase], function: 
             _argument_after(reader, p, a) for p, a in zip(function.parameters, test.arguments, strict=True)
         )
         touched = _touched(reader, function, test) if build.kind == "trace" else ()
-        yield TestRun(outcome, returned, arguments, launches, touched)
+        yield TestRun(outcome, returned, arguments, launches, touched, _remarks(flags, outcome))
+
+
+def _remarks(flags: int, outcome: Outcome) -> dict[FaultKind, Fault]:
+    """The remarks that the driver vouches for; of those whose lines are missing (the call may have closed stderr, or
+    written too much to it) no more is known."""
+    if not flags:
+        return {}
+    told = read_remarks(outcome.message)
+    kinds = [kind for bit, kind in _REMARKS.items() if flags & bit]
+    return {kind: told.get(kind) or Fault(kind, f"{kind} (not described)", "", Place()) for kind in kinds}
 
 
 class _Reader:
@@ -287,11 +304,10 @@ def _outcome(status: int, code: int, stderr: bytes, seconds: float, *, speaks: b
         _EXIT: (Status.RUNTIME_ERROR, f"the call did not return: the process exited with status {code}"),
         _TIMEOUT: (Status.TIMEOUT, "not run: the time for all tests was used up" if code else "its time was used up"),
         _MEMORY: (Status.OUT_OF_MEMORY, "its memory was used up"),
-        _HOOK: (Status.RUNTIME_ERROR, ""),
         _FORBIDDEN: (Status.FORBIDDEN, f"a system call that is not allowed: {refused_calls().get(code, 'unknown')}"),
         _MACHINE: (Status.INFRASTRUCTURE, f"the driver failed: {os.strerror(code)}"),
     }[status]
-    if status not in (_SIGNAL, _EXIT, _HOOK):
+    if status not in (_SIGNAL, _EXIT):
         text = f"{note}\n".encode() + stderr
     elif speaks and stderr.strip():
         text = stderr.lstrip(b"=\n")  # AddressSanitizer draws a line before the runtime has its say

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
-from compile.cache import OwnBuildFailedError
-from compile.emulator.build import emulator_host, precompiled_header
-from compile.host import MODES, mode_host
 from compile.nvcc import compile_nvcc
 from compile.outcome import Outcome
-from compile.program import program_object
 from compile.sandbox import Sandbox
 from data.function import Function
 from data.read_source import SourceError
 from data.source_file import SourceFile
 from musl.co_verify import co_verify
 from musl.compare_programs import compare_programs
-from musl.errors import MachineError
 from musl.verdict import Verdict, VerdictStatus
+from musl.warm_up import warm_up
 from musl.work import Checked
 from musl.workers import Stage
 from tester.fuzz import BrokenMachineError
@@ -82,16 +76,7 @@ class Bench:
         """
         with contextlib.suppress(SourceError):  # a file that cannot be adapted is reported function by function
             self.cuda_text({})
-        parts: list[Callable[[], object]] = [functools.partial(mode_host, mode) for mode in MODES]
-        if self.device == "emulator":
-            parts += [emulator_host, precompiled_header, functools.partial(precompiled_header, "races")]
-        if self.run_args:
-            parts.append(program_object)
-        try:
-            with ThreadPoolExecutor() as pool:
-                list(pool.map(lambda part: part(), parts))
-        except OwnBuildFailedError as error:
-            raise MachineError(f"a part of MuSL does not compile on this machine: {error}") from None
+        warm_up(self.device, programs=bool(self.run_args))
 
     def _header(self, names: Sequence[str]) -> str:
         made_by = f"MuSL {version('musl-cuda')} ({self.translator.name} translator)"

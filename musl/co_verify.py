@@ -26,6 +26,7 @@ from typing import Literal, TypeVar
 from compile.build import Build
 from compile.cache import OwnBuildFailedError
 from compile.emulator.build import build_emulated
+from compile.fault import FaultKind, read_fault
 from compile.host import build_host
 from compile.outcome import Outcome, Status
 from compile.run_record import TestRun
@@ -37,26 +38,37 @@ from data.testcase import TestCase
 from musl.compare import Slack
 from musl.compare_rounding import measure_slack
 from musl.evidence import why_weak
-from musl.findings import RACE_MARK, Finding, check_run, describe, first_line, make_counterexample, worst
+from musl.findings import Finding, check_run, describe, first_line, make_counterexample, worst
+from musl.given_wrapper import extend_all, is_refused, needed_bytes
 from musl.reference import Expected, Reference, confirm, run_reference
 from musl.verdict import Verdict, VerdictStatus
 from tester.protocol import TestSuite
 
 SCHEDULES = ("forward", "reverse", "shuffle")
 FEW_BLOCKS = "few blocks"
+# Schedules in which memory that was never written holds zeros, ones, a large and a small number.
+FILLINGS = ("forward fill 00", "forward fill ff", "forward fill 7f", "forward fill 80")
 # The emulator is slower than the C side; a kernel that ends does so well within this also on a busy machine.
 CANDIDATE_LIMITS = TestLimits(seconds=4.0, total_seconds=90.0)
+Runs = Mapping[str, Sequence[TestRun]]  # by schedule
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Candidate:
     """The CUDA side. `function` is the host function that is called: the C function's name and signature, or another
-    wrapper with as many parameters of the same kinds. `tests` are its calls where they are not those of the C side."""
+    wrapper with as many parameters of the same kinds. `tests` are its calls where they are not those of the C side.
+
+    A `given_wrapper` is a benchmark's and not under test: where it copies more of a test's array than the test has
+    (which the published harness leaves to chance), the array is extended by elements that nobody has set, and where it
+    leaves an error of the CUDA API unread (a launch of no blocks), that does not count if the results are right; fuzz
+    tests that its host code cannot carry out (a negative size) are left out.
+    """
 
     text: str
     function: Function
     tests: Sequence[TestCase] | None = None
+    given_wrapper: bool = False
 
 
 def co_verify(
@@ -89,6 +101,38 @@ def co_verify(
 
 
 @dataclass(frozen=True)
+class _Sides:
+    """Both sides, built."""
+
+    sanitized: Build
+    candidate: Build
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """What the candidate did: `calls` are its calls of the expected tests, `runs` its runs by schedule, `findings` what
+    is wrong with each test, `counted` the positions of the tests on which it launched a kernel."""
+
+    expected: Sequence[Expected]
+    calls: Sequence[TestCase]
+    runs: Mapping[str, Sequence[TestRun]]
+    findings: Sequence[Sequence[Finding]]
+    given: int
+
+    @property
+    def counted(self) -> list[int]:
+        return [
+            i
+            for i in range(len(self.calls))
+            if all(row[i].launches > 0 or not row[i].outcome.ok for row in self.runs.values())
+        ]
+
+    def name(self, position: int) -> str:
+        """Which of the given tests it is."""
+        return f"test {self.expected[position].index + 1} of {self.given}"
+
+
+@dataclass(frozen=True)
 class _Case:
     source: SourceFile
     function: Function
@@ -111,42 +155,61 @@ class _Case:
             return _failed_build(sanitized, VerdictStatus.NO_VALID_TEST, "the C side does not compile")
         if isinstance(candidate, Outcome):
             return _failed_build(candidate, VerdictStatus.CANDIDATE_FAILED, "the CUDA side does not compile")
-        reference = run_reference(sanitized, suite.tests, self.function)
-        verdict = self._compare(reference, sanitized, candidate, suite)
-        dropped = len(reference.invalid)
-        if verdict.status in _BLAMES and any(test.origin != "fuzz" for test in suite.tests):
+        return self._judge_sides(_Sides(sanitized, candidate), suite.tests)
+
+    def _judge_sides(self, sides: _Sides, tests: Sequence[TestCase]) -> Verdict:
+        reference = run_reference(sides.sanitized, tests, self.function)
+        verdict, trial = self._compare(reference, sides, len(tests))
+        if verdict.status in BLAMES and any(test.origin != "fuzz" for test in tests):
             # The fuzz tester has compared what uninitialised variables do; for other tests it is done here.
             checked = self._confirm(reference)
-            if len(checked.invalid) > dropped:
-                verdict, dropped = self._compare(checked, sanitized, candidate, suite), len(checked.invalid)
+            if len(checked.invalid) > len(reference.invalid):
                 reference = checked
-        return replace(verdict, tests_dropped=dropped, drop_reason=_first_reason(reference))
+                verdict, trial = self._compare(reference, sides, len(tests))
+        if self.candidate.given_wrapper and trial is not None:
+            refused = [one.index for i, one in enumerate(trial.expected) if is_refused(one.test, trial.findings[i])]
+            if refused:
+                return self._without(refused)._judge_sides(sides, [t for i, t in enumerate(tests) if i not in refused])
+            found = ((one.index, needed_bytes(trial.findings[i])) for i, one in enumerate(trial.expected))
+            needed = {index: extent for index, extent in found if extent is not None}
+            if needed:
+                return self._extended(needed)._judge_sides(sides, extend_all(tests, needed, self.function))
+        return replace(verdict, tests_dropped=len(reference.invalid), drop_reason=_first_reason(reference))
 
-    def _compare(self, reference: Reference, sanitized: Build, candidate: Build, suite: TestSuite) -> Verdict:
+    def _without(self, indices: Sequence[int]) -> _Case:
+        """The case without the candidate's own calls of these tests."""
+        own = self.candidate.tests
+        if own is None:
+            return self
+        kept = tuple(test for i, test in enumerate(own) if i not in indices)
+        return replace(self, candidate=replace(self.candidate, tests=kept))
+
+    def _extended(self, needed: Mapping[int, tuple[int, int]]) -> _Case:
+        """The case with the candidate's own calls extended."""
+        own = self.candidate.tests
+        if own is None:
+            return self
+        return replace(self, candidate=replace(self.candidate, tests=extend_all(own, needed, self.function)))
+
+    def _compare(self, reference: Reference, sides: _Sides, given: int) -> tuple[Verdict, _Trial | None]:
         if reference.broken:
-            return _no_verdict(VerdictStatus.INFRASTRUCTURE, first_line(reference.broken))
+            return _no_verdict(VerdictStatus.INFRASTRUCTURE, first_line(reference.broken)), None
         if not reference.expected:
             reason = f"no test is valid for the C side: {_first_reason(reference)}"
-            return _no_verdict(VerdictStatus.NO_VALID_TEST, reason)
-        expected = reference.expected
-        calls = [self._call_of(one) for one in expected]
-        runs = self._run(candidate, calls)
+            return _no_verdict(VerdictStatus.NO_VALID_TEST, reason), None
+        calls = [self._call_of(one) for one in reference.expected]
+        runs = self._run(sides.candidate, calls)
         broken = next((r for row in runs.values() for r in row if r.outcome.status is Status.INFRASTRUCTURE), None)
         if broken is not None:
-            return _no_verdict(VerdictStatus.INFRASTRUCTURE, first_line(broken.outcome.message))
-        findings = self._find(expected, runs)
-        counted = [
-            i for i in range(len(calls)) if all(runs[s][i].launches > 0 or not runs[s][i].outcome.ok for s in runs)
-        ]
-        verdict = self._conclude(expected, findings, counted, len(suite.tests))
-        if verdict.status is not VerdictStatus.EQUIVALENT:
-            return verdict
-        weak = why_weak(
-            self.function, [expected[i] for i in counted], lambda tests: run_tests(sanitized, tests, self.function)
-        )
-        if weak:
-            return replace(verdict, status=VerdictStatus.NO_VALID_TEST, reason=weak)
-        return self._look_for_races(expected, calls, verdict, len(suite.tests))
+            return _no_verdict(VerdictStatus.INFRASTRUCTURE, first_line(broken.outcome.message)), None
+        trial = _Trial(reference.expected, calls, runs, self._find(reference.expected, runs), given)
+        verdict = self._conclude(trial)
+        if verdict.status is VerdictStatus.EQUIVALENT:
+            counted = [trial.expected[i] for i in trial.counted]
+            weak = why_weak(self.function, counted, lambda more: run_tests(sides.sanitized, more, self.function))
+            if weak:
+                return replace(verdict, status=VerdictStatus.NO_VALID_TEST, reason=weak), trial
+        return self._watch(trial, sides, verdict), trial
 
     def _call_of(self, expected: Expected) -> TestCase:
         """The candidate's call of one test."""
@@ -162,18 +225,20 @@ class _Case:
             return build_gpu(text, function, self.scratch, self.sandbox, self.source)
         return build_emulated(text, function, self.scratch, self.sandbox, self.source)
 
-    def _run(self, candidate: Build, calls: Sequence[TestCase]) -> dict[str, list[TestRun]]:
+    def _run(self, candidate: Build, calls: Sequence[TestCase], schedules: Sequence[str] = ()) -> Runs:
         """The candidate's runs in each schedule; fewer schedules where a test used up its time."""
-        asked = [(schedule, self.seed) for schedule in self.schedules]
+        names = schedules or self.schedules
+        asked = [(name, self.seed) for name in names]
         rows = run_schedules(candidate, calls, self.candidate.function, asked, CANDIDATE_LIMITS)
-        return dict(zip(self.schedules, rows, strict=False))
+        return dict(zip(names, rows, strict=False))
 
-    def _find(self, expected: Sequence[Expected], runs: Mapping[str, Sequence[TestRun]]) -> list[list[Finding]]:
+    def _find(self, expected: Sequence[Expected], runs: Runs) -> list[list[Finding]]:
         """For each test what is wrong with it, at most one finding for each schedule."""
         count = range(len(expected))
 
         def check(i: int, slack: Mapping[str, Slack] | None = None) -> list[Finding]:
-            found = (check_run(self.function, s, expected[i], runs[s][i], slack) for s in runs)
+            forgive = self.candidate.given_wrapper
+            found = (check_run(self.function, s, expected[i], runs[s][i], slack, forgive_errors=forgive) for s in runs)
             return [finding for finding in found if finding is not None]
 
         findings = [check(i) for i in count]
@@ -186,59 +251,93 @@ class _Case:
             findings[i] = check(i, slack)
         return findings
 
-    def _conclude(
-        self, expected: Sequence[Expected], findings: Sequence[Sequence[Finding]], counted: Sequence[int], given: int
-    ) -> Verdict:
-        passed = sum(not findings[i] for i in counted)
-        decisive = worst(findings, len(self.schedules))
+    def _conclude(self, trial: _Trial) -> Verdict:
+        counted = trial.counted
+        passed = sum(not trial.findings[i] for i in counted)
+        decisive = worst(trial.findings, len(self.schedules))
         if decisive is not None:
             status, position, finding = decisive
-            where = f"test {expected[position].index + 1} of {given}"
-            reason = describe(finding, status, where, findings[position], len(self.schedules))
-            example = make_counterexample(self.function, expected[position].test, finding)
-            return Verdict(status, len(counted), passed, (), reason, example)
+            reason = describe(finding, status, trial.name(position), trial.findings[position], len(self.schedules))
+            example = make_counterexample(self.function, trial.expected[position].test, finding)
+            return Verdict(status, len(counted), passed, (), reason, example, finding.fault)
         if not counted:
             return _no_verdict(VerdictStatus.NO_VALID_TEST, "no test launched a kernel")
         return Verdict(VerdictStatus.EQUIVALENT, len(counted), passed, ())
 
-    def _look_for_races(
-        self, expected: Sequence[Expected], calls: Sequence[TestCase], verdict: Verdict, given: int
-    ) -> Verdict:
-        """The verdict, or `racy` where threads race on one of the tests (in a build that watches every access), or
-        `different` where loops that stride over the grid compute something else."""
-        if self.device != "emulator":
+    # ------------------------------------------------------------------------ every access watched (the emulator alone)
+
+    def _watch(self, trial: _Trial, sides: _Sides, verdict: Verdict) -> Verdict:
+        """The verdict after one more run, in a build that watches every access: `racy` where threads race, `different`
+        where loops that stride over the grid compute something else or where memory that was never written decides,
+        NO_VALID_TEST where nothing that a kernel wrote reached the host. Results that differ get their cause."""
+        explains = verdict.status in (VerdictStatus.DIFFERENT, VerdictStatus.RACY) and verdict.fault is None
+        if self.device != "emulator" or not (explains or verdict.status is VerdictStatus.EQUIVALENT):
             return verdict
         text, function = self.candidate.text, self.candidate.function
         build = build_emulated(text, function, self.scratch, self.sandbox, self.source, check="races")
         if isinstance(build, Outcome):
-            return _failed_build(build, VerdictStatus.INFRASTRUCTURE, "the build that looks for races failed")
-        runs = run_tests(build, calls, function, limits=CANDIDATE_LIMITS)
-        # In this build few blocks run, so that grid-stride loops stride: what they compute then has to be right too.
-        strided = self._find(expected, {FEW_BLOCKS: runs})
-        for one, run, found in zip(expected, runs, strided, strict=True):
-            message = first_line(run.outcome.message)
-            if not run.outcome.ok and message.startswith(RACE_MARK):
-                finding, where = Finding(VerdictStatus.RACY, SCHEDULES[0], message), ""
-            elif run.outcome.ok and found:
-                finding, where = found[0], f", {FEW_BLOCKS}"
-            else:
-                continue
-            return replace(
-                verdict,
-                status=finding.status,
-                tests_passed=max(0, verdict.tests_passed - 1),
-                reason=f"test {one.index + 1} of {given}{where}: {finding.message}",
-                counterexample=make_counterexample(self.function, one.test, finding),
-            )
+            return _failed_build(build, VerdictStatus.INFRASTRUCTURE, "the build that watches every access failed")
+        runs = run_tests(build, trial.calls, function, limits=CANDIDATE_LIMITS)
+        if explains:
+            return _explained(verdict, trial, runs)
+        # Few blocks run here, so that grid-stride loops stride: what they compute then has to be right too.
+        strided = self._find(trial.expected, {FEW_BLOCKS: runs})
+        for position, found in enumerate(strided):
+            if found:
+                return self._overruled(verdict, trial, position, found[0], f", {FEW_BLOCKS}")
+        unwritten = [i for i, run in enumerate(runs) if FaultKind.UNINITIALISED_READ in run.remarks]
+        if unwritten:
+            verdict = self._with_other_fillings(verdict, trial, sides, runs, unwritten)
+        working = [i for i in trial.counted if FaultKind.IDLE_KERNELS not in runs[i].remarks]
+        if verdict.status is VerdictStatus.EQUIVALENT and not working:
+            reason = "nothing that a kernel wrote has reached the host: the results were computed there"
+            return replace(verdict, status=VerdictStatus.NO_VALID_TEST, reason=reason)
         return verdict
+
+    def _with_other_fillings(
+        self, verdict: Verdict, trial: _Trial, sides: _Sides, runs: Sequence[TestRun], unwritten: Sequence[int]
+    ) -> Verdict:
+        """The verdict, or `different` where what a kernel loads from memory that was never written changes a result
+        when that memory holds something else. (A load whose value is never used changes nothing.)"""
+        expected, calls = [trial.expected[i] for i in unwritten], [trial.calls[i] for i in unwritten]
+        filled = self._run(sides.candidate, calls, FILLINGS)
+        for position, found in zip(unwritten, self._find(expected, filled), strict=True):
+            if found:
+                fault = runs[position].remarks[FaultKind.UNINITIALISED_READ]
+                finding = replace(found[0], status=VerdictStatus.DIFFERENT, fault=fault)
+                return self._overruled(verdict, trial, position, finding, f" ({fault.text})")
+        return verdict
+
+    def _overruled(self, verdict: Verdict, trial: _Trial, position: int, finding: Finding, note: str) -> Verdict:
+        return replace(
+            verdict,
+            status=finding.status,
+            tests_passed=max(0, verdict.tests_passed - 1),
+            reason=f"{trial.name(position)}{note}: {finding.message}",
+            counterexample=make_counterexample(self.function, trial.expected[position].test, finding),
+            fault=finding.fault,
+        )
 
     def _confirm(self, reference: Reference) -> Reference:
         plain = build_host(self.source, self.function, "plain", self.scratch, self.sandbox)
         return reference if isinstance(plain, Outcome) else confirm(reference, plain, self.function)
 
 
+def _explained(verdict: Verdict, trial: _Trial, runs: Sequence[TestRun]) -> Verdict:
+    """The verdict that results differ, with what the watched run says of a test on which they do."""
+    for position, run in enumerate(runs):
+        if not trial.findings[position]:
+            continue
+        fault = None if run.outcome.ok else read_fault(run.outcome.message)
+        for kind in (FaultKind.UNINITIALISED_READ, FaultKind.UNINITIALISED_COPY):
+            fault = fault or run.remarks.get(kind)
+        if fault is not None:
+            return replace(verdict, reason=f"{verdict.reason}; {fault.text}", fault=fault)
+    return verdict
+
+
 # Verdicts that say that the candidate is wrong.
-_BLAMES = frozenset(
+BLAMES = frozenset(
     {VerdictStatus.DIFFERENT, VerdictStatus.RACY, VerdictStatus.OUT_OF_BOUNDS, VerdictStatus.CANDIDATE_FAILED}
 )
 

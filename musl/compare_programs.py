@@ -19,12 +19,13 @@ from pathlib import Path
 from compile.build import Build
 from compile.cache import OwnBuildFailedError
 from compile.emulator.build import build_emulated_program
+from compile.fault import read_fault
 from compile.outcome import Outcome, Status
 from compile.program import build_program, run_program
 from compile.sandbox import Sandbox
 from data.source_file import SourceFile
 from musl.co_verify import SCHEDULES
-from musl.findings import OUT_OF_BOUNDS_MARKS, first_line
+from musl.findings import INVALID_ACCESS, first_line
 from musl.verdict import Counterexample, Verdict, VerdictStatus
 
 RELATIVE = 1e-6
@@ -224,7 +225,8 @@ def _failure(expected: Outcome, got: Outcome, arguments: Sequence[str], schedule
         return None
     message = first_line(got.message) or got.status.value
     if got.exit_code is None or got.exit_code >= 99 or got.status is not Status.RUNTIME_ERROR:
-        is_access = any(mark in got.message for mark in OUT_OF_BOUNDS_MARKS)
+        fault = read_fault(got.message)
+        is_access = fault.kind in INVALID_ACCESS if fault is not None else "AddressSanitizer" in got.message
         status = VerdictStatus.OUT_OF_BOUNDS if is_access else VerdictStatus.CANDIDATE_FAILED
     else:
         status = VerdictStatus.DIFFERENT

@@ -8,7 +8,7 @@ is tried, not assumed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from musl.compare import compare_values
 from musl.reference import Expected
 
 PROBES = 8  # calls on other values that a constant function must give its constant on
-_Constant = tuple[str, ...]
+Constants = Mapping[str, str]  # name of an output -> the one value that it holds, as text
 
 
 def why_weak(
@@ -31,17 +31,18 @@ def why_weak(
     changing = [one for one in expected if changes_something(one.test, one.run)]
     if not changing:
         return "on every test that launched a kernel the outputs equal the inputs"
-    constants = {constant_of(function, one) for one in changing}
-    if None in constants or len(constants) > 1:
+    # A returned 0 changes nothing, and yet is not the constant that another test returns.
+    constants = merge([constants_of(function, one) for one in expected])
+    if constants is None:
         return ""
     probes = [probe for one in changing for probe in probes_like(one.test, PROBES // len(changing) + 1)][:PROBES]
-    runs = [(probe, run) for probe, run in zip(probes, run_c_side(probes), strict=True) if run.outcome.ok]
-    same = [constant_of(function, Expected(0, probe, run, {})) in constants for probe, run in runs]
-    if same and all(same):
+    runs = [
+        Expected(0, probe, run, {}) for probe, run in zip(probes, run_c_side(probes), strict=True) if run.outcome.ok
+    ]
+    if runs and merge([constants, *(constants_of(function, one) for one in runs)]) is not None:
         return ""
-    constant = next(iter(constants))
-    assert constant is not None
-    return f"every test gives one constant ({', '.join(constant)}): filling it in would pass"
+    filled = ", ".join(f"{name} {value}" for name, value in constants.items())
+    return f"every test gives one constant ({filled}): filling it in would pass"
 
 
 def changes_something(test: TestCase, run: TestRun) -> bool:
@@ -53,9 +54,18 @@ def changes_something(test: TestCase, run: TestRun) -> bool:
     return any(compare_values("", before, after) is not None for before, after in pairs)
 
 
-def constant_of(function: Function, one: Expected) -> _Constant | None:
-    """The one value of each output that the call changes, as text by name; None where an output holds several."""
-    found = [] if one.run.returned is None else [f"return {one.run.returned}"]
+def merge(each: Sequence[Constants | None]) -> Constants | None:
+    """The constants of several calls; None where an output holds several values, in one call or over all of them."""
+    merged: dict[str, str] = {}
+    for constants in each:
+        if constants is None or any(merged.setdefault(name, value) != value for name, value in constants.items()):
+            return None
+    return merged
+
+
+def constants_of(function: Function, one: Expected) -> Constants | None:
+    """The one value of each output that the call changes; None where an output holds several."""
+    found = {} if one.run.returned is None else {"return": str(one.run.returned)}
     for parameter, before, after in zip(function.parameters, one.test.arguments, one.run.arguments, strict=True):
         if not (parameter.is_array or parameter.reference) or after is None:
             continue
@@ -64,8 +74,8 @@ def constant_of(function: Function, one: Expected) -> _Constant | None:
         values = np.asarray(after).reshape(-1)
         if values.dtype.names is not None or len(np.unique(values)) > 1:
             return None
-        found.append(f"{parameter.name} {values[0]}")
-    return tuple(found)
+        found[parameter.name] = str(values[0])
+    return found
 
 
 def probes_like(test: TestCase, count: int) -> list[TestCase]:

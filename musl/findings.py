@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from compile.fault import Fault, FaultKind, read_fault
+from compile.outcome import Status
 from compile.run_record import TestRun
 from data.function import Function
 from data.testcase import Argument, TestCase
@@ -14,9 +16,10 @@ from musl.compare import Difference, Slack, compare_values, format_value
 from musl.reference import Expected, Free
 from musl.verdict import Counterexample, VerdictStatus
 
-RACE_MARK = "race:"
-OUT_OF_BOUNDS_MARKS = ("out of bounds", "AddressSanitizer")
 SHOWN_ELEMENTS = 8
+# Kinds of faults that are invalid accesses, and those that are races; the others are failures of other kinds.
+INVALID_ACCESS = frozenset({FaultKind.OUT_OF_BOUNDS, FaultKind.NULL_POINTER, FaultKind.USE_AFTER_FREE})
+RACES = frozenset({FaultKind.DATA_RACE, FaultKind.MISSING_BARRIER})
 # An invalid access comes before any other failure, that before a difference, and that before a race.
 ORDER = (VerdictStatus.OUT_OF_BOUNDS, VerdictStatus.CANDIDATE_FAILED, VerdictStatus.DIFFERENT, VerdictStatus.RACY)
 
@@ -29,23 +32,46 @@ class Finding:
     schedule: str
     message: str
     difference: Difference | None = None
+    fault: Fault | None = None
 
 
 def check_run(
-    function: Function, schedule: str, expected: Expected, got: TestRun, slack: Mapping[str, Slack] | None = None
+    function: Function,
+    schedule: str,
+    expected: Expected,
+    got: TestRun,
+    slack: Mapping[str, Slack] | None = None,
+    *,
+    forgive_errors: bool = False,
 ) -> Finding | None:
-    """What is wrong with the candidate's run of one test, None if nothing is."""
+    """What is wrong with the candidate's run of one test, None if nothing is. With `forgive_errors` an error of the
+    CUDA API that is left unread does not count where the results are right."""
     if not got.outcome.ok:
-        message = got.outcome.message or got.outcome.status.value
-        is_access = any(mark in message for mark in OUT_OF_BOUNDS_MARKS)
-        status = VerdictStatus.OUT_OF_BOUNDS if is_access else VerdictStatus.CANDIDATE_FAILED
-        return Finding(status, schedule, first_line(message))
+        return failed_run(schedule, got)
     difference = compare_runs(function, expected.run, got, slack, expected.free)
+    error = got.remarks.get(FaultKind.API_ERROR)
+    if error is not None and not (forgive_errors and difference is None):
+        return Finding(VerdictStatus.CANDIDATE_FAILED, schedule, error.text, difference, error)
     if difference is None:
         return None
     place = difference.where + ("" if difference.index is None else f"[{difference.index}]")
     message = f"{place}: expected {difference.expected}, got {difference.got}"
     return Finding(VerdictStatus.DIFFERENT, schedule, message, difference)
+
+
+def failed_run(schedule: str, got: TestRun) -> Finding:
+    """The finding of a run that did not end well."""
+    message = got.outcome.message or got.outcome.status.value
+    fault = read_fault(message) if got.outcome.status is Status.RUNTIME_ERROR else None
+    status = VerdictStatus.CANDIDATE_FAILED
+    if (fault is not None and fault.kind in INVALID_ACCESS) or (fault is None and "AddressSanitizer" in message):
+        status = VerdictStatus.OUT_OF_BOUNDS
+    elif fault is not None and fault.kind in RACES:
+        status = VerdictStatus.RACY
+    text = first_line(message) if fault is None else fault.text
+    if fault is None and "AddressSanitizer" in message:
+        text = next(line.strip() for line in message.splitlines() if "AddressSanitizer" in line)[:500]
+    return Finding(status, schedule, text, None, fault)
 
 
 def compare_runs(
@@ -79,7 +105,7 @@ def worst(findings: Sequence[Sequence[Finding]], schedules: int) -> tuple[Verdic
         first = min(found, key=lambda finding: ORDER.index(finding.status))
         status = first.status
         if status is VerdictStatus.DIFFERENT and len(found) < schedules:
-            status = VerdictStatus.RACY
+            status = VerdictStatus.RACY  # right in some schedules
         decided.append((ORDER.index(status), index, status, first))
     if not decided:
         return None

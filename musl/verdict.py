@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from compile.fault import Fault
+
 
 class VerdictStatus(StrEnum):
     """The judgement of one pair of functions. `INFRASTRUCTURE` is counted apart and is never the candidate's fault."""
@@ -32,8 +34,9 @@ class Counterexample:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`tests_run` counts the tests on which the candidate's parallel path ran (at least one kernel was launched),
-    `tests_dropped` those that are not valid for the C function, the first of them for `drop_reason`."""
+    """`fault` is what the runtime found where that decides, with kind and place. `tests_run` counts the tests on which
+    the candidate's parallel path ran (at least one kernel was launched), `tests_dropped` those that are not valid for
+    the C function, the first of them for `drop_reason`."""
 
     status: VerdictStatus
     tests_run: int
@@ -41,6 +44,7 @@ class Verdict:
     schedules: tuple[str, ...]
     reason: str = ""
     counterexample: Counterexample | None = None
+    fault: Fault | None = None
     seconds: float = 0.0
     tests_dropped: int = 0
     drop_reason: str = ""

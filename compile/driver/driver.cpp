@@ -104,7 +104,7 @@ bool used_up_memory(const Tests &tests, const Ending &ending) {
 }
 
 // What a child may say of itself without the seal: no more than what costs it the test, never that the machine failed.
-bool is_confession(uint32_t failed) { return failed == MUSL_MEMORY || failed == MUSL_HOOK || failed == MUSL_FORBIDDEN; }
+bool is_confession(uint32_t failed) { return failed == MUSL_MEMORY || failed == MUSL_FORBIDDEN; }
 
 musl_result judge(const Task &task, const Ending &ending, uint64_t wall_ns) {
     const Tests &tests = task.tests;
@@ -118,6 +118,7 @@ musl_result judge(const Task &task, const Ending &ending, uint64_t wall_ns) {
         result.code = state.code;
     } else if (WIFEXITED(ending.status) && WEXITSTATUS(ending.status) == 0 && sealed && state.failed == MUSL_OK) {
         result.wall_ns = state.wall_ns;
+        result.remarks = state.remarks;
     } else if (used_up_memory(tests, ending)) {
         result.status = MUSL_MEMORY;
     } else if (WIFSIGNALED(ending.status) && WTERMSIG(ending.status) == SIGSYS) {

@@ -60,9 +60,8 @@ enum {
     MUSL_EXIT = 2,    /* code: the exit status; the call did not return */
     MUSL_TIMEOUT = 3, /* the test's wall time was used up */
     MUSL_MEMORY = 4,  /* the test's memory was used up */
-    MUSL_HOOK = 5,    /* musl_hook_end() found an error; its message is in the captured stderr */
-    MUSL_FORBIDDEN = 6, /* code: number of the refused system call, -1 where unknown */
-    MUSL_MACHINE = 7  /* fork or mmap of the driver itself failed; code: errno */
+    MUSL_FORBIDDEN = 5, /* code: number of the refused system call, -1 where unknown */
+    MUSL_MACHINE = 6  /* fork or mmap of the driver itself failed; code: errno */
 };
 
 struct musl_header {
@@ -91,13 +90,22 @@ struct musl_parameter {
     uint32_t element_size;
 };
 
+/* musl_result.remarks: what musl_hook_end() remarks on a call that has returned. What it says of each is in the captured stderr,
+ * which the call could have closed; these bits it cannot take back. */
+enum {
+    MUSL_UNREAD_ERROR = 1,       /* an error of the CUDA API was left unread */
+    MUSL_UNINITIALISED_READ = 2, /* a kernel loaded memory that was never written */
+    MUSL_UNINITIALISED_COPY = 4, /* memory that was never written was copied to the host */
+    MUSL_IDLE_KERNELS = 8        /* nothing that a kernel wrote has reached the host */
+};
+
 struct musl_result {
     uint32_t status;
     int32_t code;
     uint64_t wall_ns; /* of the call alone where it returned, else of the child */
     uint64_t launches;
     uint32_t stderr_size;
-    uint32_t reserved;
+    uint32_t remarks;
 };
 
 /* Elements [low, high) of an array argument that the call loaded or stored; low == high == 0: none. */
@@ -135,9 +143,9 @@ struct musl_call_info {
 /* Called after the arguments are made and before musl_call(). */
 void musl_hook_begin(const struct musl_call_info *info) __attribute__((weak));
 
-/* Called after musl_call() returned; the arrays must be readable from then on. Sets *launches. Returns 0, or non-zero where the
- * call was in error though it returned (a sticky CUDA error): then it has written its reason to stderr. */
-int musl_hook_end(uint64_t *launches) __attribute__((weak));
+/* Called after musl_call() returned; the arrays must be readable from then on. Sets *launches. Returns the remarks on the call,
+ * and writes a line on each to stderr. */
+uint32_t musl_hook_end(uint64_t *launches) __attribute__((weak));
 
 /* Trace runtime only: an array whose first `bytes` bytes are `values`, which repeats beyond; and what was touched of it. */
 void *musl_trace_array(uint32_t parameter, const void *values, uint64_t bytes, uint32_t element_size) __attribute__((weak));

@@ -21,6 +21,7 @@ struct ChildState {
     volatile int32_t code;
     uint64_t wall_ns;
     uint64_t launches;
+    uint32_t remarks;
 };
 constexpr uint64_t kPayloadOffset = 64;
 static_assert(sizeof(ChildState) <= kPayloadOffset, "the payload begins after the state");

@@ -113,7 +113,7 @@ void musl_hook_begin(const struct musl_call_info *info) {
     tracing = 1;
 }
 
-int musl_hook_end(uint64_t *launches) {
+uint32_t musl_hook_end(uint64_t *launches) {
     tracing = 0;
     *launches = 0;
     return 0;

@@ -199,17 +199,26 @@ FAULTS = {
 def test_fault_is_found_and_placed(cuda_side: CudaSide, fault: str) -> None:
     kernel, launch, message = FAULTS[fault]
     (run,) = cuda_side.try_on_array(kernel, launch, INTS, schedules=["forward"])
-    assert run.outcome.status is Status.RUNTIME_ERROR
     assert run.outcome.message.startswith(message), run.outcome.message
     read = read_fault(run.outcome.message)
     assert read is not None, run.outcome.message
     if message.startswith("CUDA error "):  # said when it happens, and again when the call ends and nothing has read it
+        assert run.outcome.ok
         error = message.removeprefix("CUDA error ").split()[0]
         assert (read.kind, read.file, read.kernel) == (FaultKind.API_ERROR, "user.cu", "")
         assert read.message.startswith(error)
+        assert run.remarks == {FaultKind.API_ERROR: read}
     else:
+        assert run.outcome.status is Status.RUNTIME_ERROR
         assert read.text == run.outcome.message
         assert read.kind is not FaultKind.OTHER
+
+
+def test_a_remark_cannot_be_taken_back_by_closing_stderr(cuda_side: CudaSide) -> None:
+    launch = "k<<<1, 5000>>>(d, n); close(2);"
+    (run,) = cuda_side.try_on_array(f"#include <unistd.h>\n{FILL}", launch, INTS, schedules=["forward"])
+    assert run.outcome.ok
+    assert run.remarks[FaultKind.API_ERROR].text == "api_error (not described)"
 
 
 def test_an_error_that_the_program_handles_is_none(cuda_side: CudaSide) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from compile.fault import FaultKind
 from compile.sandbox import Sandbox
 from data.find_functions import find_functions
 from data.function import Function
@@ -140,7 +141,7 @@ def test_a_right_candidate_is_equivalent(saxpy: Pair) -> None:
         ("host pointer in the kernel", "(n, a, dx, dy)", "(n, a, x, dy)", VerdictStatus.CANDIDATE_FAILED),
         ("too many threads", "<<<(n + 127) / 128, 128>>>", "<<<1, 2048>>>", VerdictStatus.CANDIDATE_FAILED),
         ("too few blocks", "(n + 127) / 128", "n / 128 + (n < 128)", VerdictStatus.DIFFERENT),
-        ("crash", "if (n <= 0) return;", "if (n == 257) *(volatile int *)0 = 1;", VerdictStatus.OUT_OF_BOUNDS),
+        ("crash", "if (n <= 0) return;", "if (n > 64) *(volatile int *)0 = 1;", VerdictStatus.OUT_OF_BOUNDS),
         ("does not compile", "float *dx, *dy;", "float *dx, *dy", VerdictStatus.CANDIDATE_FAILED),
     ],
 )
@@ -386,3 +387,102 @@ def test_a_loop_that_does_not_stride_is_found_with_few_blocks(saxpy: Pair) -> No
     assert "few blocks" in once.reason
     block = saxpy.verify(replaced(STRIDED_CUDA, "gridDim.x * blockDim.x", "blockDim.x"))
     assert block.status in (VerdictStatus.DIFFERENT, VerdictStatus.RACY)
+
+
+DOUBLE = "void twice(int n, int *a) { for (int i = 0; i < n; i++) a[i] *= 2; }\n"
+SHOW = """
+__global__ void kernel(int *d) { d[threadIdx.x] = 1; }
+void twice(int n, int *a)
+{
+    int *d;
+    cudaMalloc(&d, 32 * sizeof(int));
+    kernel<<<1, 32>>>(d);
+    for (int i = 0; i < n; i++) a[i] *= 2;
+    cudaFree(d);
+}
+"""
+
+
+def test_a_kernel_for_show_is_no_evidence(tmp_path: Path) -> None:
+    verdict = Pair(DOUBLE, tmp_path).verify(SHOW)
+    assert verdict.status is VerdictStatus.NO_VALID_TEST, verdict.reason
+    assert "nothing that a kernel wrote has reached the host" in verdict.reason
+
+
+PICK = "void pick(int n, const int *a, int *b) { for (int i = 0; i < n; i++) b[i] = a[i]; }\n"
+PICK_CUDA = """
+__global__ void kernel(int n, const int *a, int *b, const int *spare)
+{
+    int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < n) b[i] = SELECT;
+}
+void pick(int n, const int *a, int *b)
+{
+    if (n <= 0) return;
+    int *da, *db, *spare;
+    cudaMalloc(&da, n * sizeof(int));
+    cudaMalloc(&db, n * sizeof(int));
+    cudaMalloc(&spare, n * sizeof(int));
+    cudaMemcpy(da, a, n * sizeof(int), cudaMemcpyHostToDevice);
+    kernel<<<(n + 63) / 64, 64>>>(n, da, db, spare);
+    cudaMemcpy(b, db, n * sizeof(int), cudaMemcpyDeviceToHost);
+    cudaFree(da);
+    cudaFree(db);
+    cudaFree(spare);
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("select", "status"),
+    [
+        ("spare[i] == 0 ? 7 : a[i]", VerdictStatus.DIFFERENT),  # right unless fresh memory holds zeros, as on a GPU
+        ("a[i] + spare[i] - spare[i]", VerdictStatus.EQUIVALENT),  # whatever it holds
+    ],
+)
+def test_memory_that_was_never_written_counts_where_it_decides(
+    tmp_path: Path, select: str, status: VerdictStatus
+) -> None:
+    verdict = Pair(PICK, tmp_path).verify(PICK_CUDA.replace("SELECT", select))
+    assert verdict.status is status, verdict.reason
+    if status is VerdictStatus.DIFFERENT:
+        assert verdict.fault is not None
+        assert verdict.fault.kind is FaultKind.UNINITIALISED_READ
+        assert verdict.fault.line == 5
+
+
+def test_a_fault_names_kind_place_and_index(saxpy: Pair) -> None:
+    verdict = saxpy.verify(SAXPY_CUDA.replace("if (i < n) ", ""))
+    assert verdict.fault is not None
+    assert (verdict.fault.kind, verdict.fault.kernel, verdict.fault.line) == (FaultKind.OUT_OF_BOUNDS, "kernel", 5)
+    assert verdict.fault.index is not None
+
+
+ONES = "void ones(int n, int *a) { for (int i = 0; i < n; i++) a[i] = a[i] > 0; }\n"
+ONES_CUDA = """
+__global__ void kernel(int n, int *a) { if (threadIdx.x < n) a[threadIdx.x] = 1; }
+void ones(int n, int *a)
+{
+    int *d;
+    cudaMalloc(&d, n * sizeof(int));
+    cudaMemcpy(d, a, n * sizeof(int), cudaMemcpyHostToDevice);
+    kernel<<<1, 64>>>(n, d);
+    cudaMemcpy(a, d, n * sizeof(int), cudaMemcpyDeviceToHost);
+    cudaFree(d);
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "status"),
+    [
+        (ONES, VerdictStatus.NO_VALID_TEST),  # other inputs would give zeros
+        (ONES.replace("a[i] > 0", "1"), VerdictStatus.EQUIVALENT),  # the function does fill in ones
+    ],
+)
+def test_tests_with_one_constant_do_not_count_unless_the_function_is_constant(
+    tmp_path: Path, text: str, status: VerdictStatus
+) -> None:
+    calls = tuple(TestCase((np.int32(3), np.array([5, k, 9], np.int32)), "dataset") for k in (6, 7))
+    verdict = Pair(text, tmp_path, TestSuite(calls, None, 0)).verify(ONES_CUDA)
+    assert verdict.status is status, verdict.reason

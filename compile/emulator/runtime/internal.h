@@ -66,7 +66,14 @@ void copy_written(uintptr_t to, uintptr_t from, size_t bytes);  // a copy that t
 void mark_changed(uintptr_t address, size_t bytes);  // what holds another byte than the pattern: the host may write it too
 void note_load(uintptr_t address, size_t bytes, bool aggregate, uintptr_t pc);
 void begin_remarks();
-void write_remarks();  // of the call that ends
+uint32_t write_remarks();  // of the call that ends
+
+// ---- reach.cpp: whether what kernels write reaches the host; where `recording`
+void begin_reach();
+void note_kernel_store(uintptr_t address, size_t bytes);
+void note_host_load(uintptr_t address, size_t bytes);
+void copy_reach(uintptr_t to, uintptr_t from, size_t bytes);  // a copy that the host asks for
+bool report_idle_kernels();  // true where there are some; they are written then
 
 // ---- memory.cpp
 constexpr size_t device_bytes = 4ull << 30;
@@ -76,6 +83,8 @@ bool device_range(const void *pointer, size_t bytes);
 cudaError_t allocate(void **pointer, size_t bytes, bool managed);
 bool free_block(void *pointer);  // false: it is none, and last_error_place says why
 void free_all_blocks();
+cudaError_t register_host(void *pointer, size_t bytes);  // the device may use it from now on
+cudaError_t unregister_host(void *pointer);
 size_t free_bytes();
 bool is_global(uintptr_t address);  // not of one block's shared memory
 bool in_arena(uintptr_t address);   // of device memory that is allocated
@@ -116,6 +125,7 @@ constexpr const char *too_much_shared = "too much shared memory";
 constexpr const char *unread_error = "unread CUDA error";
 // These end nothing: they are remarks on a call.
 constexpr const char *uninitialised_read = "uninitialised read", *uninitialised_copy = "uninitialised copy";
+constexpr const char *idle_kernels = "idle kernels";
 }  // namespace fault
 
 void catch_signals();

@@ -47,6 +47,7 @@ struct Array {
 auto &blocks = *new std::map<uintptr_t, Block>;
 auto &variables = *new std::map<uintptr_t, Variable>;
 auto &heap_blocks = *new std::map<uintptr_t, size_t>;  // of the host
+auto &registered = *new std::map<uintptr_t, size_t>;   // of the host, by cudaHostRegister
 auto &reusable = *new std::multimap<size_t, uintptr_t>;
 auto &quarantine = *new std::map<uint64_t, uintptr_t>;  // by age
 uint64_t age;
@@ -139,6 +140,13 @@ std::pair<const uintptr_t, Block> *block_of(uintptr_t address) {
     if (next == blocks.begin()) return nullptr;
     --next;
     return address < next->first + next->second.bytes ? &*next : nullptr;
+}
+
+bool in_registered(uintptr_t address, size_t bytes) {
+    auto next = registered.upper_bound(address);
+    if (next == registered.begin()) return false;
+    --next;
+    return address + bytes <= next->first + next->second;
 }
 
 bool in_variable(uintptr_t address, size_t bytes) {
@@ -250,7 +258,10 @@ void fill_plainly(void *to, int value, size_t bytes) {
 }  // namespace
 
 void copy_bytes(void *to, const void *from, size_t bytes) {
-    if (recording) copy_written(reinterpret_cast<uintptr_t>(to), reinterpret_cast<uintptr_t>(from), bytes);
+    if (recording) {
+        copy_written(reinterpret_cast<uintptr_t>(to), reinterpret_cast<uintptr_t>(from), bytes);
+        copy_reach(reinterpret_cast<uintptr_t>(to), reinterpret_cast<uintptr_t>(from), bytes);
+    }
     copy_plainly(to, from, bytes);
 }
 
@@ -262,7 +273,7 @@ void fill_bytes(void *to, int value, size_t bytes) {
 void fill_pattern(void *to, size_t bytes) { fill_plainly(to, schedule.pattern, bytes); }
 
 cudaError_t allocate(void **pointer, size_t bytes, bool managed) {
-    if (in_kernel) die_of(fault::unsupported, 0, "allocates device memory through the runtime API in a kernel");
+    if (in_kernel) die_of(fault::unsupported, 0, "MUSL302 dynamic parallelism: allocates device memory through the runtime API in a kernel");
     if (!pointer) return fail(cudaErrorInvalidValue);
     *pointer = nullptr;
     if (bytes == 0) return cudaSuccess;
@@ -278,6 +289,7 @@ cudaError_t allocate(void **pointer, size_t bytes, bool managed) {
     fill_pattern(*pointer, bytes);
     if (recording) forget_written(address, bytes);
     if (managed) unpoison(*pointer, bytes);
+    last_error_place[0] = 0;
     return cudaSuccess;
 }
 
@@ -286,13 +298,14 @@ Side side_of(uintptr_t address) {
         auto *block = block_of(address);
         return block && block->second.managed ? Side::both : Side::device;
     }
+    if (in_registered(address, 1)) return Side::both;
     return in_variable(address, 1) ? Side::device : Side::host;
 }
 
 // Whether the device may touch [pointer, pointer + bytes): it lies in one live allocation.
 bool device_range(const void *pointer, size_t bytes) {
     uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
-    if (in_variable(address, bytes)) return true;
+    if (in_variable(address, bytes) || in_registered(address, bytes)) return true;
     auto *block = block_of(address);
     return block && !block->second.freed && bytes <= block->first + block->second.bytes - address;
 }
@@ -308,7 +321,23 @@ bool free_block(void *pointer) {
     return true;
 }
 
+cudaError_t register_host(void *pointer, size_t bytes) {
+    uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
+    if (!pointer || bytes == 0) return cudaErrorInvalidValue;
+    auto next = registered.lower_bound(address + bytes);
+    bool overlaps = next != registered.begin() && (--next)->first + next->second > address;
+    if (overlaps || side_of(address) != Side::host) return cudaErrorHostMemoryAlreadyRegistered;
+    registered[address] = bytes;
+    return cudaSuccess;
+}
+
+cudaError_t unregister_host(void *pointer) {
+    bool known = registered.erase(reinterpret_cast<uintptr_t>(pointer)) == 1;
+    return known ? cudaSuccess : cudaErrorHostMemoryNotRegistered;
+}
+
 void free_all_blocks() {
+    registered.clear();
     for (auto &[address, block] : blocks) {
         if (block.freed) continue;
         block.freed = true;  // and never used again: after a reset every use is an error
@@ -379,6 +408,7 @@ void enter_device(const void *host_frame) {
     for (uint32_t i = 0; i < array_count; i++) poison(reinterpret_cast<void *>(arrays[i].address), arrays[i].bytes);
     for (auto &[address, bytes] : heap_blocks) poison(reinterpret_cast<void *>(address), bytes);
     hide_stack(host_frame);
+    for (auto &[address, bytes] : registered) unpoison(reinterpret_cast<void *>(address), bytes);
 }
 
 void leave_device() {
@@ -401,6 +431,11 @@ cudaError_t malloc_managed(void **pointer, size_t bytes) { return allocate(point
 cudaError_t register_symbol(void *symbol, size_t size) {
     variables.emplace(reinterpret_cast<uintptr_t>(symbol), Variable{size, "of the program", false});
     return cudaSuccess;
+}
+
+void used_on_host(const void *address, const char *name) {
+    if (in_kernel || !in_variable(reinterpret_cast<uintptr_t>(address), 1)) return;
+    die_at(fault::device_memory, uintptr_t(__builtin_return_address(0)), "names the device variable %s", name);
 }
 
 MuslVariable::MuslVariable(void *address, size_t bytes, const char *name) {

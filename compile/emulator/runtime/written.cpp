@@ -3,68 +3,27 @@
 //
 // A program may load what it does not use, so such a load is no fault: the first one of a call is remarked at its end. Device
 // variables are written from the beginning (they are zero), and so is managed memory where it no longer holds the pattern.
-#include <unordered_map>
-
+#include "byte_set.h"
 #include "internal.h"
+#include "musl_driver.h"
 
 namespace musl {
 namespace {
 
-constexpr uintptr_t page_bytes = 4096;
-struct Page {
-    uint64_t written[page_bytes / 64];  // a bit for each byte
-};
-auto &pages = *new std::unordered_map<uintptr_t, Page>;
-uintptr_t last_number = ~uintptr_t(0);
-Page *last_page;
+auto &written = *new ByteSet;
 
 char read_remark[640], copy_remark[640];
 
-Page &page_of(uintptr_t address) {
-    uintptr_t number = address / page_bytes;
-    if (number != last_number) {
-        last_page = &pages[number];  // new ones are zero: unwritten
-        last_number = number;
-    }
-    return *last_page;
-}
-
 bool is_kept(uintptr_t address) { return in_arena(address) || in_shared_arena(address); }
-
-// Calls visit(word, mask) for the bits of [address, address + bytes), until it returns true; then with the address of the word.
-template <class Visit>
-uintptr_t visit_bits(uintptr_t address, size_t bytes, Visit visit) {
-    uintptr_t end = address + bytes;
-    while (address < end) {
-        uintptr_t word = address & ~uintptr_t(63), stop = word + 64 < end ? word + 64 : end;
-        uint64_t mask = (stop - address == 64 ? ~0ull : (1ull << (stop - address)) - 1) << (address - word);
-        if (visit(page_of(address).written[address % page_bytes / 64], mask)) return word;
-        address = stop;
-    }
-    return 0;
-}
-
-// The first byte that nothing was written to, or 0.
-uintptr_t first_unwritten(uintptr_t address, size_t bytes) {
-    uint64_t bits = 0;
-    uintptr_t word = visit_bits(address, bytes, [&](uint64_t &written, uint64_t mask) { return bits = mask & ~written; });
-    return bits ? word + unsigned(__builtin_ctzll(bits)) : 0;
-}
-
-bool is_all_unwritten(uintptr_t address, size_t bytes) {
-    return !visit_bits(address, bytes, [](uint64_t &written, uint64_t mask) { return (written & mask) != 0; }) && bytes > 0;
-}
 
 }  // namespace
 
 void mark_written(uintptr_t address, size_t bytes) {
     if (!is_kept(address)) return;
-    visit_bits(address, bytes, [](uint64_t &written, uint64_t mask) { return written |= mask, false; });
+    written.add(address, bytes);
 }
 
-void forget_written(uintptr_t address, size_t bytes) {
-    visit_bits(address, bytes, [](uint64_t &written, uint64_t mask) { return written &= ~mask, false; });
-}
+void forget_written(uintptr_t address, size_t bytes) { written.remove(address, bytes); }
 
 void mark_changed(uintptr_t address, size_t bytes) {
     auto *memory = reinterpret_cast<const unsigned char *>(address);
@@ -73,12 +32,12 @@ void mark_changed(uintptr_t address, size_t bytes) {
 }
 
 void copy_written(uintptr_t to, uintptr_t from, size_t bytes) {
-    uintptr_t bad = is_kept(from) ? first_unwritten(from, bytes) : 0;
+    uintptr_t bad = is_kept(from) ? written.first_lacking(from, bytes) : 0;
     mark_written(to, bytes);
     if (!bad) return;
     if (is_kept(to)) {  // what holds garbage there holds garbage here
         for (size_t i = 0; i < bytes; i++)
-            if (first_unwritten(from + i, 1)) forget_written(to + i, 1);
+            if (!written.holds_any(from + i, 1)) forget_written(to + i, 1);
         return;
     }
     if (copy_remark[0] || in_kernel) return;
@@ -92,7 +51,7 @@ void copy_written(uintptr_t to, uintptr_t from, size_t bytes) {
 void note_load(uintptr_t address, size_t bytes, bool aggregate, uintptr_t pc) {
     if (read_remark[0] || !is_kept(address)) return;
     // Of a struct that is copied as a whole some bytes may be padding.
-    uintptr_t bad = aggregate ? (is_all_unwritten(address, bytes) ? address : 0) : first_unwritten(address, bytes);
+    uintptr_t bad = aggregate ? (written.holds_any(address, bytes) ? 0 : address) : written.first_lacking(address, bytes);
     if (!bad) return;
     char place[256], what[256] = "";
     say_place(place, sizeof place, pc);
@@ -101,11 +60,15 @@ void note_load(uintptr_t address, size_t bytes, bool aggregate, uintptr_t pc) {
              fault::uninitialised_read, place, bytes, what);
 }
 
-void begin_remarks() { read_remark[0] = copy_remark[0] = 0; }
+void begin_remarks() {
+    read_remark[0] = copy_remark[0] = 0;
+    begin_reach();
+}
 
-void write_remarks() {
-    if (copy_remark[0]) dprintf(2, "%s", copy_remark);
-    if (read_remark[0]) dprintf(2, "%s", read_remark);
+uint32_t write_remarks() {
+    dprintf(2, "%s%s", copy_remark, read_remark);
+    return (copy_remark[0] ? MUSL_UNINITIALISED_COPY : 0) | (read_remark[0] ? MUSL_UNINITIALISED_READ : 0) |
+           (recording && report_idle_kernels() ? MUSL_IDLE_KERNELS : 0) | (report_unread_error() ? MUSL_UNREAD_ERROR : 0);
 }
 
 }  // namespace musl
