@@ -26,6 +26,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from compile.build import Build
+from compile.build_cache import BuildCache
 from compile.cache import own_object
 from compile.driver.stub import make_stub
 from compile.imports import check_unit
@@ -77,7 +78,15 @@ KEPT_FLAGS = ("-ansi", "-fsigned-char", "-funsigned-char", "-fshort-enums", "-fg
 COMPILE_LIMITS = Limits(wall_seconds=60.0, memory_bytes=4096 * MIB, file_bytes=512 * MIB, output_bytes=MIB)
 
 
-def build_host(source: SourceFile, function: Function, mode: Mode, scratch: Path, sandbox: Sandbox) -> Build | Outcome:
+def build_host(
+    source: SourceFile,
+    function: Function,
+    mode: Mode,
+    scratch: Path,
+    sandbox: Sandbox,
+    *,
+    cache: BuildCache | None = None,
+) -> Build | Outcome:
     """A build that calls `function` of `source`, or the COMPILE_ERROR with the compiler's words.
 
     `scratch` is a folder in which a new one is made for this build. A file that does not include the headers of
@@ -92,7 +101,7 @@ def build_host(source: SourceFile, function: Function, mode: Mode, scratch: Path
     failure: Outcome | None = None
     write_unit(folder, source, stub)
     for with_prelude in needs_prelude(source):
-        outcome = _compile(source, function, mode, own, with_prelude=with_prelude)
+        outcome = _compile(source, function, mode, own, with_prelude=with_prelude, cache=cache)
         if outcome.ok:
             unit, host = folder / UNIT, mode_host(mode)
             checked = check_unit(unit, host)
@@ -155,7 +164,15 @@ def include_flags(source: SourceFile) -> list[str]:
     return [f"-I{folder}" for folder in folders] + [f"-D{define}" for define in source.defines]
 
 
-def _compile(source: SourceFile, function: Function, mode: Mode, sandbox: Sandbox, *, with_prelude: bool) -> Outcome:
+def _compile(
+    source: SourceFile,
+    function: Function,
+    mode: Mode,
+    sandbox: Sandbox,
+    *,
+    with_prelude: bool,
+    cache: BuildCache | None,
+) -> Outcome:
     extra, linked = _mode_flags(mode)
     if mode == "trace" and any(p.dtype.names for p in function.parameters):
         # gcc does not instrument a struct that is passed by value; inlined and taken apart, its loads are seen
@@ -169,7 +186,9 @@ def _compile(source: SourceFile, function: Function, mode: Mode, sandbox: Sandbo
         [*command, "-c", unit, "-o", "unit.o"],
         link_step(sandbox.scratch, more=linked, exports=exports),
     ]
-    return run_steps(steps, sandbox, readable)
+    if cache is None or mode == "coverage" or include_folders(source):  # counters know their folder
+        return run_steps(steps, sandbox, readable)
+    return cache.build(steps, sandbox.scratch, UNIT, unit, lambda: run_steps(steps, sandbox, readable))
 
 
 def compile_command(source: SourceFile, extra: Sequence[str], *, with_prelude: bool) -> tuple[list[str], list[Path]]:
@@ -202,7 +221,11 @@ def _mode_flags(mode: Mode) -> tuple[list[str], list[str]]:
 
 def run_steps(steps: Sequence[Sequence[str]], sandbox: Sandbox, readable: Sequence[Path]) -> Outcome:
     """Run compiler commands one after the other in the sandbox's (writable) folder; stops at the first that fails."""
-    script = " && ".join(shlex.join(step) for step in steps)
+    return run_script(" && ".join(shlex.join(step) for step in steps), sandbox, readable)
+
+
+def run_script(script: str, sandbox: Sandbox, readable: Sequence[Path]) -> Outcome:
+    """As `run_steps`, for commands as a shell takes them."""
     environment = {"TMPDIR": str(sandbox.scratch)}
     argv = ["/bin/sh", "-c", script]
     outcome = sandbox.run(argv, limits=COMPILE_LIMITS, readable=readable, writable=True, environment=environment)

@@ -6,14 +6,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from musl.translate import translate_file
+    from musl.verify import verify_pairs
 
-__all__ = ["translate_file"]
+__all__ = ["translate_file", "verify_pairs"]
 
 
 def __getattr__(name: str) -> object:
-    """Loads `translate_file` when it is first used: `import musl` alone, as the command line does it, stays light."""
+    """Loads a function when it is first used: `import musl` alone, as the command line does it, stays light."""
     if name == "translate_file":
         from musl.translate import translate_file
 
         return translate_file
+    if name == "verify_pairs":
+        from musl.verify import verify_pairs
+
+        return verify_pairs
     raise AttributeError(f"module 'musl' has no attribute {name!r}")

@@ -1,4 +1,5 @@
-"""The commands `translate` (also `musl translate`) and `musl doctor`: thin layers over functions of the same words.
+"""The commands `translate` (also `musl translate`), `musl verify`, `musl audit` and `musl doctor`: thin layers over
+functions of the same words.
 
 Nothing heavy is imported before a command runs, so that `--help` answers at once.
 """
@@ -99,6 +100,105 @@ def translate(
     raise typer.Exit(run_translate(files, work, json=json, report=report))
 
 
+Pairs = Annotated[
+    Path, typer.Argument(metavar="PAIRS.jsonl", help="Lines of {id, c, cuda}, or the BabelTower unit tests.")
+]
+Ids = Annotated[list[str] | None, typer.Option("--id", metavar="ID", help="Only this pair. May be repeated.")]
+Device = Annotated[str, typer.Option(metavar="auto|emulator|gpu", help="Where the CUDA side runs.")]
+Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of tests and schedules.")]
+Jobs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Pairs at a time. Default: all cores.")]
+Seconds = Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Time for one pair.")]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Build everything anew, and keep nothing.")]
+Unsafe = Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run the code under test without isolation.")]
+
+
+def verify(
+    pairs: Pairs,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write the verdicts there; a killed run goes on.")
+    ] = None,
+    ids: Ids = None,
+    tests: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="Fuzz tests for a pair that has no tests, or whose own show nothing."),
+    ] = 20,
+    more_tests: Annotated[int, typer.Option(min=0, metavar="N", help="Fuzz tests beside a pair's own ones.")] = 0,
+    device: Device = "auto",
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    timeout: Seconds = 600.0,
+    json: Annotated[bool, typer.Option("--json", help="Print the verdicts as lines of JSON instead of text.")] = False,
+    no_cache: NoCache = False,
+    unsafe_no_sandbox: Unsafe = False,
+) -> None:
+    """Judge whether the CUDA side of each pair computes the same as its C side.
+
+    Exit status: 0 every pair is equivalent; 3 some are not, or could not be judged; 2 wrong usage or unreadable input;
+    1 this machine cannot judge (a pair that is known to be right or wrong did not get its verdict).
+    """
+    from musl.verify import verify_pairs
+    from musl.verify_command import run_verify
+
+    work = functools.partial(
+        verify_pairs,
+        pairs,
+        out=out,
+        device=device,
+        tests=tests,
+        more_tests=more_tests,
+        seed=seed,
+        ids=ids or (),
+        jobs=jobs,
+        timeout=timeout,
+        cache=not no_cache,
+        unsafe_no_sandbox=unsafe_no_sandbox,
+    )
+    raise typer.Exit(run_verify(work, json=json, out=out))
+
+
+def audit(
+    benchmark: Annotated[Path, typer.Argument(metavar="BENCHMARK.jsonl", help="A benchmark with its own references.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write all verdicts there; a killed run goes on.")
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option("--page", metavar="FILE.md", help="Write the bad pairs there, without their code.")
+    ] = None,
+    ids: Ids = None,
+    tests: Annotated[int, typer.Option(min=0, metavar="N", help="Fuzz tests where a pair's own show nothing.")] = 20,
+    more_tests: Annotated[int, typer.Option(min=0, metavar="N", help="Fuzz tests beside a pair's own ones.")] = 0,
+    device: Device = "auto",
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    timeout: Seconds = 600.0,
+    json: Annotated[bool, typer.Option("--json", help="Print the bad pairs as JSON instead of text.")] = False,
+    no_cache: NoCache = False,
+    unsafe_no_sandbox: Unsafe = False,
+) -> None:
+    """Find a benchmark's own bad pairs: references that are not shown to be equivalent, each with its evidence.
+
+    Exit status: 0 there is none; 3 there are some; 2 wrong usage or unreadable input; 1 this machine cannot judge.
+    """
+    from musl.verify import verify_pairs
+    from musl.verify_command import run_audit
+
+    work = functools.partial(
+        verify_pairs,
+        benchmark,
+        out=out,
+        device=device,
+        tests=tests,
+        more_tests=more_tests,
+        seed=seed,
+        ids=ids or (),
+        jobs=jobs,
+        timeout=timeout,
+        cache=not no_cache,
+        unsafe_no_sandbox=unsafe_no_sandbox,
+    )
+    raise typer.Exit(run_audit(work, json=json, page=page))
+
+
 def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
@@ -115,6 +215,8 @@ def main() -> None:
     """The command `musl`."""
     app = _new_app()
     app.command(no_args_is_help=True)(translate)
+    app.command(no_args_is_help=True)(verify)
+    app.command(no_args_is_help=True)(audit)
     app.command()(doctor)
     app.callback(invoke_without_command=True, no_args_is_help=True)(_musl)
     _run(app)

@@ -24,10 +24,11 @@ from pathlib import Path
 from typing import Literal, TypeVar
 
 from compile.build import Build
+from compile.build_cache import BuildCache
 from compile.cache import OwnBuildFailedError
-from compile.emulator.build import build_emulated
+from compile.emulator.build import Check, build_emulated
 from compile.fault import FaultKind, read_fault
-from compile.host import build_host
+from compile.host import Mode, build_host
 from compile.outcome import Outcome, Status
 from compile.run_record import TestRun
 from compile.runner import TestLimits, run_schedules, run_tests
@@ -83,16 +84,18 @@ def co_verify(
     device: Literal["emulator", "gpu"] = "emulator",
     seed: int = 0,
     threads: int = 2,
+    cache: BuildCache | None = None,
 ) -> Verdict:
     """The verdict on the CUDA side of `function`: a text that defines a host function of the same name and signature,
     which launches kernels, or a `Candidate`.
 
-    `scratch` is a folder for builds, which run on `threads` threads. On a GPU, which schedules threads as it likes,
-    `schedules` only says how often the tests run. Never raises for what either side does.
+    `scratch` is a folder for builds, which run on `threads` threads; `cache` keeps what they make. On a GPU, which
+    schedules threads as it likes, `schedules` only says how often the tests run. Never raises for what either side
+    does.
     """
     started = time.monotonic()
     candidate = cuda if isinstance(cuda, Candidate) else Candidate(cuda, function)
-    case = _Case(source, function, candidate, sandbox, scratch, tuple(schedules), device, seed, threads)
+    case = _Case(source, function, candidate, sandbox, scratch, tuple(schedules), device, seed, threads, cache)
     try:
         verdict = case.judge(tests)
     except (OwnBuildFailedError, OSError) as error:
@@ -143,13 +146,14 @@ class _Case:
     device: str
     seed: int
     threads: int
+    cache: BuildCache | None
 
     def judge(self, suite: TestSuite) -> Verdict:
         if not suite.tests:
             return _no_verdict(VerdictStatus.NO_VALID_TEST, _why_no_tests(suite))
         with _runner(self.threads) as start:
             candidate_build = start(self._build_candidate)
-            sanitized = build_host(self.source, self.function, "sanitize", self.scratch, self.sandbox)
+            sanitized = self._build_reference("sanitize")
             candidate = candidate_build()
         if isinstance(sanitized, Outcome):
             return _failed_build(sanitized, VerdictStatus.NO_VALID_TEST, "the C side does not compile")
@@ -218,12 +222,19 @@ class _Case:
         return self.candidate.tests[expected.index].filled(0)
 
     def _build_candidate(self) -> Build | Outcome:
-        text, function = self.candidate.text, self.candidate.function
         if self.device == "gpu":
             from compile.gpu import build_gpu  # only where there is one
 
+            text, function = self.candidate.text, self.candidate.function
             return build_gpu(text, function, self.scratch, self.sandbox, self.source)
-        return build_emulated(text, function, self.scratch, self.sandbox, self.source)
+        return self._build_emulated("bounds")
+
+    def _build_emulated(self, check: Check) -> Build | Outcome:
+        text, function = self.candidate.text, self.candidate.function
+        return build_emulated(text, function, self.scratch, self.sandbox, self.source, check=check, cache=self.cache)
+
+    def _build_reference(self, mode: Mode) -> Build | Outcome:
+        return build_host(self.source, self.function, mode, self.scratch, self.sandbox, cache=self.cache)
 
     def _run(self, candidate: Build, calls: Sequence[TestCase], schedules: Sequence[str] = ()) -> Runs:
         """The candidate's runs in each schedule; fewer schedules where a test used up its time."""
@@ -273,11 +284,10 @@ class _Case:
         explains = verdict.status in (VerdictStatus.DIFFERENT, VerdictStatus.RACY) and verdict.fault is None
         if self.device != "emulator" or not (explains or verdict.status is VerdictStatus.EQUIVALENT):
             return verdict
-        text, function = self.candidate.text, self.candidate.function
-        build = build_emulated(text, function, self.scratch, self.sandbox, self.source, check="races")
+        build = self._build_emulated("races")
         if isinstance(build, Outcome):
             return _failed_build(build, VerdictStatus.INFRASTRUCTURE, "the build that watches every access failed")
-        runs = run_tests(build, trial.calls, function, limits=CANDIDATE_LIMITS)
+        runs = run_tests(build, trial.calls, self.candidate.function, limits=CANDIDATE_LIMITS)
         if explains:
             return _explained(verdict, trial, runs)
         # Few blocks run here, so that grid-stride loops stride: what they compute then has to be right too.
@@ -319,7 +329,7 @@ class _Case:
         )
 
     def _confirm(self, reference: Reference) -> Reference:
-        plain = build_host(self.source, self.function, "plain", self.scratch, self.sandbox)
+        plain = self._build_reference("plain")
         return reference if isinstance(plain, Outcome) else confirm(reference, plain, self.function)
 
 

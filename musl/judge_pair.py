@@ -12,6 +12,7 @@ from typing import Literal
 
 import numpy as np
 
+from compile.build_cache import BuildCache
 from compile.capture import capture_call
 from compile.sandbox import Sandbox
 from data.find_functions import find_functions
@@ -41,7 +42,7 @@ class _Unjudged(Exception):
 @dataclass(frozen=True)
 class Judge:
     """How pairs are judged: `tests` fuzz tests are made for a pair without its own, `more` in addition to its own;
-    `threads` builds run at a time."""
+    `threads` builds run at a time, and `cache` says whether what they make is kept."""
 
     sandbox: Sandbox
     device: Literal["emulator", "gpu"] = "emulator"
@@ -50,6 +51,7 @@ class Judge:
     seed: int = 0
     schedules: Sequence[str] = SCHEDULES
     threads: int = 1
+    cache: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,6 +111,7 @@ def _verdict(judge: Judge, sides: _Sides, tests: _Tests) -> Verdict:
         device=judge.device,
         seed=judge.seed,
         threads=judge.threads,
+        cache=BuildCache() if judge.cache else None,
     )
 
 

@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Literal
 
 from compile.build import Build
+from compile.build_cache import BuildCache
 from compile.cache import OwnBuildFailedError, cached, own_object
 from compile.driver.stub import make_stub
 from compile.emulator.codes import EMULATOR_CODES
@@ -58,7 +59,12 @@ CHECKS = {
     "races": ("-fsanitize=thread",),  # only the calls that it makes at each access: runtime/races.cpp answers them
 }
 WRAPS = {"bounds": (), "races": tuple(f"--wrap={name}" for name in ("memcpy", "memmove", "memset"))}
-_LIMIT = re.compile(r"^(?P<place>[^\n]*?:\d+):(?:\d+:)? error: [^\n]*\b(?P<code>MUSL3\d\d)\b", re.MULTILINE)
+# The forms in which the compiler reports what unsupported.py marks and the headers declare.
+_LIMIT = re.compile(
+    r"^(?P<place>[^\n]*?:\d+):(?:\d+:)? error: "
+    r"(?:#error |[^\n]*attribute error: |static assertion failed: |[^\n]*before token \")?(?P<code>MUSL3\d\d)\b",
+    re.MULTILINE,
+)
 # Macros go into the text: one of the command line that the precompiled header did not have keeps it from being used.
 RENAME_MAIN = "#define main musl_user_main\n"
 # With few blocks, grid-stride loops have to stride. `musl_blocks` (translator/analytic/prelude.py) has the number of
@@ -79,6 +85,7 @@ def build_emulated(
     source: SourceFile | None = None,
     *,
     check: Check = "bounds",
+    cache: BuildCache | None = None,
 ) -> Build | Outcome:
     """A build that calls `function` of the .cu text `cuda_text` on the CPU, or the COMPILE_ERROR with the
     compiler's words.
@@ -93,7 +100,8 @@ def build_emulated(
     folder = Path(tempfile.mkdtemp(prefix="emulator-", dir=scratch)).resolve()
     own = sandbox.within(folder)
     name = _file_name(source, function.path)
-    outcome = _compile(cuda_text, name, stub, RENAME_MAIN, link_step(folder, more=WRAPS[check]), source, own, check)
+    link = link_step(folder, more=WRAPS[check])
+    outcome = _compile(cuda_text, name, stub, RENAME_MAIN, link, source, own, check, cache=cache)
     if not outcome.ok:
         return outcome
     unit = folder / UNIT
@@ -188,6 +196,7 @@ def _compile(
     check: Check = "bounds",
     *,
     more: Sequence[Path] = (),
+    cache: BuildCache | None = None,
 ) -> Outcome:
     """Write and compile one translation unit in the sandbox's folder, and link it with the command `link`, which reads
     `more`."""
@@ -221,7 +230,13 @@ def _compile(
         link,
     ]
     folders = include_folders(source) if source is not None else []
-    return _without_limits(run_steps(steps, sandbox, [INCLUDE, header.parent, *folders, *more]))
+
+    def run() -> Outcome:
+        return run_steps(steps, sandbox, [INCLUDE, header.parent, *folders, *more])
+
+    if cache is None or folders:
+        return _without_limits(run())
+    return _without_limits(cache.build(steps, sandbox.scratch, UNIT, "unit.cpp", run))
 
 
 def _without_limits(outcome: Outcome) -> Outcome:

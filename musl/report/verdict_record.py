@@ -3,9 +3,32 @@ interface."""
 
 from __future__ import annotations
 
+from compile.fault import Fault, Place
 from musl.report.records import CounterexampleRecord, CoverageRecord, Record
 from musl.verdict import Counterexample, Verdict, VerdictStatus
 from tester.protocol import Coverage
+
+
+class PlaceRecord(Record):
+    """A place in the CUDA text, and the thread that was there (null outside of kernels)."""
+
+    file: str = ""
+    line: int | None = None
+    kernel: str = ""
+    block: tuple[int, int, int] | None = None
+    thread: tuple[int, int, int] | None = None
+
+
+class FaultRecord(Record):
+    """What the runtime found: its kind (`out_of_bounds`, `data_race`, `missing_barrier`, `uninitialised_read`, ...),
+    where, which array and element, and the other place of a race or of a barrier that not all reach."""
+
+    kind: str
+    text: str
+    place: PlaceRecord
+    array: str = ""
+    index: int | None = None
+    other: PlaceRecord | None = None
 
 
 class VerdictTests(Record):
@@ -33,6 +56,7 @@ class VerdictRecord(Record):
     schedules: tuple[str, ...] = ()
     device: str = ""
     counterexample: CounterexampleRecord | None = None
+    fault: FaultRecord | None = None
     seconds: float = 0.0
 
 
@@ -50,8 +74,26 @@ def verdict_record(
         schedules=verdict.schedules,
         device=device,
         counterexample=counterexample_record(verdict.counterexample),
+        fault=_fault_record(verdict.fault),
         seconds=round(verdict.seconds, 3),
     )
+
+
+def _fault_record(fault: Fault | None) -> FaultRecord | None:
+    if fault is None:
+        return None
+    return FaultRecord(
+        kind=fault.kind,
+        text=fault.text,
+        place=_place_record(fault.place),
+        array=fault.array,
+        index=fault.index,
+        other=None if fault.other is None else _place_record(fault.other),
+    )
+
+
+def _place_record(place: Place) -> PlaceRecord:
+    return PlaceRecord(file=place.file, line=place.line, kernel=place.kernel, block=place.block, thread=place.thread)
 
 
 def counterexample_record(example: Counterexample | None) -> CounterexampleRecord | None:
