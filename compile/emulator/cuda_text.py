@@ -9,6 +9,12 @@ from functools import cached_property
 from compile.emulator.tokens import Token, conditional_parts, macro_bodies, match_brackets, scan
 
 QUALIFIERS = frozenset({"__global__", "__device__", "__host__", "__constant__", "__managed__", "__shared__"})
+_QUALIFIERS = {name: frozenset({name}) for name in QUALIFIERS}
+_EXPRESSION_WORDS = frozenset(
+    {"return", "else", "do", "case", "throw", "goto", "new", "delete", "sizeof", "and", "or", "not", "co_return"}
+)
+_STATEMENTS = frozenset({"if", "while", "for", "switch", "return"})
+_NONE: frozenset[str] = frozenset()
 _WITH_PARENTHESES = frozenset(
     {"__launch_bounds__", "__cluster_dims__", "__maxnreg__", "__attribute__", "__align__", "alignas", "decltype"}
 )
@@ -71,9 +77,8 @@ class CudaText:
     def qualifiers(self, i: int) -> frozenset[str]:
         """The qualifiers that token `i` is, or that it stands for as a macro (`#define HD __host__ __device__`)."""
         text = self.tokens[i].text
-        if text in QUALIFIERS:
-            return frozenset({text})
-        return self._aliases.get(text, frozenset()) if not self.in_macro(i) else frozenset()
+        found = _QUALIFIERS.get(text) or self._aliases.get(text, _NONE)
+        return found if text in _QUALIFIERS or not found or not self.in_macro(i) else _NONE
 
     def is_alias(self, i: int) -> bool:
         """Whether token `i` stands in the definition of a macro that stands for qualifiers."""
@@ -146,11 +151,48 @@ class CudaText:
     def at_namespace_scope(self, i: int) -> bool:
         """Whether every brace around token `i` is that of a namespace or of `extern "C"`."""
         for opening, closing in self.partner.items():
-            if opening < i <= closing and self.tokens[opening].text == "{" and self._macro_of[opening] < 0:
-                before = [token.text for token in self.tokens[max(0, opening - 2) : opening]]
-                if "namespace" not in before and before[-1:] != ['"C"']:
-                    return False
+            around = opening < i <= closing and self.tokens[opening].text == "{" and self._macro_of[opening] < 0
+            if around and not self._is_namespace(opening):
+                return False
         return True
+
+    def _is_namespace(self, opening: int) -> bool:
+        before = [token.text for token in self.tokens[max(0, opening - 2) : opening]]
+        return "namespace" in before or before[-1:] == ['"C"']
+
+    def function_around(self, i: int) -> tuple[int, int]:
+        """Indices of the first token of the declaration and of the last brace around token `i` in a function."""
+        braces = (pair for pair in self.partner.items() if pair[0] < i <= pair[1] and self.tokens[pair[0]].text == "{")
+        outermost = min((pair for pair in braces if not self._is_namespace(pair[0])), default=(i, i))
+        return self.declaration_start(outermost[0]), outermost[1]
+
+    def called_with(self, i: int) -> str:
+        """The word in front of the innermost parentheses around token `i`, or "" where there is none or a statement."""
+        around = (opening for opening, closing in self.partner.items() if opening < i < closing)
+        opening = max((k for k in around if self.tokens[k].text in ("(", "{")), default=0)
+        before = self.tokens[opening - 1] if opening > 0 and self.tokens[opening].text == "(" else None
+        is_call = before is not None and before.kind == "word" and before.text not in _STATEMENTS
+        return before.text if before is not None and is_call else ""
+
+    def is_declared_at(self, i: int) -> bool:
+        """Whether token `i` looks like the name in a declaration: of a variable, a function, a macro, a namespace or a
+        type. An expression such as `x * v;` may look like one."""
+        before, after = self._text_at(i - 1), self._text_at(i + 1)
+        if before in ("struct", "class", "enum", "union", "define", "typename"):
+            return True
+        if before == "namespace":
+            return after in ("{", "=", "::")
+        if i == 0 or before in _EXPRESSION_WORDS or after not in ("(", "=", ";", ",", ")", "[", "{", ":"):
+            return False
+        if self.tokens[i - 1].kind == "word":
+            return True
+        if after == "(":  # `float *tex2D(...) {`, but not `x * tex2D(...)`
+            return before in (">", "*", "&") and self.body_of(i + 1) is not None
+        pointer = before in ("*", "&") and (self._text_at(i - 2) == "," or self.tokens[i - 2].kind == "word")
+        return before == ">" or pointer
+
+    def _text_at(self, i: int) -> str:
+        return self.tokens[i].text if 0 <= i < len(self.tokens) else ""
 
     @cached_property
     def device_bodies(self) -> list[Body]:

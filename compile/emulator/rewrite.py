@@ -6,6 +6,7 @@ What changes, each on the line where it stands, so that messages keep the user's
     __shared__ float s[32];            -->  typedef float MUSL_TYPE(s)[32]; MUSL_SHARED(s);
     extern __shared__ float d[];       -->  float *const d = (float *)(::musl::musl_dynamic_shared);
     __device__ int v;                  -->  __device__ int v; static ::musl::MuslVariable musl_variable_v(...);
+    x = v;  (in host code)             -->  x = ::musl::on_host(v, "v");
     __global__ void k(...) {           -->  __global__ void k(...) { ::musl::musl_device_function("k");
     #if __CUDA_ARCH__ >= 700           -->  #if 800 >= 700, where it speaks of device code
 
@@ -85,6 +86,7 @@ class _Rewriter:
         self.partner = self.source.partner
         self.edits: list[tuple[int, int, str]] = []
         self.kernels: dict[str, Kernel] = {}
+        self.device_variables: set[str] = set()
         self.ordered = self._is_ordered()  # blocks must run one after the other
 
     def _is_ordered(self) -> bool:
@@ -104,11 +106,12 @@ class _Rewriter:
             if "__global__" in found:
                 self._note_kernel(i)
         self._mark_device_functions()
-        for i, token in enumerate(self.tokens):
-            if qualifiers[i] & {"__device__", "__constant__"}:
+        for i, found in enumerate(qualifiers):
+            if found & {"__device__", "__constant__"}:
                 self._mark_device_variable(i)
-            elif "__shared__" in qualifiers[i]:
+            elif "__shared__" in found:
                 self._shared_variable(i)
+        self._mark_uses_on_the_host()
         for i, token in enumerate(self.tokens):
             if _is_launch(token):
                 self._launch(i)
@@ -186,7 +189,7 @@ class _Rewriter:
             self._insert(self.tokens[body.first].end, mark)
 
     def _launch_bound(self, body: int) -> str:
-        """The most threads of a block that the kernel allows with `__launch_bounds__(256, 2)`, as it stands in the text."""
+        """The most threads of a block that the kernel allows with `__launch_bounds__(256, 2)`, as it is written."""
         for i in range(self.source.declaration_start(body), body):
             if self.tokens[i].text == "__launch_bounds__" and i + 1 in self.partner:
                 end = i + 2
@@ -211,11 +214,34 @@ class _Rewriter:
             return
         if any(self.source.qualifiers(k) & {"__device__", "__constant__"} for k in range(first, i)):
             return  # `__device__ __constant__`: marked by the first of them
+        names = self._declared_names(declaration)
+        self.device_variables.update(names)
         marks = (
             f' static ::musl::MuslVariable musl_variable_{name}((void *)&{name}, sizeof({name}), "{name}");'
-            for name in self._declared_names(declaration)
+            for name in names
         )
         self._insert(self.tokens[last].end, "".join(marks))
+
+    def _mark_uses_on_the_host(self) -> None:
+        """Host code that names a device variable, except to the functions that take a symbol, means the host's copy of
+        it, which no kernel sees. AddressSanitizer skips accesses that lie within a variable for certain."""
+        for i, token in enumerate(self.tokens):
+            if token.text in self.device_variables and self._is_use_on_the_host(i):
+                self._replace(token, token, f'::musl::on_host({token.text}, "{token.text}")')
+
+    def _is_use_on_the_host(self, i: int) -> bool:
+        before, after = [token.text for token in self.tokens[max(0, i - 2) : i]], self.tokens[i + 1].text
+        if self.source.in_macro(i) or self.source.at_namespace_scope(i) or self.source.in_device_body(i):
+            return False
+        if before[-1] in (".", "->", "::") or after == "::" or "sizeof" in before or "decltype" in before:
+            return False
+        called = self.source.called_with(i)
+        whole_argument = before[-1] in ("(", ",") and after in (",", ")")
+        if "Symbol" in called or (whole_argument and called and not called.startswith("cuda")):
+            return False  # a function of the program's own may take a reference, to pass it on
+        first, last = self.source.function_around(i)
+        names = (k for k in range(first, last) if self.tokens[k].text == self.tokens[i].text)
+        return not any(self.source.is_declared_at(k) for k in names)  # else a local variable may be meant
 
     # ---- shared variables
 

@@ -67,7 +67,10 @@ _CALLS = (
     (DRIVER_API, r"cu(Init|(Ctx|Module|Func|Launch|Mem|Device|Stream|Event|Link|Library|Kernel|Pointer)[A-Z]\w*)"),
     (DRIVER_API, r"nvrtc[A-Z]\w*"),
     (INTRINSIC, r"__(vi|vib)(add)?(max|min)\w+|__v(absdiff|sad)s[24]"),
-    (INTRINSIC, r"__pm[0-3]|__brkpt|__is(Global|Shared|Constant|Local|GridConstant)|__cvta_\w+|__nv_\w+|__nvvm_\w+"),
+    (
+        INTRINSIC,
+        r"__pm[0-3]|__brkpt|__is(Global|Shared|Constant|Local|GridConstant)|__cvta_\w+|__nv_(?!bfloat16|half)\w+|__nvvm_\w+",
+    ),
 )
 _NAMESPACES = {
     "thrust": DEVICE_LIBRARY,
@@ -95,9 +98,6 @@ _DEVICE_API = re.compile(
 _INCLUDE = re.compile(r"\s*#\s*include\s*[<\"]([^>\"]+)[>\"]")
 _PTX = re.compile(r"\.([usbf](8|16|32|64)|pred|global|shared|sync|gpu|cta)\b|%%?\w*(id|clock|mask)")
 _COMPARED = re.compile(r"__CUDA_ARCH__\s*[<>=!/]|[<>=]\s*__CUDA_ARCH__")
-_EXPRESSION_WORDS = frozenset(
-    {"return", "else", "do", "case", "throw", "goto", "new", "delete", "sizeof", "and", "or", "not", "co_return"}
-)
 
 
 @dataclass(frozen=True)
@@ -170,6 +170,8 @@ def _code_of(source: CudaText, i: int, defined: set[str]) -> str | None:
     before = _text(source, i - 1)
     if name in ("asm", "__asm__", "__asm"):
         return INLINE_PTX if _is_ptx(source, i) else None
+    if name == "__cluster_dims__":
+        return CLUSTER
     if name in defined or before in (".", "->"):
         return None
     if name.startswith("cuda"):
@@ -182,8 +184,6 @@ def _code_of(source: CudaText, i: int, defined: set[str]) -> str | None:
         return _NAMESPACES[name]
     if name in _GROUP_NAMES and before == "::":
         return _GROUP_NAMES[name]
-    if name == "__cluster_dims__":
-        return CLUSTER
     if name == "texture" and after == "<":
         return TEXTURE
     if name in _DRIVER_TYPES:
@@ -215,22 +215,6 @@ def _defined_names(source: CudaText) -> set[str]:
     """Names that the text defines itself: as a variable, a function, a macro, a namespace or a type."""
     names = set()
     for i, token in enumerate(source.tokens):
-        if token.kind == "word" and _is_declared_at(source, i):
+        if token.kind == "word" and source.is_declared_at(i):
             names.add(token.text)
     return names
-
-
-def _is_declared_at(source: CudaText, i: int) -> bool:
-    before, after = _text(source, i - 1), _text(source, i + 1)
-    if before in ("struct", "class", "enum", "union", "define", "typename"):
-        return True
-    if before == "namespace":
-        return after in ("{", "=", "::")
-    if i == 0 or before in _EXPRESSION_WORDS or after not in ("(", "=", ";", ",", ")", "[", "{", ":"):
-        return False
-    if source.tokens[i - 1].kind == "word":
-        return True
-    if after == "(":  # `float *tex2D(...) {`, but not `x * tex2D(...)`
-        return before in (">", "*", "&") and source.body_of(i + 1) is not None
-    pointer = before in ("*", "&") and (_text(source, i - 2) == "," or source.tokens[i - 2].kind == "word")
-    return before == ">" or pointer

@@ -169,6 +169,7 @@ cudaError_t locate_symbol(void **pointer, void *symbol, size_t) {
 
 // The emulator keeps a list of device variables, the GPU's are in the worker's table.
 MuslVariable::MuslVariable(void *, size_t, const char *) {}
+void used_on_host(const void *, const char *) {}  // the host's copy is another variable, as it is in nvcc's program
 
 void called_from_host(const char *name) {
     fprintf(stderr, "%s is a function for the device, but host code calls it\n", name);

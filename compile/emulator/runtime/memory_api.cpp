@@ -4,6 +4,12 @@
 namespace musl {
 namespace {
 
+// `error`, with the call that gave it for the report at the end.
+cudaError_t bad(cudaError_t error, const char *call) {
+    snprintf(last_error_place, sizeof last_error_place, "%s", call);
+    return fail(error);
+}
+
 // Whether [pointer, pointer + bytes) can be one end of a copy that wants it on `device` (or on the host).
 bool good_end(const char *call, const void *pointer, size_t bytes, bool device, bool write, const void *caller) {
     uintptr_t address = reinterpret_cast<uintptr_t>(pointer);
@@ -76,11 +82,18 @@ cudaError_t cudaMallocHost(void **pointer, size_t bytes) { return allocate(point
 cudaError_t cudaHostAlloc(void **pointer, size_t bytes, unsigned) { return allocate(pointer, bytes, true); }
 cudaError_t cudaFreeHost(void *pointer) { return cudaFree(pointer); }
 
-cudaError_t cudaHostRegister(void *, size_t, unsigned) { return cudaSuccess; }
-cudaError_t cudaHostUnregister(void *) { return cudaSuccess; }
+cudaError_t cudaHostRegister(void *pointer, size_t bytes, unsigned) {
+    cudaError_t error = register_host(pointer, bytes);
+    return error == cudaSuccess ? error : bad(error, "cudaHostRegister");
+}
+cudaError_t cudaHostUnregister(void *pointer) {
+    cudaError_t error = unregister_host(pointer);
+    return error == cudaSuccess ? error : bad(error, "cudaHostUnregister");
+}
 
 cudaError_t cudaHostGetDevicePointer(void **device, void *host, unsigned) {
-    if (side_of(reinterpret_cast<uintptr_t>(host)) != Side::both) return fail(cudaErrorInvalidValue);
+    if (side_of(reinterpret_cast<uintptr_t>(host)) != Side::both)
+        return bad(cudaErrorInvalidValue, "cudaHostGetDevicePointer of memory that is neither pinned nor registered");
     *device = host;
     return cudaSuccess;
 }
@@ -96,7 +109,7 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpy
     if (bytes == 0) return cudaSuccess;
     const void *caller = __builtin_return_address(0);
     Ends ends;
-    if (!directions(kind, to, from, &ends)) return fail(cudaErrorInvalidMemcpyDirection);
+    if (!directions(kind, to, from, &ends)) return bad(cudaErrorInvalidMemcpyDirection, "a copy of no known direction");
     if (!good_end("cudaMemcpy", from, bytes, ends.from_device, false, caller) ||
         !good_end("cudaMemcpy", to, bytes, ends.to_device, true, caller))
         return fail(cudaErrorInvalidValue);
@@ -107,10 +120,10 @@ cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpy
 cudaError_t cudaMemcpy2D(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height,
                          enum cudaMemcpyKind kind) {
     if (width == 0 || height == 0) return cudaSuccess;
-    if (to_pitch < width || from_pitch < width) return fail(cudaErrorInvalidPitchValue);
+    if (to_pitch < width || from_pitch < width) return bad(cudaErrorInvalidPitchValue, "cudaMemcpy2D with a pitch below the width");
     const void *caller = __builtin_return_address(0);
     Ends ends;
-    if (!directions(kind, to, from, &ends)) return fail(cudaErrorInvalidMemcpyDirection);
+    if (!directions(kind, to, from, &ends)) return bad(cudaErrorInvalidMemcpyDirection, "a copy of no known direction");
     for (size_t row = 0; row < height; row++) {
         char *t = static_cast<char *>(to) + row * to_pitch;
         const char *f = static_cast<const char *>(from) + row * from_pitch;
@@ -131,7 +144,7 @@ cudaError_t cudaMemset(void *pointer, int value, size_t bytes) {
 }
 
 cudaError_t cudaMemset2D(void *pointer, size_t pitch, int value, size_t width, size_t height) {
-    if (pitch < width) return fail(cudaErrorInvalidPitchValue);
+    if (pitch < width) return bad(cudaErrorInvalidPitchValue, "cudaMemset2D with a pitch below the width");
     for (size_t row = 0; row < height; row++)
         if (cudaError_t error = cudaMemset(static_cast<char *>(pointer) + row * pitch, value, width)) return error;
     return cudaSuccess;
@@ -156,7 +169,8 @@ cudaError_t cudaPointerGetAttributes(struct cudaPointerAttributes *attributes, c
 }
 
 cudaError_t cudaMemPrefetchAsync(const void *pointer, size_t, int, cudaStream_t) {
-    return side_of(reinterpret_cast<uintptr_t>(pointer)) == Side::both ? cudaSuccess : fail(cudaErrorInvalidValue);
+    if (side_of(reinterpret_cast<uintptr_t>(pointer)) == Side::both) return cudaSuccess;
+    return bad(cudaErrorInvalidValue, "cudaMemPrefetchAsync or cudaMemAdvise of memory that is not managed");
 }
 cudaError_t cudaMemAdvise(const void *pointer, size_t bytes, enum cudaMemoryAdvise, int device) {
     return cudaMemPrefetchAsync(pointer, bytes, device, nullptr);

@@ -80,6 +80,13 @@ unsigned char *dynamic_shared_of_file();
 struct MuslVariable {
     MuslVariable(void *address, size_t bytes, const char *name);
 };
+// Host code that names such a variable comes by here.
+void used_on_host(const void *address, const char *name);
+template <class T>
+T &on_host(T &variable, const char *name) {
+    used_on_host(&variable, name);
+    return variable;
+}
 
 template <class Body>
 void launch_body(const char *name, const MuslConfig &config, const Body &body) {
