@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from c_side import CSide
 
+import compile.runner
 from compile.outcome import Status
 from compile.run_record import TestRun
 from compile.runner import TestLimits
+from compile.sandbox import Limits
 
 LIMITS = TestLimits(seconds=0.4, memory_bytes=64 << 20)
 
@@ -246,3 +249,103 @@ def test_sanitized_builds_forbid_the_same(c_side: CSide, call: str) -> None:
     """A new process or a connection from a function under the sanitizers: forbidden, as without them."""
     run = attack(c_side, call, "sanitize")
     assert run.outcome.status is Status.FORBIDDEN
+
+
+@pytest.mark.parametrize(("value", "failed"), [("1", "0"), ("0xffffffff", "0"), ("1", "7"), ("1", "99")])
+def test_a_result_in_the_shared_mapping_is_not_believed(c_side: CSide, value: str, failed: str) -> None:
+    """Finds the mapping of results in /proc/self/maps, says there "finished", or "the machine has failed", and exits
+    with 0: a runtime error, and never the machine's fault."""
+    body = f"""
+    static char maps[1 << 16];
+    int d = open("/proc/self/maps", O_RDONLY), size = 0, got;
+    while ((got = read(d, maps + size, sizeof maps - 1 - size)) > 0) size += got;
+    for (char *line = maps; line && *line; line = strchr(line, 10) ? strchr(line, 10) + 1 : 0) {{
+        unsigned long begin, end;
+        char mode[8];
+        if (sscanf(line, "%lx-%lx %7s", &begin, &end, mode) != 3 || strcmp(mode, "rw-s")) continue;
+        for (int k = 0; k < 64; k += 4) *(volatile unsigned *)(begin + k) = {value};
+        *(volatile unsigned *)(begin + 8) = {failed};
+    }}
+    _exit(0);
+    """
+    run = attack(c_side, body)
+    assert run.outcome.status is Status.RUNTIME_ERROR
+    assert "did not return" in run.outcome.message
+
+
+def test_a_full_disk_costs_nothing(c_side: CSide) -> None:
+    """Fills /tmp until nothing more fits, with one file and with many: the call returns, and nothing is left."""
+    body = """
+    static char block[1 << 20];
+    char name[32];
+    for (int k = 0; k < 1000; k++) {
+        snprintf(name, sizeof name, "/tmp/full-%d", k);
+        int d = open(name, O_WRONLY | O_CREAT, 0666);
+        if (d < 0 || write(d, block, sizeof block) <= 0) return k > 0 && k < 200;
+        close(d);
+    }
+    return 0;
+    """
+    run = attack(c_side, body)
+    assert run.returned == 1, run.outcome.message
+    assert not list(Path("/tmp").glob("full-*"))
+
+
+def test_a_resolver_of_an_indirect_function_cannot_forge_results(c_side: CSide) -> None:
+    """Runs code while the file is loaded, before any constructor: in a child too, which has no results."""
+    text = """
+    #include <unistd.h>
+    #include <sys/syscall.h>
+    static int seven(int n) { return n + 7; }
+    static int (*resolve(void))(int) {
+        static char forged[4096];
+        for (int d = 3; d < 64; d++) syscall(SYS_pwrite64, d, forged, sizeof forged, 0L);
+        BODY
+        return seven;
+    }
+    int chosen(int n) __attribute__((ifunc("resolve")));
+    int f(int n) { return chosen(n); }
+    """
+    runs = c_side.run(text.replace("BODY", ""), "f", (1,), (2,), mode="plain")
+    assert [run.returned for run in runs] == [8, 9]
+    runs = c_side.run(text.replace("BODY", "syscall(SYS_exit_group, 0);"), "f", (1,), mode="plain")
+    assert runs[0].outcome.status is Status.RUNTIME_ERROR
+
+
+def test_coverage_cannot_be_used_to_fill_the_disk(c_side: CSide, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Writes without end to the folder of its counters, the only one that a function may write to: stopped."""
+    monkeypatch.setattr(compile.runner, "Limits", partial(Limits, folder_bytes=64 << 20))
+    body = """
+    static char block[1 << 20];
+    char name[32];
+    for (int k = 0;; k++) {
+        snprintf(name, sizeof name, "full-%d", k);
+        int d = open(name, O_WRONLY | O_CREAT, 0666);
+        for (int m = 0; m < 8; m++) if (write(d, block, sizeof block) < 0) {}
+        close(d);
+    }
+    """
+    text = f"#include <fcntl.h>\n#include <stdio.h>\n#include <unistd.h>\nint f(int n) {{ {body} return n; }}"
+    (run,) = c_side.run(text, "f", (1,), mode="coverage", limits=TestLimits(seconds=20.0))
+    assert "bytes in its folder" in run.outcome.message
+    assert sum(path.stat().st_size for path in c_side.scratch.rglob("full-*")) < 1 << 30
+
+
+def test_loading_a_plugin_somewhere_costs_only_the_function_that_does(c_side: CSide) -> None:
+    """The dynamic linker is withheld from code under test; a file that uses it is a file like any other."""
+    text = """
+    #include <dlfcn.h>
+    int f(int n) { return n ? dlsym(dlopen(0, RTLD_NOW), "main") != 0 : 7; }
+    """
+    before, run = c_side.run(text, "f", (0,), (1,), mode="plain")
+    assert before.returned == 7
+    assert run.outcome.status is Status.RUNTIME_ERROR
+
+
+@pytest.mark.parametrize("name", ["__asan_unpoison_memory_region", "__sanitizer_set_death_callback", "musl_hook_end"])
+def test_names_of_a_sanitizer_and_of_musl_do_not_compile(c_side: CSide, name: str) -> None:
+    """Uses what would silence the checks or count a launch: a compile error that names it."""
+    text = f"void {name}(void *, unsigned long);\nint f(int n) {{ {name}(&n, 4); return n; }}"
+    outcome = c_side.fail_to_build(text, "f", "sanitize")
+    assert outcome.status is Status.COMPILE_ERROR
+    assert name in outcome.message
