@@ -64,7 +64,7 @@ def compile_sides(unit: CudaUnit, sandbox: Sandbox, tool: Tool, arch: str) -> Si
         return Sides(folder, reason=f"{unit.name}:{error}")
     (folder / "unit.cu").write_text(f'#line 1 "{unit.name}"\n{unit.text}\n', encoding="utf-8")
     command = [*nvcc_command(tool, arch, None), *FLAGS, *_includes(unit.source)]
-    device, header = cubin_script(command, tool, unit.source)
+    device, header = cubin_script(unit.text, command, tool, unit.source)
     visible = [*readable, *header, *nvcc_folders(tool, unit.source)]
     outcome = _run_together(device, steps, sandbox, [*visible, *_folders(unit.source)])
     said = spoken(outcome.stdout)
@@ -107,7 +107,7 @@ def _run_together(device: str, host: Sequence[Sequence[str]], sandbox: Sandbox, 
 def _joined(folder: Path, warnings: str) -> Sides:
     """The sides with every kernel and variable of the host side found in the cubin, or the first that is not."""
     taken = open_ends(folder / UNIT, DYNAMIC_LINKER | _WITHHELD)
-    lacking = sorted(name for name in taken - _runtime_names() if re.match(r"(_Z\d+)?cuda[A-Z]", name))
+    lacking = sorted(name for name in taken - _runtime_names() if re.match(r"(_Z\d+)?cuda[A-Z]|_ZN4musl\d", name))
     if lacking:
         return Sides(folder, warnings=warnings, reason=f"the runtime for the GPU has no {lacking[0]}")
     matches, absent = match_symbols(folder / UNIT, folder / CUBIN)

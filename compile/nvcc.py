@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from compile.gpu_cubin import cubin_script
 from compile.gpu_device import find_gpu
-from compile.host import include_flags, run_steps
+from compile.host import include_flags, run_script, run_steps
 from compile.includes import include_folders
 from compile.outcome import Outcome, Status
 from compile.sandbox import Sandbox
@@ -49,9 +50,12 @@ def compile_nvcc(
     name = source.path.with_suffix(".cu").name if source is not None else "unit.cu"
     unit = folder / name
     unit.write_text(cuda_text, encoding="utf-8")
-    stage = ["-cubin", "-o", "unit.cubin"] if device_only else ["-cuda", "-o", "unit.ii"]
-    step = [*nvcc_command(tool, arch, source), *stage, unit.name]
-    outcome = run_steps([step], sandbox.within(folder), nvcc_folders(tool, source))
+    command, own = nvcc_command(tool, arch, source), sandbox.within(folder)
+    if device_only:
+        script, more = cubin_script(cuda_text, command, tool, source, unit=unit.name)
+        outcome = run_script(script, own, [*more, *nvcc_folders(tool, source)])
+    else:
+        outcome = run_steps([[*command, "-cuda", "-o", "unit.ii", unit.name]], own, nvcc_folders(tool, source))
     return replace(outcome, stdout=b"", stderr=spoken(outcome.stderr + outcome.stdout).encode())
 
 

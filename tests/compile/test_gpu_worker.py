@@ -16,6 +16,8 @@ import numpy as np
 import pytest
 from c_side import make_test
 from cuda_side import CudaSide
+from gpu_kernels import KERNELS, PARAMETERS
+from gpu_kernels import SIGNATURE as KERNELS_SIGNATURE
 
 from compile.build import Build
 from compile.fault import FaultKind, read_fault
@@ -231,3 +233,12 @@ def test_timing_a_call_that_fails_says_how(standin: StandIn) -> None:
     test = make_test(standin.function, VALUES, len(VALUES), 9, 3.0)
     outcome = time_gpu(standin.build, test, standin.function, repeats=5)
     assert isinstance(outcome, Outcome) and "cudaErrorIllegalAddress" in outcome.message
+
+
+def test_every_kind_of_launch_finds_its_kernel(cuda_side: CudaSide, standin_folder: Path) -> None:
+    """The runtime holds the sizes of the arguments against those that the cubin has."""
+    function = cuda_side.function(KERNELS_SIGNATURE)
+    build = build_gpu(KERNELS, function, cuda_side.scratch, cuda_side.sandbox, arch="sm_80", require_device=False)
+    (run,) = run_tests(over_standin(build, standin_folder), [make_test(function, VALUES, len(VALUES))], function)
+    assert run.outcome.ok and not run.remarks, run.outcome.message
+    assert run.launches == len(PARAMETERS)

@@ -21,9 +21,13 @@ void fence();
 [[noreturn]] void trap(int line);
 long long ticks();
 [[noreturn]] void exceeded_launch_bound(unsigned bound);
+#ifdef MUSL_ON_DEVICE
+static inline void musl_launch_bound(unsigned) {}  // the driver's to check
+#else
 static inline void musl_launch_bound(unsigned bound) {
     if (blockDim.x * blockDim.y * blockDim.z > bound) exceeded_launch_bound(bound);
 }
+#endif
 
 template <class T>
 unsigned long long to_bits(T value) {
