@@ -28,6 +28,7 @@ PRELUDE = """\
 #include <stdlib.h>
 #include <string.h>
 """
+NAMING_FILES = ("-include", "-imacros", "-isystem", "-iquote", "-idirafter")
 PRELUDE_CXX = PRELUDE + "#include <algorithm>\nusing std::max;\nusing std::min;\n"
 
 
@@ -38,10 +39,11 @@ def needs_prelude(source: SourceFile) -> tuple[bool, bool]:
 
 
 def prelude_header(source: SourceFile, flags: Sequence[str]) -> Path:
-    """The header to pass to `-include`; for C++ with its precompiled form beside it, which fits `flags`."""
+    """The header to pass to `-include`; for C++ with its precompiled form beside it, which fits `flags`. It is compiled
+    outside the sandbox and kept for later runs, so the flags that would bring in files of the user are left out."""
     if source.language == "c":
         return cached("prelude.h", [PRELUDE], lambda path: _write(path, PRELUDE))
-    compiler = find_gxx()
+    compiler, flags = find_gxx(), without_files(flags)
     key = [str(compiler.path), compiler.version, *flags, PRELUDE_CXX]
 
     def precompile(target: Path) -> None:
@@ -53,6 +55,18 @@ def prelude_header(source: SourceFile, flags: Sequence[str]) -> Path:
             raise OwnBuildFailedError(f"{' '.join(argv)}:\n{done.stderr}")
 
     return cached("prelude.h.gch", key, precompile).with_suffix("")
+
+
+def without_files(flags: Sequence[str]) -> list[str]:
+    """The flags without those that name files and folders to include."""
+    kept: list[str] = []
+    words = iter(flags)
+    for word in words:
+        if word in NAMING_FILES:
+            next(words, None)
+        elif not word.startswith((*NAMING_FILES, "-I")):
+            kept.append(word)
+    return kept
 
 
 def _write(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 import compile.preprocessor
 from compile.includes import include_folders
+from compile.prelude import prelude_header
 from compile.preprocessor import sandboxed_runner
 from compile.sandbox import MIB, Limits, Sandbox
 from data.find_functions import find_functions
@@ -80,3 +81,13 @@ def test_the_runner_in_use_serves_everything_that_is_preprocessed(project: Path)
     with use_runner(sandboxed_runner(Sandbox(project / "scratch"))), pytest.raises(SourceError, match="No such file"):
         find_functions(source)
     assert current_runner() is run_preprocessor
+
+
+def test_headers_of_the_user_are_not_precompiled_outside(project: Path) -> None:
+    """Flags of a build bring in a header that does not compile: the prelude, kept for all builds, is without it."""
+    (project / "src" / "evil.h").write_text("#error this was compiled outside\n")
+    flags = ("-include", str(project / "src" / "evil.h"), "-isystem", str(project / "src"), f"-iquote{project}")
+    source = SourceFile(project / "src" / "a.cpp", "int f(int n) { return n; }\n", "c++", flags=flags)
+    header = prelude_header(source, ["-std=gnu++17", "-O0", *flags])
+    assert header == prelude_header(source, ["-std=gnu++17", "-O0"])
+    assert (header.parent / "prelude.h.gch").exists()
