@@ -220,6 +220,20 @@ def test_integer_intrinsics(cuda_side: CudaSide) -> None:
     assert dict(zip(cases, results, strict=True)) == cases
 
 
+def test_complex_numbers_and_constants(cuda_side: CudaSide) -> None:
+    kernel = """
+#include <cuComplex.h>
+#include <math_constants.h>
+__global__ void k(double *a) {
+    cuDoubleComplex x = make_cuDoubleComplex(1, 2), y = make_cuDoubleComplex(3, -4), q = cuCdiv(cuCmul(x, y), y);
+    cuComplex z = cuCaddf(make_cuComplex(1, 2), make_cuFloatComplex(3, 4)), c = cuCfmaf(z, z, cuConjf(z));
+    a[0] = cuCreal(q); a[1] = cuCimag(q); a[2] = cuCabs(y); a[3] = cuCabs(make_cuDoubleComplex(3e200, 4e200));
+    a[4] = cuCrealf(c); a[5] = cuCimagf(c); a[6] = CUDART_PI; a[7] = CUDART_SQRT_2PI;
+}"""
+    expected = [1, 2, 5, 5e200, 16 - 36 + 4, 48 - 6, math.pi, math.sqrt(2 * math.pi)]
+    assert numbers(cuda_side, kernel, "k<<<1, 1>>>(d);", 8) == pytest.approx(expected, rel=1e-15)
+
+
 def test_functions_that_a_program_may_define_itself(cuda_side: CudaSide) -> None:
     kernel = """
 static double norm(int n, const double *p) { return 5; }
