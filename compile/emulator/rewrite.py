@@ -301,9 +301,14 @@ class _Rewriter:
         names: list[Token | None] = []
         candidate: Token | None = None
         depth, angle, done = 0, 0, False
+        since_key = 9  # words since `struct` or the like: with up to one, a brace begins the type's own body
         for token in declaration:
+            since_key = 0 if token.text in ("struct", "class", "union", "enum") else since_key + (token.kind == "word")
             if token.text in CLOSING:
-                done = done or (token.text != "(" and depth == 0 and angle == 0 and candidate is not None)
+                if token.text == "{" and depth == 0 and since_key < 2:
+                    candidate = None
+                else:
+                    done = done or (token.text != "(" and depth == 0 and angle == 0 and candidate is not None)
                 depth += 1
             elif token.text in (")", "]", "}"):
                 depth -= 1

@@ -35,6 +35,11 @@ from data.source_file import SourceFile
         ),
         ("{ static __shared__ int a[N]; }", "{  typedef int MUSL_TYPE(a)[N]; MUSL_SHARED(a); }"),
         ("{ __shared__ alignas(16) int a[N]; }", "{ typedef  int MUSL_TYPE(a)[N]; MUSL_SHARED(a); }"),
+        ("{ __shared__ union { int i; } u; }", "{ typedef union { int i; } MUSL_TYPE(u); MUSL_SHARED(u); }"),
+        (
+            "{ __shared__ struct S { int i; } a, *b; }",
+            "{ typedef struct S { int i; } MUSL_TYPE(a), *MUSL_TYPE(b); MUSL_SHARED(a); MUSL_SHARED(b); }",
+        ),
         ("__shared__ int a[N];", "static int a[N]; MUSL_SHARED_OF_FILE(a);"),
         ("int x = a << 1 < b; // k<<<1, 1>>>(x)", "int x = a << 1 < b; // k<<<1, 1>>>(x)"),
         ('const char *s = "k<<<1, 1>>>(x)"; char c = \'"\';', 'const char *s = "k<<<1, 1>>>(x)"; char c = \'"\';'),
