@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import ParamSpec
 
 from compile.toolchain import find_gcc, find_gxx
 
@@ -73,6 +74,24 @@ def _rename_into_place(own: Path, folder: Path) -> None:
     except OSError:
         if not folder.is_dir():
             raise
+
+
+P = ParamSpec("P")
+
+
+def remembered(find: Callable[P, Path]) -> Callable[P, Path]:
+    """`find` asked once for each of its arguments while what it found is there: to hash the sources of a part takes as
+    long as to compile a small function."""
+    found: dict[object, Path] = {}
+
+    @functools.wraps(find)
+    def remember(*args: P.args, **kwargs: P.kwargs) -> Path:
+        key = (args, tuple(sorted(kwargs.items())))
+        if key not in found or not found[key].exists():
+            found[key] = find(*args, **kwargs)
+        return found[key]
+
+    return remember
 
 
 def own_object(source: Path, flags: Sequence[str], headers: Sequence[Path] = ()) -> Path:

@@ -27,7 +27,7 @@ from typing import Literal, get_args
 
 from compile.build import Build
 from compile.build_cache import BuildCache
-from compile.cache import own_object
+from compile.cache import own_object, remembered
 from compile.driver.stub import make_stub
 from compile.imports import check_unit
 from compile.includes import include_folders
@@ -124,6 +124,7 @@ def write_unit(folder: Path, source: SourceFile, stub: str) -> Path:
     return unit
 
 
+@remembered
 def mode_host(mode: Mode) -> Path:
     """The executable that loads the units of a mode; linked once per machine. Raises OwnBuildFailedError."""
     if mode == "trace":  # the originals of the wrapped functions are found at the link

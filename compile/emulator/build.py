@@ -28,7 +28,7 @@ from typing import Literal
 
 from compile.build import Build
 from compile.build_cache import BuildCache
-from compile.cache import OwnBuildFailedError, cached, own_object
+from compile.cache import OwnBuildFailedError, cached, own_object, remembered
 from compile.driver.stub import make_stub
 from compile.emulator.codes import EMULATOR_CODES
 from compile.emulator.rewrite import RewriteError, UnsupportedError, rewrite
@@ -142,6 +142,7 @@ def build_emulated_program(
     return Build(folder / "run", "program", own, warnings=outcome.message, environment=environment)
 
 
+@remembered
 def emulator_host() -> Path:
     """The executable that loads the units of the emulator; linked once per machine. Raises OwnBuildFailedError."""
     return host_executable("emulator-host", [driver_object(), *runtime_objects()], ["-fsanitize=address"])
@@ -155,6 +156,7 @@ def runtime_objects() -> list[Path]:
         return list(pool.map(lambda path: own_object(path, RUNTIME_FLAGS, headers), sources))
 
 
+@remembered
 def precompiled_header(check: Check = "bounds") -> Path:
     """A header that includes cuda_runtime.h, with its compiled form beside it. Raises OwnBuildFailedError."""
     compiler = find_gxx()
