@@ -107,6 +107,7 @@ def _without_output(command: str) -> str:
     return command[: command.rindex(" -o ")]
 
 
+@functools.cache
 def _kept_header(tool: Tool, steps: Steps, unit: str, *, lean: bool) -> Path:
     """The folder with header.ii and macros.h; `lean`: without the special functions. Raises OwnBuildFailedError."""
     gcc = find_gcc()

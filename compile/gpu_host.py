@@ -67,6 +67,7 @@ def host_steps(
     return [compiler, link_step(folder)], [INCLUDE, header.parent]
 
 
+@functools.cache
 def precompiled_header() -> Path:
     """A header that includes the emulator's cuda_runtime.h, compiled with FLAGS. Raises OwnBuildFailedError."""
     compiler = find_gxx()

@@ -15,7 +15,7 @@ struct alignas(16) Wide { double v[2]; };
 __constant__ float weights[4] = {1, 2, 3, 4};
 __device__ int counter;
 static __device__ float hidden;
-namespace { __constant__ int local_table[3]; __global__ void anonymous(int *a) { a[0] = local_table[a[1]]; } }
+namespace { __constant__ int local_table[3]; __global__ void anonymous(int *a) { a[0] = local_table[a[1] & 1]; } }
 namespace space { namespace inner { __global__ void nested(float *a) { a[0] = weights[1]; } } }
 __global__ void plain(float *a, int n) { if (threadIdx.x < n) { a[threadIdx.x] += hidden; atomicAdd(&counter, 1); } }
 static __global__ void internal(float *__restrict__ a, const unsigned char c, double d) { a[c] = d; }
