@@ -32,7 +32,7 @@ def host_executable(name: str, objects: Sequence[Path], flags: Sequence[str] = (
     compiler = find_gxx()
     # Libraries that a unit may need though the host itself does not.
     libraries = ("-Wl,--no-as-needed", "-lstdc++", "-lm", "-lgcc_s", "-ldl", "-lpthread")
-    argv = [str(compiler.path), "-rdynamic", "-Wl,-s", *flags, *map(str, objects), *libraries, "-o"]
+    argv = [str(compiler.path), "-rdynamic", "-Wl,-s,-z,now", *flags, *map(str, objects), *libraries, "-o"]
 
     def link(target: Path) -> None:
         done = subprocess.run([*argv, str(target)], capture_output=True, text=True, timeout=120, check=False)

@@ -84,6 +84,10 @@ void limit_memory(uint64_t bytes) {
     setrlimit(RLIMIT_CORE, &none);
 }
 
+bool put_on_all_threads(const sock_fprog &filter) {
+    return syscall(__NR_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter) == 0;
+}
+
 void refuse_system_calls(const Tests &tests, uint64_t seal) {
     if (tests.header->filter_count == 0) return;
     struct sigaction action;
@@ -101,8 +105,7 @@ void refuse_system_calls(const Tests &tests, uint64_t seal) {
     sock_fprog own = {sizeof signals / sizeof signals[0], signals};
     auto *filter = const_cast<sock_filter *>(tests.filter);
     sock_fprog program = {static_cast<unsigned short>(tests.header->filter_count), filter};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &own) != 0 ||
-        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0) {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || !put_on_all_threads(own) || !put_on_all_threads(program)) {
         state_of_this_child->failed = MUSL_MACHINE;
         state_of_this_child->code = errno;
         state_of_this_child->finished = seal;

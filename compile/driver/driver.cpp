@@ -15,7 +15,7 @@ extern "C" {
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
     return "detect_leaks=0:exitcode=99:handle_abort=1:allocator_may_return_null=0:max_malloc_fill_size=67108864:"
-           "detect_stack_use_after_return=0:print_legend=0:print_full_thread_history=0:print_cmdline=0:color=never";
+           "detect_stack_use_after_return=0:print_legend=0:print_full_thread_history=0:print_cmdline=0:malloc_context_size=1:color=never";
 }
 const char *__ubsan_default_options(void);
 const char *__ubsan_default_options(void) { return "print_stacktrace=0:halt_on_error=1:color=never"; }
@@ -166,6 +166,7 @@ bool run_test(Task next, const Descriptors &fds, uint64_t deadline, Capture *cap
         close(ends[0]);
         enter_child(tests, ends[1], fds.tests, fds.results, fds.signals);
         state_of_this_child = shared.state;
+        if (tests.header->workers > 1 && musl_hook_workers) musl_hook_workers(tests.header->workers);
         limit_memory(tests.header->memory_bytes);
         refuse_system_calls(tests, next.seal);
         task = next;
@@ -234,8 +235,16 @@ bool run_schedule(Task next, const Descriptors &fds, Capture *capture, bool *tim
     return true;
 }
 
+// A sanitizer's allocator maps memory for each size of block that it gives for the first time: here once for all children.
+void warm_allocator() {
+    for (size_t size = 8; size <= 8192; size += size / 4 + 4) {
+        void *volatile memory = malloc(size); // volatile: or the compiler leaves both out
+        free(memory);
+    }
+}
+
 // Runs every test in every schedule and never returns in the parent. In a child it returns, to main().
-void serve(int argc, char **argv, char **) {
+void serve(int argc, char **argv) {
     if (argc != 3 && argc != 4) {
         fprintf(stderr, "usage: %s tests_fd results_fd [unit]\n", argv[0]);
         _exit(2);
@@ -245,6 +254,7 @@ void serve(int argc, char **argv, char **) {
     Descriptors fds = {atoi(argv[1]), atoi(argv[2]), watch_children()};
     Tests tests = map_tests(fds.tests);
     Shared shared = map_shared(tests);
+    warm_allocator();
     uint32_t kept = tests.header->stderr_bytes;
     Capture capture = {static_cast<char *>(malloc(kept + 1)), 0, kept};
     bool timed_out = false;
@@ -253,9 +263,16 @@ void serve(int argc, char **argv, char **) {
     _exit(0);
 }
 
-// Before the constructors of the user's file: so that those too run in the children only.
-__attribute__((section(".preinit_array"), used)) void (*const serve_first)(int, char **, char **) = serve;
+// Where the function under test is part of the executable: before the constructors of the user's file, so that those too
+// run in the children only.
+void serve_first(int argc, char **argv, char **) {
+    if (musl_call) serve(argc, argv);
+}
+__attribute__((section(".preinit_array"), used)) void (*const at_first)(int, char **, char **) = serve_first;
 
 } // namespace
 
-int main() { run_child(task); }
+int main(int argc, char **argv) {
+    if (!musl_call) serve(argc, argv); // a unit comes later; the constructors of the libraries need not run in each child
+    run_child(task);
+}

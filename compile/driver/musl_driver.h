@@ -77,7 +77,7 @@ struct musl_header {
     uint32_t poison;       /* a byte */
     uint32_t filter_count;
     uint32_t schedule_count;
-    uint32_t reserved;
+    uint32_t workers; /* operating-system threads on which a runtime may spread its work; 0 as 1: none but the test's own */
 };
 
 struct musl_schedule {
@@ -139,6 +139,9 @@ struct musl_call_info {
     const struct musl_array *arrays;
     uint32_t poison; /* a byte */
 };
+
+/* Called before the filter of system calls is on where the header asks for more than one worker: makes all but one. */
+void musl_hook_workers(uint32_t count) __attribute__((weak));
 
 /* Called after the arguments are made and before musl_call(). */
 void musl_hook_begin(const struct musl_call_info *info) __attribute__((weak));

@@ -7,7 +7,7 @@
 // what a block does, and what it holds before it begins, does not depend on which engine runs it.
 #include "engine.h"
 
-#include "internal.h"
+#include <sys/mman.h>
 
 extern "C" {
 MUSL_OWN uint3 threadIdx, blockIdx;
@@ -242,9 +242,18 @@ cudaError_t check_config(const MuslConfig &config) {
     return config.shared > dynamic_shared_limit ? cudaErrorInvalidValue : cudaSuccess;
 }
 
-Engine *engine_of_this_thread() {
+// Zero pages that no one has touched cost nothing: so neither is allocated by malloc, which fills what it gives.
+Engine first_engine;
+Engine *make_engine() {
+    void *memory = mmap(nullptr, sizeof(Engine), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) die("no memory to run blocks in");
+    return static_cast<Engine *>(memory);
+}
+
+Engine *engine_of_this_thread(bool first) {
     if (!engine) {
-        engine = new Engine();
+        engine = first ? &first_engine : make_engine();
+        filled_for = engine->filled_for;
         make_shared_memory();
     }
     return engine;
@@ -252,8 +261,8 @@ Engine *engine_of_this_thread() {
 
 }  // namespace
 
-void run_blocks() {
-    Engine &e = *engine_of_this_thread();
+void run_blocks(bool first) {
+    Engine &e = *engine_of_this_thread(first);
     gridDim = launch_now.config->grid;
     blockDim = launch_now.config->block;
     e.next_block = e.end_block = 0;
@@ -311,7 +320,7 @@ void launch(const char *name, const MuslConfig &config, void (*body)(const void 
     enter_device(__builtin_frame_address(0));
     in_kernel = true;
     begin_launch();
-    run_blocks();
+    run_blocks(true);
     end_launch();
     in_kernel = false;
     leave_device();

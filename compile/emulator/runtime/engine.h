@@ -48,11 +48,12 @@ struct Engine {
     uint16_t order[most_threads], resume_order[most_threads];
     Thread threads[most_threads];
     unsigned long long exchanged[most_threads][32];
+    unsigned long long filled_for[most_shared_variables];
 };
 
 extern Launch launch_now;
 extern __thread Engine *engine;  // of this operating-system thread
-void run_blocks();               // of launch_now, until none is left to take
+void run_blocks(bool first);     // of launch_now, until none is left to take; `first`: by the engine that began it
 
 // ---- spread.cpp
 bool take_blocks(Engine &e);  // sets next_block and end_block; false where none is left

@@ -39,18 +39,24 @@ __thread Context *came_from;
 }
 
 Slab *make_slab() {
-    void *memory = mmap(nullptr, stride * most_fibers, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory = mmap(nullptr, stride * most_fibers, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) out_of_memory();
     auto *slab = new Slab{static_cast<char *>(memory), 0, slabs.load()};
     while (!slabs.compare_exchange_weak(slab->next, slab)) {}
     return slab;
 }
 
+// Linux since 6.13 can do so without splitting the mapping, which makes a fiber twice as fast to make.
+void guard(char *page) {
+    constexpr int madv_guard_install = 102;
+    if (madvise(page, guard_bytes, madv_guard_install) != 0 && mprotect(page, guard_bytes, PROT_NONE) != 0) out_of_memory();
+}
+
 char *make_stack() {
     if (!own_slab) own_slab = make_slab();
-    char *stack = own_slab->memory + stride * own_slab->made++ + guard_bytes;
-    if (mprotect(stack, fiber_stack_bytes, PROT_READ | PROT_WRITE) != 0) out_of_memory();
-    return stack;
+    char *bottom = own_slab->memory + stride * own_slab->made++;
+    guard(bottom);
+    return bottom + guard_bytes;
 }
 
 // The distance of `address` from the beginning of the slab that it lies in, or -1.
@@ -100,7 +106,7 @@ musl_swap_stack:
 )");
 
 static void prepare(Fiber *fiber, char *stack, void (*entry)()) {
-    void **top = reinterpret_cast<void **>(stack + fiber_stack_bytes);
+    void **top = reinterpret_cast<void **>(stack + fiber->context.bytes);
     *--top = nullptr;  // keeps the stack aligned as after a call, and ends a backtrace
     *--top = reinterpret_cast<void *>(entry);
     for (int i = 0; i < 6; i++) *--top = nullptr;
@@ -113,7 +119,7 @@ static void prepare(Fiber *fiber, char *stack, void (*entry)()) {
     auto *context = new ucontext_t;
     getcontext(context);
     context->uc_stack.ss_sp = stack;
-    context->uc_stack.ss_size = fiber_stack_bytes;
+    context->uc_stack.ss_size = fiber->context.bytes;
     context->uc_link = nullptr;
     makecontext(context, entry, 0);
     fiber->context.stack_pointer = context;
@@ -129,7 +135,8 @@ Fiber *make_fiber(void (*entry)()) {
     auto *fiber = new Fiber;
     char *stack = make_stack();
     fiber->context.bottom = stack;
-    fiber->context.bytes = fiber_stack_bytes;
+    // Stacks end at different places of a page, so that their hot ends do not compete for the same lines of the cache.
+    fiber->context.bytes = fiber_stack_bytes - own_slab->made % 32 * 128;
     prepare(fiber, stack, entry);
     return fiber;
 }

@@ -47,6 +47,7 @@ void hold_fault(const char *text);
 
 // ---- shared.cpp
 constexpr size_t max_dynamic_shared = 232448;  // the most that a block can have (227 KB on sm_90)
+constexpr size_t most_shared_variables = 1024;
 void make_shared_memory();                     // of this operating-system thread
 void open_dynamic_shared(size_t bytes);        // of a launch
 void begin_shared();                           // of a block
@@ -130,6 +131,7 @@ constexpr const char *idle_kernels = "idle kernels";
 
 void catch_signals();
 [[noreturn]] void write_and_exit(const char *text);
+[[noreturn]] void write_last_line(const char *text);  // at once, whatever other engines may find
 // They end the process. `line` is one of the file of the launch that runs, or 0; `pc` a return address, or 0.
 [[noreturn]] void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 [[noreturn]] void die_of(const char *kind, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));

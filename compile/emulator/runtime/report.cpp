@@ -1,6 +1,7 @@
 // How the emulator says what went wrong: one line on stderr, the kernel, block, thread and source line first.
 #include <signal.h>
 #include <stdarg.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -158,7 +159,11 @@ uintptr_t users_pc(const Trail &trail) {
 }
 
 void write_and_exit(const char *text) {
-    if (!in_report) hold_fault(text);
+    if (!in_report) hold_fault(text);  // what AddressSanitizer reports cannot wait: it holds its lock
+    write_last_line(text);
+}
+
+void write_last_line(const char *text) {
     char line[1024];
     int used = snprintf(line, sizeof line, "%s\n", text);
     if (write(2, line, size_t(used) < sizeof line ? size_t(used) : sizeof line - 1) < 0) _exit(exit_status + 1);
@@ -244,12 +249,12 @@ void on_signal(int number, siginfo_t *info, void *context) {
 
 void catch_signals() {
     constexpr size_t bytes = 64 << 10;
-    static __thread void *stack;  // the thread's own may have overflowed
-    if (!stack) stack = malloc(bytes);
+    static __thread bool has_stack;  // the thread's own may have overflowed
     stack_t alternate = {};
-    alternate.ss_sp = stack;
     alternate.ss_size = bytes;
-    sigaltstack(&alternate, nullptr);
+    if (!has_stack)
+        alternate.ss_sp = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (!has_stack && alternate.ss_sp != MAP_FAILED) has_stack = sigaltstack(&alternate, nullptr) == 0;
     struct sigaction action = {};
     action.sa_sigaction = on_signal;
     action.sa_flags = SA_SIGINFO | SA_ONSTACK;

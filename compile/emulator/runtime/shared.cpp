@@ -14,24 +14,25 @@ namespace {
 
 constexpr size_t unit = 128;     // variables are aligned to this
 constexpr size_t redzone = 128;  // at least; behind every variable, and before the first
-constexpr size_t most_variables = 1024;
+constexpr size_t page = 4096;
 constexpr size_t arena_bytes = 32 << 20;
-constexpr size_t dynamic_offset = redzone;
-constexpr size_t first_offset = dynamic_offset + max_dynamic_shared + redzone;
-static_assert(max_dynamic_shared % unit == 0 && first_offset % unit == 0, "variables keep their alignment");
+constexpr size_t dynamic_offset = page;
+constexpr size_t dynamic_end = (dynamic_offset + max_dynamic_shared + redzone + page - 1) / page * page;
+constexpr size_t first_offset = dynamic_end + redzone;
 
 pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 Shared *variables;  // all that a thread has come by
 size_t variable_count, next_offset = first_offset;
 SharedOfFile *variables_of_file;
 __thread size_t dynamic_bytes;  // of the launch that runs
-__thread size_t opened;         // so much of the arena is poisoned where it holds nothing
+__thread bool dynamic_opened;
+__thread size_t opened = dynamic_end;  // up to here, from dynamic_end, the arena may be used, and is poisoned where it holds nothing
 
 void number(Shared *variable) {
     pthread_mutex_lock(&mutex);
     if (variable->number == 0) {
-        if (variable_count + 1 == most_variables || next_offset + variable->bytes + redzone > arena_bytes)
-            die_of(fault::unsupported, 0, "more than %zu shared variables, or %zu bytes of them", most_variables - 1, arena_bytes);
+        if (variable_count + 1 == most_shared_variables || next_offset + variable->bytes + redzone > arena_bytes)
+            die_of(fault::unsupported, 0, "more than %zu shared variables, or %zu bytes of them", most_shared_variables - 1, arena_bytes);
         variable->offset = next_offset;
         next_offset += round_up(variable->bytes, unit) + redzone;
         variable->next = variables;
@@ -41,26 +42,33 @@ void number(Shared *variable) {
     pthread_mutex_unlock(&mutex);
 }
 
-// Poisons what new variables have added to the arena.
+void open_pages(size_t begin, size_t end) {
+    if (mprotect(shared_memory + begin, end - begin, PROT_READ | PROT_WRITE) != 0) die("no memory for the shared memory of blocks");
+    poison(shared_memory + begin, end - begin);
+}
+
 void open_until(size_t end) {
     if (end <= opened) return;
-    poison(shared_memory + opened, end - opened);
+    end = round_up(end, 16 * page);
+    open_pages(opened, end);
     opened = end;
 }
 
 }  // namespace
 
+// What is not opened yet cannot be touched.
 void make_shared_memory() {
-    void *memory = mmap(nullptr, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (shared_memory) return;
+    void *memory = mmap(nullptr, arena_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (memory == MAP_FAILED) die("no memory for the shared memory of blocks");
     shared_memory = static_cast<unsigned char *>(memory);
     musl_dynamic_shared = shared_memory + dynamic_offset;
-    filled_for = static_cast<unsigned long long *>(calloc(most_variables, sizeof *filled_for));
 }
 
 void open_dynamic_shared(size_t bytes) {
-    if (bytes == dynamic_bytes && opened) return;
-    open_until(first_offset);
+    if (bytes == dynamic_bytes) return;
+    if (!dynamic_opened) open_pages(0, dynamic_end);
+    dynamic_opened = true;
     poison(musl_dynamic_shared, dynamic_bytes);
     unpoison(musl_dynamic_shared, bytes);
     dynamic_bytes = bytes;
@@ -96,7 +104,7 @@ SharedOfFile::SharedOfFile(void *address, size_t bytes) : address(address), byte
 }
 
 unsigned char *dynamic_shared_of_file() {
-    if (!shared_memory) make_shared_memory();
+    make_shared_memory();
     return musl_dynamic_shared;
 }
 
@@ -114,7 +122,7 @@ bool is_shared(uintptr_t address) {
 bool describe_shared(uintptr_t address, char *text, size_t size, size_t element) {
     uintptr_t arena = reinterpret_cast<uintptr_t>(shared_memory), offset = address - arena;
     if (!arena || offset >= arena_bytes) return false;
-    if (offset < first_offset) {
+    if (offset < dynamic_end) {
         say_distance(address, arena + dynamic_offset, dynamic_bytes, "dynamic shared memory", text, size, element);
         return true;
     }

@@ -47,7 +47,7 @@ void leave_launch() {
         pthread_cond_signal(&engine_is_done);
         return;
     }
-    if (fault_position.load() != none) write_and_exit(fault_text);
+    if (fault_position.load() != none) write_last_line(fault_text);
     pthread_cond_signal(&engine_is_done);
 }
 
@@ -58,7 +58,7 @@ void *work(void *) {
         while (launches_spread == seen) pthread_cond_wait(&launch_is_spread, &mutex);
         seen = launches_spread;
         pthread_mutex_unlock(&mutex);
-        run_blocks();
+        run_blocks(false);
         pthread_mutex_lock(&mutex);
         leave_launch();
         pthread_mutex_unlock(&mutex);
@@ -120,8 +120,6 @@ void end_launch() {
     while (running > 0) pthread_cond_wait(&engine_is_done, &mutex);
     pthread_mutex_unlock(&mutex);
 }
-
-bool after_a_fault() { return engine && engine->position > fault_position.load(); }
 
 void hold_fault(const char *text) {
     if (!spread || !in_kernel) return;
