@@ -11,6 +11,9 @@ between schedules.
 A build that checks for races (`check="races"`) finds unordered accesses of different threads to one address, also where
 the result is the same in every schedule.
 
+A text that needs what the emulator does not have (codes.py, found by unsupported.py) gets no build but an outcome
+INFRASTRUCTURE with the code and the line: it can only be verified on a GPU.
+
 What neither finds: host code that reads a result before it has waited for it, and what only nvcc refuses to compile
 (compile/nvcc.py).
 """
@@ -88,7 +91,7 @@ def build_emulated(
     cache: BuildCache | None = None,
 ) -> Build | Outcome:
     """A build that calls `function` of the .cu text `cuda_text` on the CPU, or the COMPILE_ERROR with the
-    compiler's words.
+    compiler's words, or INFRASTRUCTURE where the emulator lacks something that the text needs.
 
     `scratch` is a folder in which a new one is made for this build. `source` is the file that the text was made from:
     its include folders and macros hold for the text too, and messages name it with the suffix .cu. The result runs with
