@@ -27,7 +27,7 @@ KINDS = (
 # By the number of sizes: the greatest ordinary size, and one that needs several blocks while the others stay small.
 ORDINARY = {2: 67, 3: 19, 4: 9, 5: 6}
 LARGE = {2: 522, 3: 300}
-FAR_SIZES = (800, 800, 300, 300, 2, 1)
+FAR_SIZES = (2400, 1200, 300, 300, 2, 1)
 LADDER = (1009, 515, 260, 131, 67, 33, 17, 9, 5, 3, 2, 1)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from tree_sitter import Node
 
@@ -20,6 +20,7 @@ from tester.mutant_edit import (
     plain,
     replaced,
 )
+from tester.mutant_launch import Launch, is_decided_by_launch
 from tester.mutant_rules import (
     canonical,
     chooses_one_thread,
@@ -29,6 +30,7 @@ from tester.mutant_rules import (
     number,
     repeats_harmlessly,
     selects_extremum,
+    stores_the_same,
 )
 from tester.mutant_sources import Definition, called_name
 
@@ -50,17 +52,18 @@ _PLAIN_ATOMICS = {"atomicAdd": "+=", "atomicSub": "-=", "atomicAnd": "&=", "atom
 _EXTREMA = frozenset({"INFINITY", "FLT_MAX", "DBL_MAX", "FLT_MIN", "DBL_MIN", "INT_MAX", "INT_MIN", "UINT_MAX"})
 
 
-def device_edits(definition: Definition) -> Iterator[Edit]:
-    """All faults that can be planted in one kernel or device function."""
+def device_edits(definition: Definition, launches: Sequence[Launch]) -> Iterator[Edit]:
+    """All faults that can be planted in one kernel or device function. `launches` are those of the text."""
+    decided = {n.id for n in walk(definition.body) if is_decided_by_launch(n, definition, launches)}
     arrays = [name for kind, name in definition.parameters if "*" in kind or "[" in kind]
     for node in code(definition.body):
-        yield from _guards(node)
+        yield from _guards(node, definition.body, decided)
         yield from _off_by_one(node)
-        yield from _boundaries(node)
+        yield from _boundaries(node, decided)
         yield from _swapped_indices(node, arrays)
         yield from _lost_blocks(node)
         yield from _lost_strides(node, arrays)
-        yield from _operators(node)
+        yield from _operators(node, definition.body)
         yield from _constants(node, definition.body)
         yield from _identities(node, definition.body)
         yield from _barriers(node, definition.body)
@@ -70,20 +73,33 @@ def device_edits(definition: Definition) -> Iterator[Edit]:
 # ---------------------------------------------------------------- conditions
 
 
-def _guards(node: Node) -> Iterator[Edit]:
-    """`if (c) s` --> `s`; `if (c) return;` --> `;`; `a && b` --> `a` in a condition."""
+def _guards(node: Node, body: Node, decided: Collection[int]) -> Iterator[Edit]:
+    """`if (c) s` --> `s`; `if (c) return;` --> `;`; `a && b` --> `a` in a condition. `decided` are comparisons that
+    have one value in every thread: dropping one changes nothing."""
     operator = MutationOperator.GUARD_DROPPED
     if node.type == "if_statement" and field(node, "alternative") is None:
-        consequence = field(node, "consequence")
+        condition, consequence = field(node, "condition"), field(node, "consequence")
+        whole = plain(named(condition)[0]) if condition is not None and named(condition) else None
+        if (whole is not None and _is_decided(whole, decided)) or stores_the_same(node, body):
+            return
         if consequence is not None and _only_leaves(consequence):
             yield replaced(operator, node, ";")
         elif consequence is not None:
             yield Edit(operator, node.start_byte, consequence.start_byte, "")
     if node.type == "binary_expression" and operator_of(node) in ("&&", "||"):
-        for name in ("left", "right"):
-            kept = field(node, name)
-            if kept is not None:
+        left, right = field(node, "left"), field(node, "right")
+        for kept, dropped in ((left, right), (right, left)):
+            if kept is not None and dropped is not None and not _is_decided(dropped, decided):
                 yield replaced(operator, node, text_of(kept))
+
+
+def _is_decided(condition: Node, decided: Collection[int]) -> bool:
+    """Whether a condition is made of decided comparisons alone."""
+    condition = plain(condition)
+    if condition.type == "binary_expression" and operator_of(condition) in ("&&", "||"):
+        sides = (field(condition, "left"), field(condition, "right"))
+        return all(side is not None and _is_decided(side, decided) for side in sides)
+    return condition.id in decided
 
 
 def _only_leaves(statement: Node) -> bool:
@@ -91,9 +107,9 @@ def _only_leaves(statement: Node) -> bool:
     return len(inner) == 1 and inner[0].type in ("return_statement", "continue_statement", "break_statement")
 
 
-def _boundaries(node: Node) -> Iterator[Edit]:
+def _boundaries(node: Node, decided: Collection[int]) -> Iterator[Edit]:
     token = field(node, "operator") if node.type == "binary_expression" else None
-    if token is not None and text_of(token) in _BOUNDARIES and not selects_extremum(node):
+    if token is not None and text_of(token) in _BOUNDARIES and node.id not in decided and not selects_extremum(node):
         yield replaced(MutationOperator.BOUNDARY, token, _BOUNDARIES[text_of(token)])
 
 
@@ -232,9 +248,9 @@ def _continues(body: Node) -> bool:
 # ---------------------------------------------------------------- operators and values
 
 
-def _operators(node: Node) -> Iterator[Edit]:
+def _operators(node: Node, body: Node) -> Iterator[Edit]:
     operator = MutationOperator.OPERATOR_CHANGED
-    if node.type == "binary_expression":
+    if node.type == "binary_expression" and not _only_chooses_a_thread(node, body):
         yield from _binary_operator(node)
     elif node.type in ("assignment_expression", "update_expression"):
         token = field(node, "operator")
@@ -257,6 +273,14 @@ def _binary_operator(node: Node) -> Iterator[Edit]:
     new = _BINARY.get(old)
     if new is not None and not keeps_value(old, new, left, right):
         yield replaced(MutationOperator.OPERATOR_CHANGED, token, new)
+
+
+def _only_chooses_a_thread(node: Node, body: Node) -> bool:
+    """Whether it is the condition of a store that any threads may do."""
+    guard = node.parent
+    while guard is not None and guard.type in ("parenthesized_expression", "condition_clause"):
+        guard = guard.parent
+    return guard is not None and guard.type == "if_statement" and stores_the_same(guard, body)
 
 
 def _changes_by_nothing(assignment: Node) -> bool:

@@ -7,7 +7,7 @@ that it keeps (arrays that overlap), as test arrays lie apart.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from tree_sitter import Node
 
@@ -24,7 +24,7 @@ from tester.mutant_edit import (
     plain,
     replaced,
 )
-from tester.mutant_launch import extents
+from tester.mutant_launch import Launch, extents, join_uses, use_of_buffer, use_of_parameter
 from tester.mutant_rules import canonical, covers_with_any_block, covers_with_any_grid, number
 from tester.mutant_sources import Definition, called_name
 
@@ -32,14 +32,15 @@ _COPIES = {"cudaMemcpy": 2, "cudaMemcpyAsync": 2, "cudaMemcpyToSymbol": 2, "cuda
 _ALLOCATIONS = {"cudaMalloc": 1, "cudaMallocManaged": 1}
 
 
-def host_edits(host: Definition, kernels: Mapping[str, Definition]) -> Iterator[Edit]:
-    """All faults that can be planted in one host function. `kernels` are the kernels of the text by name."""
+def host_edits(host: Definition, kernels: Mapping[str, Definition], launches: Sequence[Launch]) -> Iterator[Edit]:
+    """All faults that can be planted in one host function. `kernels` are those that run, by name, `launches` those of
+    the text."""
     for node in walk(host.body):
         if node.type == "expression_statement":
-            yield from _removed_calls(node)
+            yield from _removed_calls(node, kernels, launches)
         if node.type == "call_expression":
-            yield from _sizes(node)
-            yield from _musl_calls(node, host)
+            yield from _sizes(node, kernels, launches)
+            yield from _musl_calls(node, host, kernels)
             yield from _swapped_arguments(node, kernels)
             yield from _launch_sizes(node, host, kernels)
 
@@ -47,34 +48,52 @@ def host_edits(host: Definition, kernels: Mapping[str, Definition]) -> Iterator[
 # ---------------------------------------------------------------- memory
 
 
-def _removed_calls(statement: Node) -> Iterator[Edit]:
+def _removed_calls(statement: Node, kernels: Mapping[str, Definition], launches: Sequence[Launch]) -> Iterator[Edit]:
     """A copy or a memset removed, with the macro that checks it."""
-    names = {called_name(node) for node in walk(statement)}
-    if names & (_COPIES.keys() | {"musl_download"}):
-        yield replaced(MutationOperator.COPY_REMOVED, statement, ";")
-    if names & {"cudaMemset", "cudaMemsetAsync"}:
-        yield replaced(MutationOperator.MEMSET_REMOVED, statement, ";")
+    for node in walk(statement):
+        name = called_name(node)
+        if name == "musl_download" or (name in _COPIES and _matters(node, kernels, launches)):
+            yield replaced(MutationOperator.COPY_REMOVED, statement, ";")
+        if name in ("cudaMemset", "cudaMemsetAsync"):
+            yield replaced(MutationOperator.MEMSET_REMOVED, statement, ";")
 
 
-def _sizes(call: Node) -> Iterator[Edit]:
+def _sizes(call: Node, kernels: Mapping[str, Definition], launches: Sequence[Launch]) -> Iterator[Edit]:
     name, given = called_name(call), arguments(call)
-    for sizes, operator in (
-        (_COPIES, MutationOperator.COPY_SIZE),
-        (_ALLOCATIONS, MutationOperator.ALLOCATION_SIZE),
-    ):
-        if name in sizes and len(given) > sizes[name]:
-            size = given[sizes[name]]
-            yield replaced(operator, size, f"{as_operand(size)} / 2")
+    if name in _COPIES and len(given) > _COPIES[name] and _matters(call, kernels, launches):
+        size = given[_COPIES[name]]
+        yield replaced(MutationOperator.COPY_SIZE, size, f"{as_operand(size)} / 2")
+    if name in _ALLOCATIONS and len(given) > _ALLOCATIONS[name]:
+        size = given[_ALLOCATIONS[name]]
+        yield replaced(MutationOperator.ALLOCATION_SIZE, size, f"{as_operand(size)} / 2")
 
 
-def _musl_calls(call: Node, host: Definition) -> Iterator[Edit]:
-    """MuSL's own wrappers: an input not copied, the end of a range one element early.
+def _matters(copy: Node, kernels: Mapping[str, Definition], launches: Sequence[Launch]) -> bool:
+    """Rule "idle copy": a copy to the device of what no kernel reads, or back of what none writes, is not removed.
+
+    (An array that kernels only store to, and not wholly, would keep less of what it held: such faults are not planted.)
+    """
+    given = arguments(copy)
+    text = text_of(copy)
+    if "HostToDevice" in text and given[0].type == "identifier":
+        return use_of_buffer(text_of(given[0]), launches, kernels).reads
+    if "DeviceToHost" in text and len(given) > 1 and given[1].type == "identifier":
+        return use_of_buffer(text_of(given[1]), launches, kernels).writes
+    return True
+
+
+def _musl_calls(call: Node, host: Definition, kernels: Mapping[str, Definition]) -> Iterator[Edit]:
+    """MuSL's own wrappers: an input that kernels read not copied, the end of a range one element early.
 
     Rule "joined ranges": where several ranges are joined for one array, the end of one may lie inside another, so only
     single ones are changed.
     """
     given = arguments(call)
     if called_name(call) == "musl_upload" and len(given) == 3 and text_of(given[2]) == "true":
+        name = [text_of(n) for n in walk(given[0]) if n.type == "identifier"][-1]  # kernels have the array's own name
+        own = [k for k in kernels.values() if name in [parameter for _, parameter in k.parameters]]
+        if not join_uses([use_of_parameter(name, kernel) for kernel in own]).reads:
+            return
         yield replaced(MutationOperator.COPY_REMOVED, given[2], "false")
     function = field(call, "function")
     if function is not None and text_of(function).endswith("_used.add") and len(given) == 2:

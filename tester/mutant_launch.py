@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tree_sitter import Node
 
 from data.literals import integer_literal
 from data.syntax import field, named, text_of, walk
-from tester.mutant_edit import launch_configuration, plain
+from tester.mutant_edit import arguments, launch_configuration, operator_of, plain
+from tester.mutant_rules import canonical
 from tester.mutant_sources import Definition, called_name
 
 DIMENSIONS = ("x", "y", "z")
@@ -21,11 +22,13 @@ _LISTS = ("argument_list", "initializer_list", "parameter_list")
 
 @dataclass(frozen=True)
 class Launch:
-    """`grid` and `block`: the expressions of the extents, x first; empty where they cannot be read."""
+    """`grid` and `block`: the expressions of the extents, x first; empty where they cannot be read. `arguments` are
+    those of the kernel."""
 
     kernel: str
     grid: tuple[Node, ...]
     block: tuple[Node, ...]
+    arguments: tuple[Node, ...] = ()
 
 
 def find_launches(definitions: Sequence[Definition]) -> list[Launch]:
@@ -36,7 +39,7 @@ def find_launches(definitions: Sequence[Definition]) -> list[Launch]:
             configuration = launch_configuration(node)
             if len(configuration) >= 2:
                 grid, block = (tuple(extents(part, definition)) for part in configuration[:2])
-                found.append(Launch(called_name(node), grid, block))
+                found.append(Launch(called_name(node), grid, block, tuple(arguments(node))))
     return found
 
 
@@ -45,8 +48,7 @@ def extents(node: Node, host: Definition) -> Iterator[Node]:
     None at all for a variable whose value is not in the function, or is set more than once."""
     node = plain(node)
     if node.type == "call_expression" and called_name(node) == "dim3":
-        arguments = field(node, "arguments")
-        yield from (_value_of(argument, host) for argument in (named(arguments) if arguments is not None else []))
+        yield from (_value_of(argument, host) for argument in arguments(node))
         return
     if node.type != "identifier":
         yield node
@@ -131,3 +133,97 @@ def constants_of(kernel: str, launches: Sequence[Launch]) -> dict[str, int]:
 def _extent(parts: Sequence[Node], at: int) -> int | None:
     """The extent in one dimension where it is constant."""
     return 1 if at >= len(parts) else integer_literal(text_of(parts[at]))
+
+
+def is_decided_by_launch(comparison: Node, kernel: Definition, launches: Sequence[Launch]) -> bool:
+    """Rule "exact cover": whether `i < n` is true of every thread, as `i` is blockIdx.x and `n` is the grid's extent.
+
+    So in `k<<<n, 1>>>(n)`, with `int i = blockIdx.x * blockDim.x + threadIdx.x`. Then `i <= n` is true too, and
+    `i >= n` and `i > n` are false.
+    """
+    index, bound = field(comparison, "left"), field(comparison, "right")
+    own = [launch for launch in launches if launch.kernel == kernel.name]
+    names = [name for _, name in kernel.parameters]
+    if comparison.type != "binary_expression" or operator_of(comparison) not in ("<", "<=", ">=", ">"):
+        return False
+    if index is None or bound is None or not own or text_of(bound) not in names:
+        return False
+    at = names.index(text_of(bound))
+    dimension = _block_index(index, kernel, constants_of(kernel.name, launches))
+    if dimension is None or _is_changed(text_of(bound), kernel):
+        return False
+    return all(
+        len(launch.arguments) > at
+        and dimension < len(launch.grid)
+        and canonical(launch.arguments[at]) == canonical(launch.grid[dimension])
+        for launch in own
+    )
+
+
+def _block_index(index: Node, kernel: Definition, values: Mapping[str, int]) -> int | None:
+    """The dimension of which a variable is the number of the block; None where it is something else, or changed."""
+    initial = [
+        n for n in walk(kernel.body) if n.type == "init_declarator" and _names(field(n, "declarator"), text_of(index))
+    ]
+    value = field(initial[0], "value") if len(initial) == 1 else None
+    if value is None or _is_changed(text_of(index), kernel):
+        return None
+    form = canonical(value, values=values)
+    for at, dimension in enumerate(DIMENSIONS):
+        if form == ("field_expression", "blockIdx", ".", dimension):
+            return at
+    return None
+
+
+def _is_changed(name: str, kernel: Definition) -> bool:
+    kinds = {"assignment_expression": "left", "update_expression": "argument"}
+    return any(_names(field(n, kinds[n.type]), name) for n in walk(kernel.body) if n.type in kinds)
+
+
+@dataclass(frozen=True)
+class Use:
+    """Whether kernels read and write elements of an array."""
+
+    reads: bool
+    writes: bool
+
+
+def use_of_buffer(buffer: str, launches: Sequence[Launch], kernels: Mapping[str, Definition]) -> Use:
+    """What the kernels do with a device pointer of host code; both where no launch is seen to get it."""
+    uses = [
+        use_of_parameter(kernels[launch.kernel].parameters[at][1], kernels[launch.kernel])
+        for launch in launches
+        if launch.kernel in kernels
+        for at, argument in enumerate(launch.arguments[: len(kernels[launch.kernel].parameters)])
+        if any(n.type == "identifier" and text_of(n) == buffer for n in walk(argument))
+    ]
+    return join_uses(uses)
+
+
+def join_uses(uses: Sequence[Use]) -> Use:
+    """What several kernels do; both where there is none."""
+    return Use(any(u.reads for u in uses), any(u.writes for u in uses)) if uses else Use(True, True)
+
+
+def use_of_parameter(name: str, kernel: Definition) -> Use:
+    """What a kernel does with one of its pointers; both where it does more than subscript it."""
+    reads = writes = False
+    for node in walk(kernel.body):
+        if node.type != "identifier" or text_of(node) != name:
+            continue
+        element = node
+        while element.parent is not None and _is_part_of(element, element.parent):
+            element = element.parent
+        parent = element.parent
+        if element.id == node.id or parent is None or parent.type == "pointer_expression":
+            return Use(True, True)
+        stored = parent.type == "assignment_expression" and field(parent, "left") == element
+        plainly = stored and operator_of(parent) == "="
+        updated = parent.type == "update_expression" or stored
+        reads, writes = reads or not plainly, writes or updated
+    return Use(reads, writes)
+
+
+def _is_part_of(node: Node, parent: Node) -> bool:
+    """Whether the parent is an element or a member of what the node is."""
+    return parent.type in ("subscript_expression", "field_expression") and field(parent, "argument") == node

@@ -189,6 +189,34 @@ def chooses_one_thread(literal: Node, body: Node) -> bool:
     return from_thread and consequence is not None and not mentions(consequence, *names)
 
 
+def stores_the_same(guard: Node, body: Node) -> bool:
+    """Rule "any threads": in `if (t == 0) r[b] = s[0];` right after a barrier, with t the number of a thread in its
+    block and no mention of it in the store, every thread of the block would store the same value there."""
+    condition, store = field(guard, "condition"), field(guard, "consequence")
+    compared = plain(named(condition)[0]) if condition is not None and named(condition) else None
+    while store is not None and store.type in ("compound_statement", "expression_statement"):
+        store = named(store)[0] if len(named(store)) == 1 else None
+    if compared is None or compared.type != "binary_expression" or operator_of(compared) != "==" or store is None:
+        return False
+    names = {text_of(n) for n in walk(compared) if n.type == "identifier"}
+    target = field(store, "left") if store.type == "assignment_expression" and operator_of(store) == "=" else None
+    value = field(store, "right")
+    if target is None or value is None or mentions(store, *names) or not names & {"threadIdx", *_thread_names(body)}:
+        return False
+    return not mentions(value, text_of(_base(target))) and _follows_barrier(guard)
+
+
+def _follows_barrier(statement: Node) -> bool:
+    """Whether the statement before it is a barrier, or a loop that ends with one."""
+    siblings = named(statement.parent) if statement.parent is not None else []
+    at = next((i for i, node in enumerate(siblings) if node.id == statement.id), 0)
+    before = siblings[at - 1] if at > 0 else None
+    if before is not None and before.type == "for_statement":
+        body = field(before, "body")
+        before = named(body)[-1] if body is not None and named(body) else None
+    return before is not None and is_barrier(before)
+
+
 def _thread_names(body: Node) -> set[str]:
     """Variables whose initial value mentions threadIdx."""
     found = set()

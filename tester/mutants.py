@@ -57,13 +57,13 @@ def make_mutants(
     root = parse_cuda(content)
     sources = find_sources(root, function)
     definitions = find_definitions(root)
-    kernels = {d.name: d for d in definitions if d.kind == "kernel"}
+    kernels = {d.name: d for d in sources if d.kind == "kernel"}
     launches = find_launches(definitions)
     errors = sum(1 for _ in syntax_errors(root))
     found: dict[str, Mutant] = {}
     for source in sources:
         values = constants_of(source.name, launches)
-        edits = host_edits(source, kernels) if source.kind == "host" else device_edits(source)
+        edits = host_edits(source, kernels, launches) if source.kind == "host" else device_edits(source, launches)
         for edit in edits:
             text = edit.apply(content).decode()
             if text not in found and _is_fault(text, source, values, errors):

@@ -244,6 +244,53 @@ def test_work_that_is_only_repeated_is_no_fault() -> None:
         assert ("gridDim.x * blockDim.x", "blockDim.x") not in in_kernel(harmless, Op.STRIDE_LOST), once
 
 
+def test_a_guard_that_the_launch_decides_is_left_alone() -> None:
+    body = "if (i < n && j < m) a[i * m + j] = 1;"
+    dropped = ("if (i < n && j < m) ", "")
+    exact = "<<<dim3(n, m), dim3(1, 1)>>>"
+    assert in_kernel(body, Op.GUARD_DROPPED, exact) == set()
+    assert in_kernel(body, Op.BOUNDARY, exact) == set()
+    half = in_kernel(body, Op.GUARD_DROPPED, "<<<dim3(n, (m + 7) / 8), dim3(1, 8)>>>")
+    assert half == {dropped, ("i < n && j < m", "i < n")}
+    assert dropped in in_kernel(body, Op.GUARD_DROPPED, "<<<dim3(n, m), dim3(2, 1)>>>")
+    assert dropped in in_kernel("i++;\n" + body, Op.GUARD_DROPPED, exact)
+    assert in_kernel("if (i >= n) return;", Op.GUARD_DROPPED, "<<<n, 1>>>") == set()
+    assert in_kernel("if (i >= m) return;", Op.GUARD_DROPPED, "<<<n, 1>>>") != set()
+
+
+def test_a_store_that_any_thread_may_do_is_left_alone() -> None:
+    store = "__syncthreads();\nif (threadIdx.x == 0) a[blockIdx.x] = m;"
+    assert in_kernel(store, Op.GUARD_DROPPED) == set()
+    assert ("==", "!=") not in in_kernel(store, Op.OPERATOR_CHANGED)
+    for other in (
+        store.replace("= m", "+= m"),
+        store.replace("= m", "= threadIdx.x"),
+        store.replace("= m", "= a[1]"),
+        store.replace("__syncthreads();", "m = threadIdx.x;"),
+    ):
+        assert ("if (threadIdx.x == 0) ", "") in in_kernel(other, Op.GUARD_DROPPED), other
+
+
+def test_copies_of_what_kernels_do_not_use_are_left_alone() -> None:
+    text = """
+__global__ void k(const int *in, int *both, int *out) { int i = threadIdx.x; both[i] += in[i]; out[i] = both[i]; }
+void f(const int *in, int *both, int *out) {
+    cudaMemcpy(d_in, in, 36, cudaMemcpyHostToDevice);
+    cudaMemcpy(d_both, both, 36, cudaMemcpyHostToDevice);
+    cudaMemcpy(d_out, out, 36, cudaMemcpyHostToDevice);
+    k<<<1, 9>>>(d_in, d_both, d_out);
+    cudaMemcpy(in, d_in, 36, cudaMemcpyDeviceToHost);
+    cudaMemcpy(both, d_both, 36, cudaMemcpyDeviceToHost);
+    cudaMemcpy(out, d_out, 36, cudaMemcpyDeviceToHost);
+}
+"""
+    lines = text.splitlines()
+    found = [m for m in make_mutants(text) if m.operator in (Op.COPY_REMOVED, Op.COPY_SIZE)]
+    copies = {lines[m.line - 1].strip().removeprefix("cudaMemcpy(").partition(", 36")[0] for m in found}
+    assert copies == {"d_in, in", "d_both, both", "both, d_both", "out, d_out"}
+    assert len(found) == 2 * len(copies)
+
+
 def test_arguments_of_a_symmetric_kernel_are_not_exchanged() -> None:
     text = """
 __global__ void k(const float *x, const float *y, float *z) { int i = blockIdx.x; z[i] = x[i] SIGN y[i]; }
