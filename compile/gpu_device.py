@@ -28,18 +28,22 @@ cuda.cuDeviceTotalMem_v2(ctypes.byref(memory), device)
 for attribute in (75, 76):
     cuda.cuDeviceGetAttribute(ctypes.byref(number), attribute, device)
     values.append(number.value)
-print(count, memory.value, *values, name.value.decode(), sep="\\n")
+with open("/proc/self/maps") as maps:
+    library = next(line.split()[-1] for line in maps if "/libcuda.so" in line)
+print(count, memory.value, *values, name.value.decode(), library, sep="\\n")
 """
 
 
 @dataclass(frozen=True)
 class GpuInfo:
-    """The first CUDA device of this machine. `arch` is `sm_NN`, `count` the number of devices."""
+    """The first CUDA device of this machine. `arch` is `sm_NN`, `count` the number of devices, `library` the driver's
+    libcuda.so.1."""
 
     name: str
     arch: str
     memory_bytes: int
     count: int
+    library: Path
 
     def __str__(self) -> str:
         more = f", {self.count} devices" if self.count > 1 else ""
@@ -56,9 +60,9 @@ def find_gpu() -> GpuInfo | None:
     except subprocess.TimeoutExpired:
         return None
     lines = done.stdout.splitlines()
-    if done.returncode != 0 or len(lines) != 5:
+    if done.returncode != 0 or len(lines) != 6:
         return None
-    return GpuInfo(lines[4], f"sm_{lines[2]}{lines[3]}", int(lines[1]), int(lines[0]))
+    return GpuInfo(lines[4], f"sm_{lines[2]}{lines[3]}", int(lines[1]), int(lines[0]), Path(lines[5]))
 
 
 def why_no_gpu() -> str:
@@ -75,8 +79,18 @@ def why_no_gpu() -> str:
     return f"NVIDIA's driver is loaded, but libcuda.so.1 finds no device (nvidia-smi: {said})"
 
 
+def device_environment() -> dict[str, str]:
+    """What a run on the device needs: containers name the folder of the driver's library in a variable that the sandbox
+    does not pass on."""
+    gpu = find_gpu()
+    return {"LD_LIBRARY_PATH": str(gpu.library.parent)} if gpu is not None else {}
+
+
 def device_files() -> Iterator[Path]:
     """What the CUDA driver opens: its devices, the topology of the machine, and its libraries outside /usr."""
+    gpu = find_gpu()
+    if gpu is not None and not gpu.library.is_relative_to("/usr"):
+        yield gpu.library.parent
     yield from sorted(Path("/dev").glob("nvidia*"))
     for path in ("/dev/dxg", "/sys", "/usr/local/nvidia", "/usr/lib/wsl", "/run/opengl-driver"):
         if Path(path).exists():

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from compile.build import Build
+from compile.gpu_device import device_environment
 from compile.gpu_host import runtime_library
 from compile.gpu_sides import Sides
 from compile.gpu_symbols import read_symbols
@@ -90,7 +91,10 @@ def plan_worker(sides: Sides, sandbox: Sandbox, device: tuple[Path, ...], saniti
         sandbox,
         warnings=sides.warnings,
         readable=tuple(path for path in dict.fromkeys(seen) if not path.is_relative_to("/usr")),
-        environment={"PYTHONPATH": os.pathsep.join([str(HERE.parent), *map(str, _site_folders())])},
+        environment={
+            **device_environment(),
+            "PYTHONPATH": os.pathsep.join([str(HERE.parent), *map(str, _site_folders())]),
+        },
         restricted=False,
         bounded=False,
     )

@@ -84,6 +84,7 @@ class Worker:
         os.set_blocking(self._stderr, False)
         self._channel.setblocking(False)
         self.alive = True
+        self._hung_up = False  # the worker has closed its end of the channel: it has ended, or is about to
 
     def start(self) -> Reply:
         """The first reply: READY, or why there is no worker."""
@@ -127,8 +128,6 @@ class Worker:
         assert self._process.stderr is not None
         self._process.stderr.close()
         return code
-
-    _hung_up = False
 
     def _await(self, deadline: int, cpu_deadline: int | None) -> tuple[Reply | None, bytes]:
         """The next reply, or None where the worker has closed its channel or used up its time."""

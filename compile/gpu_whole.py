@@ -10,6 +10,7 @@ from pathlib import Path
 
 from compile.build import Build
 from compile.driver.stub import make_stub
+from compile.gpu_device import device_environment
 from compile.gpu_sides import CudaUnit
 from compile.host import driver_object, run_steps
 from compile.nvcc import nvcc_command, nvcc_folders
@@ -44,5 +45,12 @@ def build_whole(
         return outcome
     said = f"built whole by nvcc: {reason}\n{outcome.message}".strip()
     return Build(
-        sandbox.scratch / "run", "gpu", sandbox, warnings=said, readable=readable, restricted=False, bounded=False
+        sandbox.scratch / "run",
+        "gpu",
+        sandbox,
+        warnings=said,
+        readable=readable,
+        environment=device_environment(),
+        restricted=False,
+        bounded=False,
     )

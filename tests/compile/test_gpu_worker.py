@@ -21,7 +21,8 @@ from gpu_kernels import SIGNATURE as KERNELS_SIGNATURE
 
 from compile.build import Build
 from compile.fault import FaultKind, read_fault
-from compile.gpu import build_gpu
+from compile.gpu import GpuInfo, build_gpu, find_gpu, why_no_gpu
+from compile.gpu_device import device_environment
 from compile.gpu_timing import GpuTiming, time_gpu
 from compile.outcome import Outcome, Status
 from compile.run_record import TestRun
@@ -242,3 +243,40 @@ def test_every_kind_of_launch_finds_its_kernel(cuda_side: CudaSide, standin_fold
     (run,) = run_tests(over_standin(build, standin_folder), [make_test(function, VALUES, len(VALUES))], function)
     assert run.outcome.ok and not run.remarks, run.outcome.message
     assert run.launches == len(PARAMETERS)
+
+
+def test_what_compute_sanitizer_reports_fails_the_test_with_its_words(
+    cuda_side: CudaSide, standin_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in for compute-sanitizer that has one thing to report, before it runs the worker."""
+    program = cuda_side.scratch / "bin" / "compute-sanitizer"
+    program.parent.mkdir()
+    report = "========= COMPUTE-SANITIZER\\n========= Invalid __global__ read of size 4 bytes\\n"
+    program.write_text(f'#!/bin/sh\n[ "$1 $2 $3" = "--tool memcheck --log-file" ] || exit 9\n'
+                       f'printf "{report}" > "$4"\nshift 4\nexec "$@"\n')  # fmt: skip
+    program.chmod(0o755)
+    for place in ("compile.gpu.find_sanitizer", "compile.gpu_plan.find_sanitizer"):
+        monkeypatch.setattr(place, lambda: program)
+    function = cuda_side.function(SIGNATURE)
+    build = build_gpu(
+        CUDA, function, cuda_side.scratch, cuda_side.sandbox, arch="sm_80", sanitizer="memcheck", require_device=False
+    )
+    tests = [make_test(function, VALUES, len(VALUES), 0, 3.0)] * 2
+    reported, silent = run_tests(over_standin(build, standin_folder), tests, function, limits=LIMITS)
+    assert reported.outcome.status is Status.RUNTIME_ERROR
+    assert reported.outcome.message == "Invalid __global__ read of size 4 bytes"
+    assert silent.outcome.ok, silent.outcome.message
+
+
+def test_a_device_is_found_with_its_architecture_and_the_drivers_library(
+    standin_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("compile.gpu_device.DEVICE_FILES", (standin_folder,))
+    monkeypatch.setenv("LD_LIBRARY_PATH", str(standin_folder))
+    find_gpu.cache_clear()
+    try:
+        expected = GpuInfo("stand-in, not a GPU", "sm_80", 1 << 30, 1, standin_folder / "libcuda.so.1")
+        assert find_gpu() == expected and not why_no_gpu()
+        assert device_environment() == {"LD_LIBRARY_PATH": str(standin_folder)}
+    finally:
+        find_gpu.cache_clear()

@@ -60,7 +60,7 @@ int cuDeviceTotalMem_v2(size_t *bytes, int device) {
 int cuDeviceGetAttribute(int *value, int attribute, int device) {
     static const int limits[] = {0, 1024, 1024, 1024, 64, 0x7fffffff, 65535, 65535, 49152, 65536, 32};
     (void)device;
-    *value = attribute < 11 ? limits[attribute] : 1;
+    *value = attribute < 11 ? limits[attribute] : attribute == 75 ? 8 : attribute == 76 ? 0 : 1;
     return OK;
 }
 int cuDevicePrimaryCtxRetain(void **context, int device) {
