@@ -24,13 +24,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import yaml
 
 if TYPE_CHECKING:
     from compile.sandbox import Sandbox
-    from data.function import Function, Language
+    from data.function import Function
     from data.source_file import SourceFile
     from tester.protocol import TestSuite
 
@@ -149,33 +149,25 @@ def development_tasks(path: Path, done: Mapping[str, set[str]]) -> Iterator[Task
     if not path.is_file():
         print(f"{path}: absent, only samples are used", file=sys.stderr)
         return
-    for index, line in enumerate(path.read_text().splitlines()):
-        case, pair = json.loads(line), f"dev {index}"
-        paired = reference_pair(case["cpp_code"], case["cuda_code"], case["cuda_wrapper"])
-        if paired is not None:
-            name, text = paired
-            c_path = Path(f"case{index}.cpp")
-            c_text = case["cpp_code"] + "\n"
-            yield Task(pair, c_path, c_text, (), (), name, text, False, frozenset(done.get(pair, ())))
+    from data.babeltower import read_cases
+
+    for case in read_cases(path):
+        pair, name = f"dev {case.index}", case.c_name
+        if name and case.wrapper_name:
+            text = with_c_name(case.cuda_text, name, case.wrapper_name)
+            c_path = Path(f"case{case.index}.cpp")
+            yield Task(pair, c_path, case.c_text, (), (), name, text, False, frozenset(done.get(pair, ())))
 
 
-def reference_pair(c_text: str, kernel: str, wrapper: str) -> tuple[str, str] | None:
-    """(C function's name, CUDA text in which the wrapper has that name); None where there is no wrapper to call."""
+def with_c_name(cuda_text: str, name: str, wrapper: str) -> str:
+    """The CUDA text in which the wrapper has the C function's name, and a kernel of that name another."""
     from compile.emulator.tokens import tokenize
-    from data.find_functions import find_functions
-    from data.source_file import SourceFile
 
-    functions = find_functions(SourceFile(Path("case.cpp"), c_text, "c++")).functions
-    called = [t.text for t in tokenize(wrapper) if t.kind == "word" and t.text.endswith("_invoke_in_cpp")]
-    if not functions or not called:
-        return None
-    name = functions[-1].name
-    text = f"{kernel}\n{wrapper}"
-    for token in reversed(tokenize(text)):
-        new = {name: f"{name}_kernel", called[0]: name}.get(token.text)
-        if new is not None:
-            text = text[: token.start] + new + text[token.end :]
-    return name, text
+    new = {name: f"{name}_kernel", wrapper: name}
+    for token in reversed(tokenize(cuda_text)):
+        if token.text in new:
+            cuda_text = cuda_text[: token.start] + new[token.text] + cuda_text[token.end :]
+    return cuda_text
 
 
 # ---------------------------------------------------------------- work
@@ -205,7 +197,7 @@ def run_task(task: Task, settings: Settings) -> str:
     with tempfile.TemporaryDirectory(prefix="musl-mutants-") as folder:
         scratch = Path(folder)
         path = task.c_path if task.c_path.is_absolute() else scratch / task.c_path
-        language: Language = "c" if path.suffix == ".c" else "c++"
+        language: Literal["c", "c++"] = "c" if path.suffix == ".c" else "c++"
         source = SourceFile(path, task.c_text, language, task.include_dirs, task.defines)
         function = next(f for f in find_functions(source).functions if f.name == task.function)
         sandbox = Sandbox(scratch)
