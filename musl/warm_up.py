@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from compile.cache import OwnBuildFailedError
-from compile.emulator.build import emulator_host, precompiled_header
+from compile.emulator.build import Check, emulator_host, precompiled_header
 from compile.host import MODES, mode_host
 from compile.program import program_object
 from musl.errors import MachineError
@@ -19,7 +19,9 @@ def warm_up(device: Literal["emulator", "gpu"], *, programs: bool = False) -> No
     not compile."""
     parts: list[Callable[[], object]] = [functools.partial(mode_host, mode) for mode in MODES]
     if device == "emulator":
-        parts += [emulator_host, precompiled_header, functools.partial(precompiled_header, "races")]
+        checks: tuple[Check, ...] = ("bounds", "races")
+        headers = [functools.partial(precompiled_header, check, lean) for check in checks for lean in (False, True)]
+        parts += [emulator_host, *headers]
     if programs:
         parts.append(program_object)
     try:

@@ -160,20 +160,36 @@ def runtime_objects() -> list[Path]:
 
 
 @remembered
-def precompiled_header(check: Check = "bounds") -> Path:
-    """A header that includes cuda_runtime.h, with its compiled form beside it. Raises OwnBuildFailedError."""
+def precompiled_header(check: Check = "bounds", lean: bool = False) -> Path:
+    """A header that includes cuda_runtime.h, with its compiled form beside it; `lean` for texts that use nothing of the
+    C++ library, which halves their time. Raises OwnBuildFailedError."""
     compiler = find_gxx()
     flags = (*FLAGS, *CHECKS[check])
-    texts = [path.read_bytes() for path in _headers()]
+    head = ("#define MUSL_LEAN\n" if lean else "") + "#include <cuda_runtime.h>\n"
+    texts = [head.encode(), *(path.read_bytes() for path in _headers())]
 
     def make(path: Path) -> None:
-        path.write_text("#include <cuda_runtime.h>\n", encoding="utf-8")
+        path.write_text(head, encoding="utf-8")
         argv = [str(compiler.path), *flags, "-x", "c++-header", path.name, "-o", f"{path.name}.gch"]
         done = subprocess.run(argv, cwd=path.parent, capture_output=True, text=True, timeout=120, check=False)
         if done.returncode != 0:
             raise OwnBuildFailedError(f"{' '.join(argv)}:\n{done.stderr}")
 
     return cached("musl_prefix.h", [str(compiler.path), compiler.version, *flags, *texts], make)
+
+
+# Includes that stay within C and the emulator's own headers.
+_LEAN_INCLUDE = re.compile(r"<(cuda|cuda_runtime|cuda_runtime_api|device_launch_parameters|stdio\.h|stdint\.h)(\.h)?>")
+
+
+def is_lean(cuda_text: str, source: SourceFile | None) -> bool:
+    """Whether the text uses nothing of the C++ library, as far as its words tell."""
+    if re.search(r"\bstd\b|\b_?_?(?:has_include|import)\b", cuda_text):
+        return False
+    if source is not None and (source.include_dirs or source.flags):
+        return False
+    includes = re.findall(r"^[ \t]*#[ \t]*include\b[ \t]*(.*)$", cuda_text, re.MULTILINE)
+    return all(_LEAN_INCLUDE.match(include) for include in includes)
 
 
 def _headers() -> list[Path]:
@@ -216,7 +232,7 @@ def _compile(
         head += FEW_BLOCKS
     head += "".join(f"#define {define.replace('=', ' ', 1)}\n" for define in _defines(source))
     (sandbox.scratch / "unit.cpp").write_text(f'{head}#line 1 "{quoted}"\n{text}\n{stub}', encoding="utf-8")
-    header = precompiled_header(check)
+    header = precompiled_header(check, is_lean(cuda_text, source))
     compiler = str(find_gxx().path)
     includes = [flag for flag in include_flags(source) if not flag.startswith("-D")] if source is not None else []
     steps = [

@@ -22,7 +22,7 @@ typedef cuFloatComplex cuComplex;
     static inline real cuCabs##f(type x) { \
         real a = abs(x.x), b = abs(x.y), most = a > b ? a : b, least = a > b ? b : a; \
         real ratio = least / most; \
-        if (most == 0 || std::isinf(most) || std::isinf(least)) return a + b; \
+        if (most == 0 || ::isinf(most) || ::isinf(least)) return a + b; \
         return most * sqrt(1 + ratio * ratio); \
     } \
     static inline type cuCfma##f(type x, type y, type d) { \

@@ -1,6 +1,9 @@
 // The CUDA runtime on the CPU: stands in for NVIDIA's header of this name. What nvcc includes unasked, this includes too.
 #pragma once
 
+#ifdef MUSL_LEAN  // the C headers alone; set for a text that includes nothing of the C++ library (compile/emulator/build.py)
+#define _GLIBCXX_INCLUDE_NEXT_C_HEADERS
+#endif
 #include <assert.h>
 #include <limits.h>
 #include <math.h>
@@ -10,10 +13,15 @@
 #include <string.h>
 #include <time.h>
 
-#include <cmath>
-#include <cstdlib>
 #include <new>
 #include <utility>
+#ifdef MUSL_LEAN
+#undef _GLIBCXX_INCLUDE_NEXT_C_HEADERS
+#include "musl/overloads.h"
+#else
+#include <cmath>
+#include <cstdlib>
+#endif
 
 #ifndef __CUDACC__
 #define __CUDACC__

@@ -49,11 +49,11 @@ MUSL_FUNCTION1(erfcx)
 MUSL_FUNCTION1(cyl_bessel_i0)
 MUSL_FUNCTION1(cyl_bessel_i1)
 #undef MUSL_FUNCTION1
-static inline double rsqrt(double x) { return 1 / std::sqrt(x); }
-static inline float rsqrtf(float x) { return 1 / std::sqrt(x); }
+static inline double rsqrt(double x) { return 1 / ::sqrt(x); }
+static inline float rsqrtf(float x) { return 1 / ::sqrt(x); }
 static inline float rsqrt(float x) { return rsqrtf(x); }
-static inline double rcbrt(double x) { return 1 / std::cbrt(x); }
-static inline float rcbrtf(float x) { return 1 / std::cbrt(x); }
+static inline double rcbrt(double x) { return 1 / ::cbrt(x); }
+static inline float rcbrtf(float x) { return 1 / ::cbrt(x); }
 static inline float rcbrt(float x) { return rcbrtf(x); }
 double norm3d(double a, double b, double c);
 float norm3df(float a, float b, float c);
@@ -104,7 +104,7 @@ static inline float __fdividef(float a, float b) { return a / b; }
 #define __powf powf
 #define __tanhf tanhf
 static inline float __saturatef(float x) { return x > 0 ? (x < 1 ? x : 1) : 0; }
-static inline float __frsqrt_rn(float x) { return float(1 / std::sqrt(double(x))); }
+static inline float __frsqrt_rn(float x) { return float(1 / ::sqrt(double(x))); }
 
 // Round to nearest; the other directions (_rz, _ru, _rd) are in intrinsics.h.
 #define MUSL_ROUNDED(type, p) \
@@ -113,7 +113,7 @@ static inline float __frsqrt_rn(float x) { return float(1 / std::sqrt(double(x))
     static inline type __##p##mul_rn(type a, type b) { return a * b; } \
     static inline type __##p##div_rn(type a, type b) { return a / b; } \
     static inline type __##p##rcp_rn(type a) { return 1 / a; } \
-    static inline type __##p##sqrt_rn(type a) { return std::sqrt(a); }
+    static inline type __##p##sqrt_rn(type a) { return ::sqrt(a); }
 MUSL_ROUNDED(float, f)
 MUSL_ROUNDED(double, d)
 #undef MUSL_ROUNDED
@@ -134,10 +134,10 @@ Integer to_integer(Real x) {
 }
 }  // namespace musl
 #define MUSL_CONVERT(real, name, integer, suffix) \
-    static inline integer __##name##2##suffix##_rn(real x) { return musl::to_integer<integer>(std::nearbyint(x)); } \
-    static inline integer __##name##2##suffix##_rz(real x) { return musl::to_integer<integer>(std::trunc(x)); } \
-    static inline integer __##name##2##suffix##_ru(real x) { return musl::to_integer<integer>(std::ceil(x)); } \
-    static inline integer __##name##2##suffix##_rd(real x) { return musl::to_integer<integer>(std::floor(x)); }
+    static inline integer __##name##2##suffix##_rn(real x) { return musl::to_integer<integer>(::nearbyint(x)); } \
+    static inline integer __##name##2##suffix##_rz(real x) { return musl::to_integer<integer>(::trunc(x)); } \
+    static inline integer __##name##2##suffix##_ru(real x) { return musl::to_integer<integer>(::ceil(x)); } \
+    static inline integer __##name##2##suffix##_rd(real x) { return musl::to_integer<integer>(::floor(x)); }
 #define MUSL_CONVERTS(real, name) \
     MUSL_CONVERT(real, name, int, int) \
     MUSL_CONVERT(real, name, unsigned int, uint) \

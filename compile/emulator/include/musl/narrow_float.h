@@ -46,7 +46,7 @@ struct alignas(2) MUSL_T {
     MUSL_T(unsigned long long v) : __x(MUSL_ROUND(v, musl::NEAREST)) {}
     operator float() const { return MUSL_WIDEN(__x); }
 #define MUSL_CONVERSION(type) \
-    operator type() const { return musl::to_integer<type>(std::trunc(MUSL_WIDEN(__x))); } \
+    operator type() const { return musl::to_integer<type>(::trunc(MUSL_WIDEN(__x))); } \
     MUSL_T &operator=(type v) { return *this = MUSL_T(v); }
     MUSL_CONVERSION(short)
     MUSL_CONVERSION(unsigned short)
@@ -55,11 +55,11 @@ struct alignas(2) MUSL_T {
     MUSL_CONVERSION(long long)
     MUSL_CONVERSION(unsigned long long)
 #undef MUSL_CONVERSION
-    operator char() const { return musl::to_integer<char>(std::trunc(MUSL_WIDEN(__x))); }
-    operator signed char() const { return musl::to_integer<signed char>(std::trunc(MUSL_WIDEN(__x))); }
-    operator unsigned char() const { return musl::to_integer<unsigned char>(std::trunc(MUSL_WIDEN(__x))); }
-    operator long() const { return musl::to_integer<long>(std::trunc(MUSL_WIDEN(__x))); }
-    operator unsigned long() const { return musl::to_integer<unsigned long>(std::trunc(MUSL_WIDEN(__x))); }
+    operator char() const { return musl::to_integer<char>(::trunc(MUSL_WIDEN(__x))); }
+    operator signed char() const { return musl::to_integer<signed char>(::trunc(MUSL_WIDEN(__x))); }
+    operator unsigned char() const { return musl::to_integer<unsigned char>(::trunc(MUSL_WIDEN(__x))); }
+    operator long() const { return musl::to_integer<long>(::trunc(MUSL_WIDEN(__x))); }
+    operator unsigned long() const { return musl::to_integer<unsigned long>(::trunc(MUSL_WIDEN(__x))); }
     constexpr operator bool() const { return (__x & 0x7fff) != 0; }
     MUSL_T &operator=(float f) { return *this = MUSL_T(f); }
     MUSL_T &operator=(double f) { return *this = MUSL_T(f); }
@@ -91,16 +91,16 @@ MUSL_FUNCTION MUSL_T MUSL_JOIN(__double2, )(double a) { return MUSL_RAW{MUSL_ROU
     MUSL_FUNCTION MUSL_T MUSL_JOIN(__##name##2, _ru)(type i) { return MUSL_RAW{MUSL_ROUND(i, musl::UP)}; } \
     MUSL_FUNCTION MUSL_T MUSL_JOIN(__##name##2, _rd)(type i) { return MUSL_RAW{MUSL_ROUND(i, musl::DOWN)}; } \
     MUSL_FUNCTION type MUSL_JOIN(__, 2##name##_rn)(MUSL_T a) { \
-        return musl::to_integer<type>(std::nearbyint(MUSL_JOIN(__, 2float)(a))); \
+        return musl::to_integer<type>(::nearbyint(MUSL_JOIN(__, 2float)(a))); \
     } \
     MUSL_FUNCTION type MUSL_JOIN(__, 2##name##_rz)(MUSL_T a) { \
-        return musl::to_integer<type>(std::trunc(MUSL_JOIN(__, 2float)(a))); \
+        return musl::to_integer<type>(::trunc(MUSL_JOIN(__, 2float)(a))); \
     } \
     MUSL_FUNCTION type MUSL_JOIN(__, 2##name##_ru)(MUSL_T a) { \
-        return musl::to_integer<type>(std::ceil(MUSL_JOIN(__, 2float)(a))); \
+        return musl::to_integer<type>(::ceil(MUSL_JOIN(__, 2float)(a))); \
     } \
     MUSL_FUNCTION type MUSL_JOIN(__, 2##name##_rd)(MUSL_T a) { \
-        return musl::to_integer<type>(std::floor(MUSL_JOIN(__, 2float)(a))); \
+        return musl::to_integer<type>(::floor(MUSL_JOIN(__, 2float)(a))); \
     }
 MUSL_INTEGER(short, short)
 MUSL_INTEGER(unsigned short, ushort)
@@ -110,10 +110,10 @@ MUSL_INTEGER(long long, ll)
 MUSL_INTEGER(unsigned long long, ull)
 #undef MUSL_INTEGER
 MUSL_FUNCTION signed char MUSL_JOIN(__, 2char_rz)(MUSL_T a) {
-    return musl::to_integer<signed char>(std::trunc(MUSL_JOIN(__, 2float)(a)));
+    return musl::to_integer<signed char>(::trunc(MUSL_JOIN(__, 2float)(a)));
 }
 MUSL_FUNCTION unsigned char MUSL_JOIN(__, 2uchar_rz)(MUSL_T a) {
-    return musl::to_integer<unsigned char>(std::trunc(MUSL_JOIN(__, 2float)(a)));
+    return musl::to_integer<unsigned char>(::trunc(MUSL_JOIN(__, 2float)(a)));
 }
 
 // ---- pairs
@@ -157,8 +157,8 @@ MUSL_BINARY(__hmul_rn, __hmul2_rn, a *b)
 MUSL_BINARY(__hadd_sat, __hadd2_sat, __saturatef(a + b))
 MUSL_BINARY(__hsub_sat, __hsub2_sat, __saturatef(a - b))
 MUSL_BINARY(__hmul_sat, __hmul2_sat, __saturatef(a *b))
-MUSL_BINARY(__hmax, __hmax2, a == b ? (std::signbit(a) ? b : a) : fmaxf(a, b))
-MUSL_BINARY(__hmin, __hmin2, a == b ? (std::signbit(a) ? a : b) : fminf(a, b))
+MUSL_BINARY(__hmax, __hmax2, a == b ? (::signbit(a) ? b : a) : fmaxf(a, b))
+MUSL_BINARY(__hmin, __hmin2, a == b ? (::signbit(a) ? a : b) : fminf(a, b))
 MUSL_BINARY(__hmax_nan, __hmax2_nan, a != a || b != b ? a + b : MUSL_F(__hmax(p, q)))
 MUSL_BINARY(__hmin_nan, __hmin2_nan, a != a || b != b ? a + b : MUSL_F(__hmin(p, q)))
 #undef MUSL_BINARY
@@ -195,7 +195,7 @@ MUSL_FUNCTION MUSL_T2 __habs2(MUSL_T2 a) { return MUSL_T2(__habs(a.x), __habs(a.
     } \
     MUSL_FUNCTION MUSL_T2 h2##name(MUSL_T2 p) { return MUSL_T2(h##name(p.x), h##name(p.y)); }
 MUSL_UNARY(sqrt, sqrtf(a))
-MUSL_UNARY(rsqrt, float(1 / std::sqrt(double(a))))
+MUSL_UNARY(rsqrt, float(1 / ::sqrt(double(a))))
 MUSL_UNARY(rcp, 1 / a)
 MUSL_UNARY(log, logf(a))
 MUSL_UNARY(log2, log2f(a))
@@ -243,7 +243,7 @@ MUSL_FUNCTION bool __hisnan(MUSL_T a) { return MUSL_F(a) != MUSL_F(a); }
 MUSL_FUNCTION MUSL_T2 __hisnan2(MUSL_T2 a) { return MUSL_JOIN(__floats2, 2_rn)(__hisnan(a.x), __hisnan(a.y)); }
 MUSL_FUNCTION int __hisinf(MUSL_T a) {
     float f = MUSL_F(a);
-    return std::isinf(f) ? (f > 0 ? 1 : -1) : 0;
+    return ::isinf(f) ? (f > 0 ? 1 : -1) : 0;
 }
 
 #ifndef MUSL_NO_OPERATORS

@@ -1,0 +1,81 @@
+"""Texts that use nothing of the C++ library are compiled without it: their overloads must be those of <cmath>."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cuda_side import CudaSide
+
+from compile.emulator.build import is_lean
+from data.source_file import SourceFile
+
+ONE = ["acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "ceil", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "fabs", "floor", "lgamma", "log", "log10", "log1p", "log2", "logb", "nearbyint", "rint", "round", "sin", "sinh", "sqrt", "tan", "tanh", "tgamma", "trunc", "ilogb", "lrint", "llrint", "lround", "llround", "isfinite", "isinf", "isnan", "isnormal", "signbit", "abs"]
+TWO = ["atan2", "copysign", "fdim", "fmax", "fmin", "fmod", "hypot", "nextafter", "pow", "remainder"]
+KINDS = ("float", "double", "int", "long", "unsigned char", "long long")
+ARGUMENTS = {"float": "0.7f", "double": "0.7", "int": "3", "long": "3L", "unsigned char": "(unsigned char)3"}
+ARGUMENTS["long long"] = "3LL"
+
+
+def expressions() -> list[str]:
+    one = [f"{name}({ARGUMENTS[kind]})" for name in ONE for kind in KINDS if not (name == "abs" and "char" in kind)]
+    two = [f"{name}({ARGUMENTS[a]}, {ARGUMENTS[b]})" for name in TWO for a in KINDS for b in KINDS]
+    more = ["fma(0.5f, 2.0f, 1.0f)", "fma(0.5f, 2.0, 1)", "ldexp(0.5f, 3)", "ldexp(3, 2)", "scalbn(0.5f, 3)"]
+    return [*one, *two, *more]
+
+
+def kernel(includes: str) -> str:
+    """Writes, for each expression, its value as double and the size of its type."""
+    lines = "\n".join(f"    out[{2 * i}] = {e}; out[{2 * i + 1}] = sizeof({e});" for i, e in enumerate(expressions()))
+    return f"""{includes}
+__global__ void kernel(double *out)
+{{
+{lines}
+}}
+void f(double *out, int n)
+{{
+    double *d;
+    cudaMalloc(&d, n * sizeof(double));
+    kernel<<<1, 1>>>(d);
+    cudaMemcpy(out, d, n * sizeof(double), cudaMemcpyDeviceToHost);
+    cudaFree(d);
+}}
+"""
+
+
+def test_the_overloads_are_those_of_the_library(cuda_side: CudaSide) -> None:
+    results = []
+    for includes in ("", "#include <cmath>"):
+        text = kernel(includes)
+        assert is_lean(text, None) == (includes == "")
+        count = 2 * len(expressions())
+        (run,) = cuda_side.run(text, "void f(double *out, int n)", np.zeros(count), count, schedules=["forward"])
+        assert run.outcome.ok, run.outcome.message
+        results.append(np.asarray(run.arguments[0]))
+    lean, full = results
+    # One of the two may be folded by the compiler, which rounds correctly where the library is off by a bit.
+    near = np.isclose(lean[::2], full[::2], rtol=4e-16, atol=0, equal_nan=True)
+    wrong = [e for i, e in enumerate(expressions()) if not near[i] or lean[2 * i + 1] != full[2 * i + 1]]
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    ("text", "lean"),
+    [
+        ("__global__ void k() {}", True),
+        ("#include <cuda_runtime.h>\n#include <stdio.h>\n", True),
+        ("#include <math.h>\n", False),
+        ("#  include <vector>\n", False),
+        ('#include "mine.h"\n', False),
+        ("void f() { std::max(1, 2); }", False),
+        ("using namespace std;", False),
+    ],
+)
+def test_a_text_that_may_use_the_library_gets_it(text: str, lean: bool) -> None:
+    assert is_lean(text, None) is lean
+
+
+def test_flags_of_a_build_may_bring_in_the_library() -> None:
+    source = SourceFile(Path("a.cpp"), "", "c++", flags=("-include", "vector"))
+    assert not is_lean("", source)
