@@ -4,6 +4,7 @@ code with parameters of the same sizes, and what is beyond the host side is said
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from gpu_kernels import KERNELS, PARAMETERS, SIGNATURE
 
 from compile.build import Build
 from compile.gpu import build_gpu
+from compile.gpu_host import INCLUDE, runtime_library
 from compile.gpu_stubs import stub_device_code
 from compile.gpu_symbols import NotElfError, base_name, plain_name, read_symbols
 from compile.outcome import Outcome, Status
@@ -134,3 +136,13 @@ def test_a_file_that_is_no_object_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("not an object, though longer than the header of one would have to be" * 2)
     with pytest.raises(NotElfError):
         read_symbols(tmp_path / "text")
+
+
+def test_the_runtime_for_the_gpu_has_what_the_emulators_headers_declare() -> None:
+    """A function that only the emulator had would send every program that calls it to the slower build."""
+    header = (INCLUDE / "musl" / "api.h").read_text(encoding="utf-8")
+    declared: set[str] = set()
+    for block in re.findall(r'^extern "C" \{$(.*?)^\}', header, re.MULTILINE | re.DOTALL):
+        declared.update(re.findall(r"\b(cuda[A-Z]\w*)\(", block))
+    assert len(declared) > 50
+    assert declared <= {symbol.name for symbol in read_symbols(runtime_library()) if symbol.is_function}
