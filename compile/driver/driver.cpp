@@ -34,23 +34,49 @@ void write_all(int descriptor, const void *data, uint64_t size) {
     }
 }
 
+// Of what a child writes the beginning and the end are kept: a runtime says last what was wrong.
 struct Capture {
     char *text;
-    uint32_t size;
-    uint32_t capacity;
+    uint32_t size; // of the beginning, up to `head` bytes
+    uint32_t head;
+    uint32_t tail; // bytes of `text` behind the beginning, filled in turn with what comes after it
+    uint64_t after;
 };
 
-// Reads what is there now; keeps the beginning, throws the rest away. False at the end of the stream.
+Capture make_capture(uint32_t capacity) {
+    return {static_cast<char *>(malloc(capacity + 1)), 0, capacity - capacity / 4, capacity / 4, 0};
+}
+
+void keep(Capture *capture, const char *data, uint32_t size) {
+    uint32_t first = static_cast<uint32_t>(min_of(capture->head - capture->size, size));
+    memcpy(capture->text + capture->size, data, first);
+    capture->size += first;
+    uint32_t skipped = size - first > capture->tail ? size - first - capture->tail : 0;
+    capture->after += skipped;
+    for (uint32_t i = first + skipped; i < size; ++i)
+        capture->text[capture->head + capture->after++ % capture->tail] = data[i];
+}
+
+uint32_t size_of(const Capture &capture) { return capture.size + static_cast<uint32_t>(min_of(capture.after, capture.tail)); }
+
+void write_capture(int descriptor, const Capture &capture) {
+    uint32_t kept = size_of(capture) - capture.size;
+    bool cut = capture.after > capture.tail;
+    if (cut) capture.text[capture.size - 1] = '\n';
+    write_all(descriptor, capture.text, capture.size);
+    uint32_t oldest = cut ? static_cast<uint32_t>(capture.after % capture.tail) : 0;
+    write_all(descriptor, capture.text + capture.head + oldest, kept - oldest);
+    write_all(descriptor, capture.text + capture.head, oldest);
+}
+
+// Reads what is there now. False at the end of the stream.
 bool drain(int descriptor, Capture *capture) {
-    static char waste[65536];
+    static char data[65536];
     for (int reads = 0; reads < 64; ++reads) {
-        ssize_t got = read(descriptor, waste, sizeof waste);
+        ssize_t got = read(descriptor, data, sizeof data);
         if (got == 0) return false;
         if (got < 0) return errno == EAGAIN || errno == EINTR;
-        uint32_t keep = capture->capacity - capture->size;
-        if (keep > static_cast<uint32_t>(got)) keep = static_cast<uint32_t>(got);
-        memcpy(capture->text + capture->size, waste, keep);
-        capture->size += keep;
+        keep(capture, data, static_cast<uint32_t>(got));
     }
     return true;
 }
@@ -201,9 +227,9 @@ uint64_t payload_size(const Tests &tests, const uint8_t *test) {
 
 void report(const Tests &tests, const uint8_t *test, musl_result result, const Shared &shared, const Capture &capture,
             int results_fd) {
-    result.stderr_size = capture.size;
+    result.stderr_size = size_of(capture);
     write_all(results_fd, &result, sizeof result);
-    write_all(results_fd, capture.text, capture.size);
+    write_capture(results_fd, capture);
     if (result.status == MUSL_OK) write_all(results_fd, shared.payload, payload_size(tests, test));
 }
 
@@ -224,6 +250,7 @@ bool run_schedule(Task next, const Descriptors &fds, Capture *capture, bool *tim
     next.test = next.tests.first;
     for (next.index = 0; next.index < header.test_count; ++next.index) {
         capture->size = 0;
+        capture->after = 0;
         uint64_t now = now_ns();
         uint64_t deadline = min_of(now + MUSL_PATIENCE * header.test_ns, total_deadline);
         musl_result result = {MUSL_TIMEOUT, 1, 0, 0, 0, 0};
@@ -255,8 +282,7 @@ void serve(int argc, char **argv) {
     Tests tests = map_tests(fds.tests);
     Shared shared = map_shared(tests);
     warm_allocator();
-    uint32_t kept = tests.header->stderr_bytes;
-    Capture capture = {static_cast<char *>(malloc(kept + 1)), 0, kept};
+    Capture capture = make_capture(tests.header->stderr_bytes);
     bool timed_out = false;
     for (uint32_t i = 0; i < tests.header->schedule_count && !timed_out; ++i)
         if (!run_schedule({tests, tests.schedules + i, nullptr, 0, shared, argv[3]}, fds, &capture, &timed_out)) return;

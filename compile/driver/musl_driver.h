@@ -73,7 +73,7 @@ struct musl_header {
     uint64_t test_ns;      /* processor time for each test; it may take MUSL_PATIENCE times as long on a busy machine */
     uint64_t total_ns;     /* for all tests of a schedule; those not begun by then are MUSL_TIMEOUT with code 1 */
     uint64_t memory_bytes; /* for each test, beyond what the driver holds itself; 0 for no limit */
-    uint32_t stderr_bytes; /* of a child's stderr, this much is kept */
+    uint32_t stderr_bytes; /* of a child's stderr, this much is kept: three quarters of its beginning, a quarter of its end */
     uint32_t poison;       /* a byte */
     uint32_t filter_count;
     uint32_t schedule_count;
@@ -82,7 +82,8 @@ struct musl_header {
 
 struct musl_schedule {
     uint64_t seed;
-    char name[32]; /* NUL-terminated: see compile/emulator/runtime/schedule.cpp; on the C side "round up", "round down" */
+    char name[32]; /* NUL-terminated: see compile/emulator/runtime/schedule.cpp; on the C side "round up", "round down".
+                    * " after another" at its end: the child makes the call of the next test first, and forgets its results */
 };
 
 struct musl_parameter {
@@ -95,8 +96,7 @@ struct musl_parameter {
 enum {
     MUSL_UNREAD_ERROR = 1,       /* an error of the CUDA API was left unread */
     MUSL_UNINITIALISED_READ = 2, /* a kernel loaded memory that was never written */
-    MUSL_UNINITIALISED_COPY = 4, /* memory that was never written was copied to the host */
-    MUSL_IDLE_KERNELS = 8        /* nothing that a kernel wrote has reached the host */
+    MUSL_UNINITIALISED_COPY = 4  /* memory that was never written was copied to the host */
 };
 
 struct musl_result {

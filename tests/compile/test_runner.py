@@ -237,3 +237,13 @@ def test_a_test_finds_nothing_of_the_results_of_the_one_before(c_side: CSide) ->
     """
     runs = c_side.run(text, "f", ([0] * 100, 100), ([0] * 100, 100), mode="plain")
     assert [run.returned for run in runs] == [0, 0]
+
+
+def test_of_much_output_the_beginning_and_the_end_are_kept(c_side: CSide) -> None:
+    text = '#include <stdio.h>\nint f(int n) { for (int i = 0; i < n; i++) fprintf(stderr, "%06d\\n", i); return 0; }'
+    limits = TestLimits(stderr_bytes=4000)
+    short, long = c_side.run(text, "f", (571,), (20000,), limits=limits)
+    assert short.outcome.stderr == b"".join(b"%06d\n" % i for i in range(571))
+    lines = long.outcome.stderr.splitlines()
+    assert len(long.outcome.stderr) == 4000
+    assert (lines[0], lines[427], lines[-1]) == (b"000000", b"000427", b"019999")

@@ -126,13 +126,15 @@ bool describe_shared(uintptr_t address, char *text, size_t size, size_t element)
         say_distance(address, arena + dynamic_offset, dynamic_bytes, "dynamic shared memory", text, size, element);
         return true;
     }
-    const Shared *nearest = nullptr;  // the last that begins before the address, unless it lies nearer to the next one
-    for (const Shared *variable = variables; variable; variable = variable->next)
-        if (variable->offset <= offset && (!nearest || variable->offset > nearest->offset)) nearest = variable;
-    for (const Shared *variable = variables; variable; variable = variable->next)
-        if (variable->offset > offset && nearest && offset >= nearest->offset + nearest->bytes &&
-            variable->offset - offset < offset - nearest->offset - nearest->bytes)
-            nearest = variable;
+    const Shared *nearest = nullptr;
+    size_t distance = 0;
+    for (const Shared *variable = variables; variable; variable = variable->next) {
+        size_t end = variable->offset + variable->bytes;
+        size_t away = offset < variable->offset ? variable->offset - offset : offset >= end ? offset - end + 1 : 0;
+        if (nearest && away >= distance) continue;
+        nearest = variable;
+        distance = away;
+    }
     if (!nearest) return false;
     char name[96];
     snprintf(name, sizeof name, "shared variable %s", nearest->name);
