@@ -43,7 +43,6 @@ class FaultKind(StrEnum):
     UNSUPPORTED = "unsupported"
     UNINITIALISED_READ = "uninitialised_read"
     UNINITIALISED_COPY = "uninitialised_copy"
-    IDLE_KERNELS = "idle_kernels"  # nothing that a kernel wrote has reached the host
     OTHER = "other"
 
     @property
@@ -52,9 +51,7 @@ class FaultKind(StrEnum):
         return self in _REMARKS
 
 
-_REMARKS = frozenset(
-    {FaultKind.UNINITIALISED_READ, FaultKind.UNINITIALISED_COPY, FaultKind.API_ERROR, FaultKind.IDLE_KERNELS}
-)
+_REMARKS = frozenset({FaultKind.UNINITIALISED_READ, FaultKind.UNINITIALISED_COPY, FaultKind.API_ERROR})
 # As in namespace `fault` of compile/emulator/runtime/internal.h.
 _PHRASES = {
     "out of bounds": FaultKind.OUT_OF_BOUNDS,
@@ -78,7 +75,6 @@ _PHRASES = {
     "unsupported": FaultKind.UNSUPPORTED,
     "uninitialised read": FaultKind.UNINITIALISED_READ,
     "uninitialised copy": FaultKind.UNINITIALISED_COPY,
-    "idle kernels": FaultKind.IDLE_KERNELS,
     "error": FaultKind.OTHER,
 }
 _INDEX = r"\((\d+),(\d+),(\d+)\)"

@@ -28,6 +28,7 @@ _MAGIC = 0x314C53554D554D55
 _NULL = (1 << 64) - 1
 _HEADER = struct.Struct("<QIIIIQQQIIIII4x")
 _SCHEDULE = struct.Struct("<Q32s")
+AFTER_ANOTHER = " after another"  # at the end of a schedule's name: each test's call follows that of the next test
 _RESULT = struct.Struct("<IiQQII")
 _TOUCHED = struct.Struct("<qqII")
 _TRACE, _PERTURB = 1, 2
@@ -36,7 +37,6 @@ _REMARKS = {
     1: FaultKind.API_ERROR,
     2: FaultKind.UNINITIALISED_READ,
     4: FaultKind.UNINITIALISED_COPY,
-    8: FaultKind.IDLE_KERNELS,
 }
 _POISON = 0xA5
 SPEAKING = ("trace", "emulator", "gpu")  # kinds of builds whose runtime reports errors in its own words

@@ -14,6 +14,7 @@ of it is an access violation, and costs the functions that make it only.
 from __future__ import annotations
 
 import functools
+import re
 import shutil
 import struct
 import subprocess
@@ -77,6 +78,10 @@ _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
 _SYMTAB, _DYNSYM = 2, 11  # SHT_*
 _FUNCTION = 2  # STT_FUNC
+_VARIABLES = frozenset({1, 6})  # STT_OBJECT, STT_TLS
+_SHF_WRITE = 1
+# What gcc's startup files and the emulator's rewriting add, and tables that only the loader writes.
+_NO_STATE = re.compile(r"^(completed\.\d+|__dso_handle|__TMC_END__|_ZT[VIS]|DW\.ref\.)|musl_(shared|variable)_")
 _GLOBAL, _WEAK = 1, 2  # STB_*
 
 
@@ -108,6 +113,25 @@ def own_functions(unit: Path) -> frozenset[str]:
     """The names of all functions in the unit, those that it keeps to itself too. Raises NotAnObjectError."""
     data = bytearray(unit.read_bytes())
     return frozenset(name for at, name in _symbols(data, defined=True, table=_SYMTAB) if data[at + 4] & 15 == _FUNCTION)
+
+
+def keeps_state(unit: Path) -> bool:
+    """Whether the unit has variables that live from one call to the next: static ones, global ones, the device's.
+    Raises NotAnObjectError."""
+    data = bytearray(unit.read_bytes())
+    for at, name in _symbols(data, defined=True, table=_SYMTAB):
+        _, info, _, section, _, size = _SYMBOL.unpack_from(data, at)
+        is_variable = info & 15 in _VARIABLES and size > 0 and _is_writable(data, section)
+        if is_variable and not _NO_STATE.search(name):
+            return True
+    return False
+
+
+def _is_writable(data: bytearray, section: int) -> bool:
+    header = _ELF_HEADER.unpack_from(data)
+    if section >= header[12]:
+        return False
+    return bool(_SECTION.unpack_from(data, header[6] + section * header[11])[2] & _SHF_WRITE)
 
 
 def _symbols(data: bytearray, *, defined: bool, table: int = _DYNSYM) -> Iterator[tuple[int, str]]:

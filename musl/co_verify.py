@@ -8,9 +8,9 @@
       -> would a candidate that computes nothing pass these tests?               (musl/evidence.py)
 
 What counts as evidence: a test counts (`tests_run`) only if it launched a kernel, because a candidate that computes on
-the host shows nothing about its kernels; its results are compared all the same. Results that agree in some schedules
-and not in others are `racy`, and so are unordered accesses of different threads to one element, also where every
-schedule gives the right result.
+the host shows nothing about its kernels, and some test has to fail when kernels do nothing. Results that agree in some
+schedules and not in others are `racy`, and so are unordered accesses of different threads to one element, also where
+every schedule gives the right result.
 """
 
 from __future__ import annotations
@@ -31,8 +31,9 @@ from compile.fault import FaultKind, read_fault
 from compile.host import Mode, build_host
 from compile.outcome import Outcome, Status
 from compile.run_record import TestRun
-from compile.runner import TestLimits, run_schedules, run_tests
+from compile.runner import AFTER_ANOTHER, TestLimits, run_schedules, run_tests
 from compile.sandbox import Sandbox
+from compile.unit import keeps_state
 from data.function import Function
 from data.source_file import SourceFile
 from data.testcase import TestCase
@@ -47,6 +48,8 @@ from tester.protocol import TestSuite
 
 SCHEDULES = ("forward", "reverse", "shuffle")
 FEW_BLOCKS = "few blocks"
+IDLE = "idle"  # kernels do nothing
+AFTER = f"forward{AFTER_ANOTHER}"
 # Schedules in which memory that was never written holds zeros, ones, a large and a small number.
 FILLINGS = ("forward fill 00", "forward fill ff", "forward fill 7f", "forward fill 80")
 # The emulator is slower than the C side; a kernel that ends does so well within this also on a busy machine.
@@ -202,7 +205,7 @@ class _Case:
             reason = f"no test is valid for the C side: {_first_reason(reference)}"
             return _no_verdict(VerdictStatus.NO_VALID_TEST, reason), None
         calls = [self._call_of(one) for one in reference.expected]
-        runs = self._run(sides.candidate, calls)
+        runs, asides = self._run_all(sides.candidate, calls)
         broken = next((r for row in runs.values() for r in row if r.outcome.status is Status.INFRASTRUCTURE), None)
         if broken is not None:
             return _no_verdict(VerdictStatus.INFRASTRUCTURE, first_line(broken.outcome.message)), None
@@ -211,8 +214,10 @@ class _Case:
         if verdict.status is VerdictStatus.EQUIVALENT:
             counted = [trial.expected[i] for i in trial.counted]
             weak = why_weak(self.function, counted, lambda more: run_tests(sides.sanitized, more, self.function))
+            weak = weak or self._why_idle(trial, asides.get(IDLE, ()))
             if weak:
                 return replace(verdict, status=VerdictStatus.NO_VALID_TEST, reason=weak), trial
+            verdict = self._after_another(trial, sides, verdict, asides.get(AFTER, ()))
         return self._watch(trial, sides, verdict), trial
 
     def _call_of(self, expected: Expected) -> TestCase:
@@ -242,6 +247,15 @@ class _Case:
         asked = [(name, self.seed) for name in names]
         rows = run_schedules(candidate, calls, self.candidate.function, asked, CANDIDATE_LIMITS)
         return dict(zip(names, rows, strict=False))
+
+    def _run_all(self, candidate: Build, calls: Sequence[TestCase]) -> tuple[Runs, Runs]:
+        """The runs in the schedules, and in the emulator those in `IDLE` and (where the candidate has variables that
+        outlive a call) in `AFTER`; all in one process."""
+        more: tuple[str, ...] = ()
+        if self.device == "emulator":
+            more = (IDLE, AFTER) if candidate.unit is not None and keeps_state(candidate.unit) else (IDLE,)
+        runs = self._run(candidate, calls, (*self.schedules, *more))
+        return {s: runs[s] for s in self.schedules if s in runs}, {s: runs[s] for s in more if s in runs}
 
     def _find(self, expected: Sequence[Expected], runs: Runs) -> list[list[Finding]]:
         """For each test what is wrong with it, at most one finding for each schedule."""
@@ -275,12 +289,34 @@ class _Case:
             return _no_verdict(VerdictStatus.NO_VALID_TEST, "no test launched a kernel")
         return Verdict(VerdictStatus.EQUIVALENT, len(counted), passed, ())
 
-    # ------------------------------------------------------------------------ every access watched (the emulator alone)
+    # --------------------------------------------------------------------------------- more looks (the emulator alone)
+
+    def _why_idle(self, trial: _Trial, idle: Sequence[TestRun]) -> str:
+        """Empty where the results need the kernels, else one line: with kernels that do nothing every test passes."""
+        if not idle:
+            return ""
+        counted = trial.counted
+        found = self._find([trial.expected[i] for i in counted], {IDLE: [idle[i] for i in counted]})
+        return "" if any(found) else "every test passes with kernels that do nothing: the host computes the results"
+
+    def _after_another(self, trial: _Trial, sides: _Sides, verdict: Verdict, after: Sequence[TestRun]) -> Verdict:
+        """The verdict, or `different` where a call gives another result after another call than as the first one of its
+        process: a variable of the device that is never reset, results that are kept. Compared with the C function's
+        results after the same call, as it may keep something itself."""
+        if not after or not any(self._find(trial.expected, {AFTER: after})):
+            return verdict
+        calls = [one.test for one in trial.expected]
+        (again,) = run_schedules(sides.sanitized, calls, self.function, [(AFTER, self.seed)])
+        expected = [replace(one, run=run) for one, run in zip(trial.expected, again, strict=True)]
+        for position, found in enumerate(self._find(expected, {AFTER: after})):
+            if found and again[position].outcome.ok:
+                return self._overruled(verdict, trial, position, found[0], ", after the call of another test")
+        return verdict
 
     def _watch(self, trial: _Trial, sides: _Sides, verdict: Verdict) -> Verdict:
         """The verdict after one more run, in a build that watches every access: `racy` where threads race, `different`
-        where loops that stride over the grid compute something else or where memory that was never written decides,
-        NO_VALID_TEST where nothing that a kernel wrote reached the host. Results that differ get their cause."""
+        where loops that stride over the grid compute something else or where memory that was never written decides.
+        Results that differ get their cause."""
         explains = verdict.status in (VerdictStatus.DIFFERENT, VerdictStatus.RACY) and verdict.fault is None
         if self.device != "emulator" or not (explains or verdict.status is VerdictStatus.EQUIVALENT):
             return verdict
@@ -297,11 +333,7 @@ class _Case:
                 return self._overruled(verdict, trial, position, found[0], f", {FEW_BLOCKS}")
         unwritten = [i for i, run in enumerate(runs) if FaultKind.UNINITIALISED_READ in run.remarks]
         if unwritten:
-            verdict = self._with_other_fillings(verdict, trial, sides, runs, unwritten)
-        working = [i for i in trial.counted if FaultKind.IDLE_KERNELS not in runs[i].remarks]
-        if verdict.status is VerdictStatus.EQUIVALENT and not working:
-            reason = "nothing that a kernel wrote has reached the host: the results were computed there"
-            return replace(verdict, status=VerdictStatus.NO_VALID_TEST, reason=reason)
+            return self._with_other_fillings(verdict, trial, sides, runs, unwritten)
         return verdict
 
     def _with_other_fillings(

@@ -218,22 +218,48 @@ void block_signals() {
     sigprocmask(SIG_SETMASK, &set, nullptr);
 }
 
+const char after_another[] = " after another";
+
+// The schedule's name without what it says of the driver.
+musl_schedule plain_schedule(const musl_schedule &schedule) {
+    musl_schedule plain = schedule;
+    if (char *suffix = strstr(plain.name, after_another)) *suffix = 0;
+    return plain;
+}
+
+// Makes the call; returns when it began and ended.
+void make_the_call(const Unit &unit, const Call &call, const musl_schedule &schedule, uint32_t test, uint32_t poison,
+                   uint64_t *begin, uint64_t *end) {
+    musl_call_info info = {schedule.name, schedule.seed, test, call.array_count, call.arrays, poison};
+    if (musl_hook_begin) musl_hook_begin(&info);
+    fesetround(rounding_of(schedule.name));
+    *begin = now_ns();
+    unit.call(call.arguments, call.returned);
+    *end = now_ns();
+    fesetround(FE_TONEAREST);
+}
+
+// The call of the next test (of the first one, after the last): what it leaves behind in variables of the program is there
+// when the call of this test comes.
+void call_another(const Task &task, const Unit &unit, const musl_schedule &schedule) {
+    uint32_t count = task.tests.header->test_count, next = (task.index + 1) % count;
+    uint64_t begin, end, launches;
+    const uint8_t *test = next == 0 ? task.tests.first : skip_test(task.tests, task.test, &begin);
+    Call call = make_call(task.tests, test);
+    make_the_call(unit, call, schedule, next, task.tests.header->poison, &begin, &end);
+    if (musl_hook_end) musl_hook_end(&launches);
+}
+
 [[noreturn]] void run_child(const Task &task) {
     Unit unit = load_unit(task.unit);
     const Tests &tests = task.tests;
     const Shared &shared = task.shared;
-    const musl_schedule &schedule = *task.schedule;
+    musl_schedule schedule = plain_schedule(*task.schedule);
+    if (strstr(task.schedule->name, after_another)) call_another(task, unit, schedule);
     Call call = make_call(tests, task.test);
-    musl_call_info info = {schedule.name,    schedule.seed, task.index,
-                           call.array_count, call.arrays,   tests.header->poison};
-    if (musl_hook_begin) musl_hook_begin(&info);
-    fesetround(rounding_of(schedule.name));
-    uint64_t begin = now_ns();
-    unit.call(call.arguments, call.returned);
-    uint64_t end = now_ns();
+    uint64_t begin, end, launches = 0;
+    make_the_call(unit, call, schedule, task.index, tests.header->poison, &begin, &end);
     block_signals();
-    fesetround(FE_TONEAREST);
-    uint64_t launches = 0;
     shared.state->remarks = musl_hook_end ? musl_hook_end(&launches) : 0;
     shared.state->wall_ns = end - begin;
     shared.state->launches = launches;

@@ -15,7 +15,8 @@ A text that needs what the emulator does not have (codes.py, found by unsupporte
 INFRASTRUCTURE with the code and the line: it can only be verified on a GPU.
 
 What neither finds: host code that reads a result before it has waited for it, and what only nvcc refuses to compile
-(compile/nvcc.py).
+(compile/nvcc.py). Nor does the emulator hide itself: a text can tell g++ from nvcc by what only one of them knows, and
+behave otherwise there.
 """
 
 from __future__ import annotations

@@ -406,7 +406,7 @@ void twice(int n, int *a)
 def test_a_kernel_for_show_is_no_evidence(tmp_path: Path) -> None:
     verdict = Pair(DOUBLE, tmp_path).verify(SHOW)
     assert verdict.status is VerdictStatus.NO_VALID_TEST, verdict.reason
-    assert "nothing that a kernel wrote has reached the host" in verdict.reason
+    assert "kernels that do nothing" in verdict.reason
 
 
 PICK = "void pick(int n, const int *a, int *b) { for (int i = 0; i < n; i++) b[i] = a[i]; }\n"

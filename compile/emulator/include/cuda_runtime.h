@@ -26,6 +26,9 @@
 #ifndef __CUDACC__
 #define __CUDACC__
 #endif
+#ifndef __NVCC__
+#define __NVCC__
+#endif
 #ifndef CUDART_VERSION
 #define CUDART_VERSION 12000
 #endif

@@ -313,6 +313,7 @@ void launch(const char *name, const MuslConfig &config, void (*body)(const void 
     launch_now = Launch{&config, body, closure_copy, uint64_t(config.grid.x) * config.grid.y * config.grid.z,
                         int(config.block.x * config.block.y * config.block.z)};
     BlockOrder blocks(launch_now.blocks, ++launch_count);
+    if (schedule.idle) return;
     block_order = &blocks;
     make_thread_indices(config.block);
     kernel_name = name;

@@ -18,6 +18,7 @@ struct Schedule {
     Order order = Order::forward;
     uint64_t seed = 0;
     uint8_t pattern = 0xcb;  // of device and shared memory that no one has written; differs between schedules
+    bool idle = false;       // launches count, and run nothing
 };
 extern Schedule schedule;
 void set_schedule(const char *name, uint64_t seed);
@@ -69,13 +70,6 @@ void note_load(uintptr_t address, size_t bytes, bool aggregate, uintptr_t pc);
 void begin_remarks();
 uint32_t write_remarks();  // of the call that ends
 
-// ---- reach.cpp: whether what kernels write reaches the host; where `recording`
-void begin_reach();
-void note_kernel_store(uintptr_t address, size_t bytes);
-void note_host_load(uintptr_t address, size_t bytes);
-void copy_reach(uintptr_t to, uintptr_t from, size_t bytes);  // a copy that the host asks for
-bool report_idle_kernels();  // true where there are some; they are written then
-
 // ---- memory.cpp
 constexpr size_t device_bytes = 4ull << 30;
 enum class Side { host, device, both };
@@ -126,7 +120,6 @@ constexpr const char *too_much_shared = "too much shared memory";
 constexpr const char *unread_error = "unread CUDA error";
 // These end nothing: they are remarks on a call.
 constexpr const char *uninitialised_read = "uninitialised read", *uninitialised_copy = "uninitialised copy";
-constexpr const char *idle_kernels = "idle kernels";
 }  // namespace fault
 
 void catch_signals();

@@ -258,10 +258,7 @@ void fill_plainly(void *to, int value, size_t bytes) {
 }  // namespace
 
 void copy_bytes(void *to, const void *from, size_t bytes) {
-    if (recording) {
-        copy_written(reinterpret_cast<uintptr_t>(to), reinterpret_cast<uintptr_t>(from), bytes);
-        copy_reach(reinterpret_cast<uintptr_t>(to), reinterpret_cast<uintptr_t>(from), bytes);
-    }
+    if (recording) copy_written(reinterpret_cast<uintptr_t>(to), reinterpret_cast<uintptr_t>(from), bytes);
     copy_plainly(to, from, bytes);
 }
 

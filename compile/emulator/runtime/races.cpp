@@ -140,10 +140,7 @@ void record_access(uintptr_t address, size_t bytes, bool store, bool atomic, uin
     settle_store();
     if (!is_watched(address)) return;
     if (!store || atomic) note_load(address, bytes, bytes > sizeof pending.before, pc);
-    if (store) {
-        mark_written(address, bytes);
-        note_kernel_store(address, bytes);
-    }
+    if (store) mark_written(address, bytes);
     if (atomic) {
         acquired_launch = launch_count;
         Access now = access_now(pc, true);
@@ -172,7 +169,6 @@ extern "C" {
 #define MUSL_ACCESS(size) \
     void __tsan_read##size(uintptr_t address) { \
         if (in_kernel) record_access(address, size, false, false, uintptr_t(__builtin_return_address(0))); \
-        else note_host_load(address, size); \
     } \
     void __tsan_write##size(uintptr_t address) { \
         if (in_kernel) record_access(address, size, true, false, uintptr_t(__builtin_return_address(0))); \
@@ -188,7 +184,6 @@ MUSL_ACCESS(16)
 #undef MUSL_ACCESS
 void __tsan_read_range(uintptr_t address, size_t bytes) {
     if (in_kernel) record_access(address, bytes, false, false, uintptr_t(__builtin_return_address(0)));
-    else note_host_load(address, bytes);
 }
 void __tsan_write_range(uintptr_t address, size_t bytes) {
     if (in_kernel) record_access(address, bytes, true, false, uintptr_t(__builtin_return_address(0)));
@@ -206,7 +201,6 @@ void note_library_access(const void *pointer, size_t bytes, bool store, const vo
     if (bytes == 0 || !recording) return;
     if (in_kernel) record_access(address, bytes, store, false, reinterpret_cast<uintptr_t>(caller));
     else if (store) mark_written(address, bytes);
-    else note_host_load(address, bytes);
 }
 }  // namespace
 

@@ -62,13 +62,12 @@ void note_load(uintptr_t address, size_t bytes, bool aggregate, uintptr_t pc) {
 
 void begin_remarks() {
     read_remark[0] = copy_remark[0] = 0;
-    begin_reach();
 }
 
 uint32_t write_remarks() {
     dprintf(2, "%s%s", copy_remark, read_remark);
     return (copy_remark[0] ? MUSL_UNINITIALISED_COPY : 0) | (read_remark[0] ? MUSL_UNINITIALISED_READ : 0) |
-           (recording && report_idle_kernels() ? MUSL_IDLE_KERNELS : 0) | (report_unread_error() ? MUSL_UNREAD_ERROR : 0);
+           (report_unread_error() ? MUSL_UNREAD_ERROR : 0);
 }
 
 }  // namespace musl
