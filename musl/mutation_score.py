@@ -22,6 +22,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from compile.build import Build
+from compile.build_cache import BuildCache
 from compile.emulator.build import build_emulated
 from compile.host import build_host
 from compile.outcome import Outcome
@@ -182,7 +183,14 @@ class MutantJudge:
 
     def _verify(self, text: str, suite: TestSuite) -> Verdict:
         return co_verify(
-            self.source, self.function, text, suite, sandbox=self.sandbox, scratch=self.scratch, seed=self.seed
+            self.source,
+            self.function,
+            text,
+            suite,
+            sandbox=self.sandbox,
+            scratch=self.scratch,
+            seed=self.seed,
+            cache=BuildCache(self.scratch / "builds"),  # the C side is the same for all mutants
         )
 
     def _prove(self, mutant: Mutant) -> str:

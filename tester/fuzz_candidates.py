@@ -165,7 +165,9 @@ class _Maker:
 
     def _hints(self) -> Hints:
         whole = [int(number) for number in self.numbers if number == int(number)]
-        return Hints((*self.roles.integers, *whole), (*self.roles.reals, *self.numbers), self.roles.accumulates)
+        reals = (*self.roles.reals, *self.numbers)
+        row = max(self.shape.values(), default=0)
+        return Hints((*self.roles.integers, *whole), reals, self.roles.accumulates, max(0, row))
 
 
 def _pattern_length(shape: Shape) -> int:

@@ -47,11 +47,13 @@ BOUND_PATTERNS = ("cumulative", "counts", "ascending", "cumulative", "zeros")
 @dataclass(frozen=True)
 class Hints:
     """What the values should touch on: constants of the function's text. `summed` says that values may be added up in
-    any order: then none is so large that whether a sum overflows depends on it."""
+    any order: then none is so large that whether a sum overflows depends on it. Ordered values are so in each row of
+    `row` elements, as only so many may be used (0: in the whole)."""
 
     integers: tuple[int, ...] = ()
     reals: tuple[float, ...] = ()
     summed: bool = False
+    row: int = 0
 
 
 def make_values(dtype: np.dtype, pattern: str, length: int, hints: Hints, rng: np.random.Generator) -> np.ndarray:
@@ -138,7 +140,7 @@ def _make_integers(dtype: np.dtype, pattern: str, length: int, hints: Hints, rng
     elif pattern in ("constant", "ones", "zeros"):
         constant = {"ones": 1, "zeros": 0}.get(pattern, int(rng.integers(1, 8)))
         values = np.full(length, constant)
-    return _clip(_order(values, pattern), dtype)
+    return _clip(_order(values, pattern, hints.row), dtype)
 
 
 def _make_floats(dtype: np.dtype, pattern: str, length: int, hints: Hints, rng: np.random.Generator) -> np.ndarray:
@@ -159,14 +161,14 @@ def _make_floats(dtype: np.dtype, pattern: str, length: int, hints: Hints, rng: 
         special = np.array(_special_reals(dtype, hints.summed))
         values = np.where(rng.uniform(size=length) < 0.3, special[rng.integers(0, len(special), length)], values)
     with np.errstate(over="ignore"):
-        return np.asarray(_order(values, pattern).astype(dtype))
+        return np.asarray(_order(values, pattern, hints.row).astype(dtype))
 
 
-def _order(values: np.ndarray, pattern: str) -> np.ndarray:
-    if pattern == "sorted":
-        return np.asarray(np.sort(values))
-    if pattern == "reversed":
-        return np.asarray(np.sort(values)[::-1].copy())
+def _order(values: np.ndarray, pattern: str, row: int) -> np.ndarray:
+    if pattern in ("sorted", "reversed"):
+        row = row or len(values)
+        rows = [np.sort(values[first : first + row]) for first in range(0, len(values), row or 1)]
+        return np.concatenate([part[::-1] if pattern == "reversed" else part for part in rows or [values]])
     if pattern == "alternating":
         return np.asarray(np.abs(values) * np.where(np.arange(len(values)) % 2, -1, 1))
     return values

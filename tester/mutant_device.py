@@ -150,7 +150,11 @@ def _swapped_indices(node: Node, arrays: Collection[str]) -> Iterator[Edit]:
             return
         loop = _loop_updated_by(node)
         # Blocks are never higher than wide: the stride gets shorter, by a whole factor.
-        shorter = text_of(node) == "blockDim.x" and loop is not None and repeats_harmlessly(loop, arrays)
+        shorter = (
+            (text_of(base), text_of(member)) == ("blockDim", "x")
+            and loop is not None
+            and repeats_harmlessly(loop, arrays)
+        )
         if not shorter:
             yield replaced(operator, member, {"x": "y", "y": "x", "z": "x"}[text_of(member)])
     elif node.type == "subscript_expression":

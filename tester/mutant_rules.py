@@ -50,8 +50,8 @@ def canonical(node: Node, names: Mapping[str, str] | None = None, values: Mappin
         return ("integer", value) if value is not None and text.lstrip("-").isdigit() else ("number", text)
     if node.child_count == 0:
         return text_of(node)
-    if values and node.type == "field_expression" and text_of(node) in values:
-        return ("integer", values[text_of(node)])
+    if values and node.type == "field_expression" and (member := "".join(map(text_of, node.children))) in values:
+        return ("integer", values[member])
     parts = [canonical(child, names, values) for child in node.children if child.type != "comment"]
     if values and node.type == "binary_expression":
         folded = _fold(operator_of(node), parts[0], parts[-1])

@@ -100,3 +100,14 @@ def test_natural_extents_are_products_of_sizes_and_constants() -> None:
     extents = natural_extents({"n": 5, "m": 7, "zero": 0}, Roles(integers=(4, 1000)))
     assert {5, 7, 35, 245, 20, 140} <= set(extents)
     assert extents == sorted(extents) and 0 not in extents
+
+
+def test_ordered_values_are_so_in_each_row() -> None:
+    rng = np.random.default_rng(0)
+    for dtype in (np.dtype(np.int32), np.dtype(np.float64)):
+        ascending = make_values(dtype, "sorted", 100, Hints(row=40), rng)
+        assert all((np.diff(part) >= 0).all() for part in (ascending[:40], ascending[40:80], ascending[80:]))
+        assert ascending[40] < ascending[39]
+        descending = make_values(dtype, "reversed", 100, Hints(), rng)
+        assert (np.diff(descending) <= 0).all()
+    assert make_values(np.dtype(np.float32), "sorted", 0, Hints(row=4), rng).size == 0

@@ -255,6 +255,8 @@ def test_a_guard_that_the_launch_decides_is_left_alone() -> None:
     assert dropped in in_kernel(body, Op.GUARD_DROPPED, "<<<dim3(n, m), dim3(2, 1)>>>")
     assert dropped in in_kernel("i++;\n" + body, Op.GUARD_DROPPED, exact)
     assert in_kernel("if (i >= n) return;", Op.GUARD_DROPPED, "<<<n, 1>>>") == set()
+    spaced = "{ int k = blockIdx . x * blockDim . x + threadIdx . x ; if ( k >= n ) return ; }"
+    assert in_kernel(spaced, Op.GUARD_DROPPED, "<<<n, 1>>>") == set()
     assert in_kernel("if (i >= m) return;", Op.GUARD_DROPPED, "<<<n, 1>>>") != set()
 
 
