@@ -33,9 +33,26 @@ PRELUDE_CXX = PRELUDE + "#include <algorithm>\nusing std::max;\nusing std::min;\
 
 
 def needs_prelude(source: SourceFile) -> tuple[bool, bool]:
-    """Whether to use it, in the order to try: a file that includes nothing relies on it, another may."""
+    """Whether to use it, in the order to try: a file that includes nothing and uses names that it does not define
+    relies on it, another may."""
     includes = re.search(r"^\s*#\s*include\b", source.text, re.MULTILINE) is not None
-    return (False, True) if includes else (True, False)
+    return (False, True) if includes or not uses_library(source.text) else (True, False)
+
+
+# Words before a parenthesis that call nothing.
+_NO_CALL = frozenset(
+    {"if", "for", "while", "switch", "return", "sizeof", "defined", "alignof", "_Alignof", "decltype", "catch"}
+    | {"int", "unsigned", "float", "double", "char", "long", "short", "void", "bool", "__attribute__"}
+)
+
+
+def uses_library(text: str) -> bool:
+    """Whether the text, which includes nothing, names something of the C library, as far as its words tell: it calls
+    what it does not define, or has a word that looks like a macro or a type of the library."""
+    calls = set(re.findall(r"\b([A-Za-z_]\w*)\s*\(", text)) - _NO_CALL
+    defined = set(re.findall(r"[\w*&>]\s+[*&]*([A-Za-z_]\w*)\s*\([^();]*\)\s*\{", text))
+    words = set(re.findall(r"\b(?:[A-Z_]{2}[A-Z0-9_]*|\w+_t|bool|true|false|uint|ushort|ulong|FILE|std)\b", text))
+    return bool(calls - defined or words)
 
 
 def prelude_header(source: SourceFile, flags: Sequence[str]) -> Path:
