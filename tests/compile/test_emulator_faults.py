@@ -266,6 +266,12 @@ def test_results_that_depend_on_order_or_garbage_differ_between_schedules(
     assert not np.array_equal(results[0], results[1])
 
 
+def test_a_local_variable_that_is_never_written_holds_no_zero(cuda_side: CudaSide) -> None:
+    kernel = "__global__ void k(float *a) { float sum; for (int i = 0; i < 4; i++) sum += a[i]; a[5] = sum; }"
+    for result in cuda_side.on_array(kernel, "k<<<1, 1>>>(d);", np.ones(8, np.float32)):
+        assert result[5] < -1e30
+
+
 def test_the_same_seed_gives_the_same_shuffle(cuda_side: CudaSide) -> None:
     kernel = "__device__ int t;\n__global__ void k(int *a) { a[atomicAdd(&t, 1)] = blockIdx.x * 10 + threadIdx.x; }"
     results = cuda_side.on_array(kernel, "k<<<10, 10>>>(d);", INTS, schedules=["shuffle", "shuffle"])
