@@ -55,8 +55,10 @@ def read_pairs(path: Path) -> list[Pair]:
     """The pairs of a file in order; PairError where a line is none, or where two have the same id and sample."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise PairError(f"{path}: {error}") from None
+    except OSError as error:
+        raise PairError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except UnicodeDecodeError as error:
+        raise PairError(f"{path}: not UTF-8 (byte {error.start})") from None
     pairs: list[Pair] = []
     seen: dict[tuple[str, int], int] = {}
     for index, line in enumerate(lines):

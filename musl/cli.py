@@ -108,6 +108,13 @@ Device = Annotated[str, typer.Option(metavar="auto|emulator|gpu", help="Where th
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of tests and schedules.")]
 Jobs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Pairs at a time. Default: all cores.")]
 Seconds = Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Time for one pair.")]
+Arch = Annotated[str | None, typer.Option(metavar="sm_NN", help="On a GPU: what nvcc compiles for.")]
+SanitizerName = Annotated[
+    str | None,
+    typer.Option(
+        "--sanitizer", metavar="TOOL", help="On a GPU: watch with compute-sanitizer (memcheck, racecheck, ...)."
+    ),
+]
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Build everything anew, and keep nothing.")]
 Unsafe = Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run the code under test without isolation.")]
 
@@ -127,6 +134,8 @@ def verify(
     seed: Seed = 0,
     jobs: Jobs = None,
     timeout: Seconds = 600.0,
+    arch: Arch = None,
+    sanitizer: SanitizerName = None,
     json: Annotated[bool, typer.Option("--json", help="Print the verdicts as lines of JSON instead of text.")] = False,
     no_cache: NoCache = False,
     unsafe_no_sandbox: Unsafe = False,
@@ -151,6 +160,8 @@ def verify(
         jobs=jobs,
         timeout=timeout,
         cache=not no_cache,
+        arch=arch,
+        sanitizer=sanitizer,
         unsafe_no_sandbox=unsafe_no_sandbox,
     )
     raise typer.Exit(run_verify(work, json=json, out=out))

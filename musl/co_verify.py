@@ -28,6 +28,7 @@ from compile.build_cache import BuildCache
 from compile.cache import OwnBuildFailedError
 from compile.emulator.build import Check, build_emulated
 from compile.fault import FaultKind, read_fault
+from compile.gpu_plan import Sanitizer
 from compile.host import Mode, build_host
 from compile.outcome import Outcome, Status
 from compile.run_record import TestRun
@@ -75,6 +76,15 @@ class Candidate:
     given_wrapper: bool = False
 
 
+@dataclass(frozen=True)
+class GpuOptions:
+    """For runs on a GPU: the architecture `sm_NN` that nvcc compiles for (None: the device's), and the tool of
+    compute-sanitizer that watches the runs (None: none)."""
+
+    arch: str | None = None
+    sanitizer: Sanitizer | None = None
+
+
 def co_verify(
     source: SourceFile,
     function: Function,
@@ -88,6 +98,7 @@ def co_verify(
     seed: int = 0,
     threads: int = 2,
     cache: BuildCache | None = None,
+    gpu: GpuOptions | None = None,
 ) -> Verdict:
     """The verdict on the CUDA side of `function`: a text that defines a host function of the same name and signature,
     which launches kernels, or a `Candidate`.
@@ -98,7 +109,7 @@ def co_verify(
     """
     started = time.monotonic()
     candidate = cuda if isinstance(cuda, Candidate) else Candidate(cuda, function)
-    case = _Case(source, function, candidate, sandbox, scratch, tuple(schedules), device, seed, threads, cache)
+    case = _Case(source, function, candidate, sandbox, scratch, tuple(schedules), device, seed, threads, cache, gpu)
     try:
         verdict = case.judge(tests)
     except (OwnBuildFailedError, OSError) as error:
@@ -150,6 +161,7 @@ class _Case:
     seed: int
     threads: int
     cache: BuildCache | None
+    gpu: GpuOptions | None
 
     def judge(self, suite: TestSuite) -> Verdict:
         if not suite.tests:
@@ -230,8 +242,12 @@ class _Case:
         if self.device == "gpu":
             from compile.gpu import build_gpu  # only where there is one
 
-            text, function = self.candidate.text, self.candidate.function
-            return build_gpu(text, function, self.scratch, self.sandbox, self.source)
+            text, function, options = self.candidate.text, self.candidate.function, self.gpu or GpuOptions()
+            return build_gpu(
+                *(text, function, self.scratch, self.sandbox, self.source),
+                arch=options.arch,
+                sanitizer=options.sanitizer,
+            )
         return self._build_emulated("bounds")
 
     def _build_emulated(self, check: Check) -> Build | Outcome:

@@ -14,6 +14,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from compile.gpu_device import find_gpu
+from compile.gpu_plan import find_sanitizer, why_no_worker
 from compile.sandbox import Sandbox, SandboxUnavailable, limits_that_hold
 from compile.toolchain import Tool, ToolchainMissing, find_gcc, find_gcov, find_gxx, find_nvcc
 
@@ -40,6 +42,8 @@ def examine() -> list[Finding]:
         _sandbox(),
         _nvcc(),
         _gpu(),
+        _pycuda(),
+        _sanitizer(),
         *_packages(),
     ]
 
@@ -107,12 +111,24 @@ def _nvcc() -> Finding:
 
 
 def _gpu() -> Finding:
-    from compile.gpu import find_gpu
-
     gpu = find_gpu()
     if gpu is None:
         return Finding("gpu", False, False, "no CUDA device; the emulator runs CUDA on the CPU")
     return Finding("gpu", True, False, str(gpu))
+
+
+def _pycuda() -> Finding:
+    reason = why_no_worker()
+    if not reason:
+        return Finding("pycuda", True, False, version("pycuda"))
+    return Finding("pycuda", False, False, reason, "pip install 'musl-cuda[gpu]' (runs candidates on a GPU)")
+
+
+def _sanitizer() -> Finding:
+    program = find_sanitizer()
+    if program is None:
+        return Finding("compute-sanitizer", False, False, "not found; it comes with the CUDA toolkit")
+    return Finding("compute-sanitizer", True, False, str(program))
 
 
 def _packages() -> list[Finding]:

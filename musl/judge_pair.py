@@ -22,7 +22,7 @@ from data.read_source import SourceError
 from data.snippets import NotConstant, bind, convert, evaluate
 from data.source_file import SourceFile
 from data.testcase import TestCase
-from musl.co_verify import SCHEDULES, Candidate, co_verify
+from musl.co_verify import SCHEDULES, Candidate, GpuOptions, co_verify
 from musl.report.verdict_record import VerdictRecord, VerdictTests, verdict_record
 from musl.verdict import Verdict, VerdictStatus
 from tester.fuzz import BrokenMachineError, FuzzTester
@@ -52,6 +52,7 @@ class Judge:
     schedules: Sequence[str] = SCHEDULES
     threads: int = 1
     cache: bool = False
+    gpu: GpuOptions | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,6 +113,7 @@ def _verdict(judge: Judge, sides: _Sides, tests: _Tests) -> Verdict:
         seed=judge.seed,
         threads=judge.threads,
         cache=BuildCache() if judge.cache else None,
+        gpu=judge.gpu,
     )
 
 

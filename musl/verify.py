@@ -17,10 +17,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from compile.gpu_plan import SANITIZERS, Sanitizer
 from compile.scratch import scratch_folder
 from data.pairs import Pair, PairError, read_pairs
+from musl.co_verify import GpuOptions
 from musl.errors import MachineError, UsageError
-from musl.journal import Journal, Key
+from musl.journal import Journal
 from musl.judge_pair import Judge, judge_pair
 from musl.preflight import preflight
 from musl.prepare import check_compilers, choose_device, make_sandbox, preprocessing_in
@@ -63,6 +65,8 @@ def verify_pairs(
     jobs: int | None = None,
     timeout: float = 600.0,
     cache: bool = True,
+    arch: str | None = None,
+    sanitizer: str | None = None,
     unsafe_no_sandbox: bool = False,
     on_verdict: OnVerdict = lambda done, of: None,
 ) -> VerifyReport:
@@ -71,7 +75,8 @@ def verify_pairs(
     `tests` fuzz tests are made for a pair that has no tests or whose own show nothing (0: none), `more_tests` beside
     its own ones. `ids` selects pairs. `jobs` workers judge at a time (all cores where None), each pair within `timeout`
     seconds. With `out` the verdicts are written there (musl/journal.py), and a run that was killed goes on.
-    `on_verdict(done, of)` is told of each. `cache` keeps builds between runs.
+    `on_verdict(done, of)` is told of each. `cache` keeps builds between runs. On a GPU, `arch` is what nvcc compiles
+    for, and `sanitizer` the tool of compute-sanitizer that watches the runs.
 
     Raises UsageError for a file or a request that cannot be used, MachineError where this machine cannot judge.
     """
@@ -86,7 +91,8 @@ def verify_pairs(
         if sandbox is None:
             raise MachineError(obstacle)
         stack.enter_context(preprocessing_in(sandbox))
-        judge = Judge(sandbox, chosen, tests, more_tests, seed, cache=cache)
+        gpu = GpuOptions(arch, _sanitizer(sanitizer, chosen))
+        judge = Judge(sandbox, chosen, tests, more_tests, seed, cache=cache, gpu=gpu)
         identity = _identity(path, chosen, tests, more_tests, seed)
         journal = stack.enter_context(Journal(out, identity)) if out is not None else None
         known = dict(journal.known) if journal is not None else {}
@@ -104,6 +110,16 @@ def verify_pairs(
         if journal is not None:
             journal.finish(records)
     return VerifyReport(path, chosen, records, time.monotonic() - started, resumed, workers)
+
+
+def _sanitizer(name: str | None, device: str) -> Sanitizer | None:
+    if name is None:
+        return None
+    if name not in SANITIZERS:
+        raise UsageError(f"--sanitizer {name}: choose {', '.join(SANITIZERS)}")
+    if device != "gpu":
+        raise UsageError("--sanitizer is for runs on a GPU; the emulator has checks of its own")
+    return name
 
 
 def _read(path: Path) -> list[Pair]:
@@ -172,6 +188,3 @@ def _broken(pair: Pair, judge: Judge, died: Died) -> VerdictRecord:
         reason=f"the worker ended ({died.how}): {reason}",
         device=judge.device,
     )
-
-
-__all__ = ["Key", "VerifyReport", "verify_pairs"]

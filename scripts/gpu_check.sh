@@ -44,7 +44,8 @@ cases=${MUSL_SHARED_DATA:+$MUSL_SHARED_DATA/babeltower/unit_tests.dev.jsonl}
 [ -n "$cases" ] || { echo "agreement:  not measured (MUSL_SHARED_DATA is not set)"; exit "$tests"; }
 out=${OUT:-$(mktemp -d)}
 for device in emulator gpu; do
-    "$python" -c "from musl.cli import main; main()" verify "$cases" --device "$device" --out "$out/verdicts.$device.jsonl"
+    "$python" -c "from musl.cli import main; main()" verify "$cases" --device "$device" \
+        --out "$out/verdicts.$device.jsonl" || [ $? -eq 3 ]  # 3: some pairs are not equivalent
 done
 "$python" - "$out" <<'PY'
 import json
