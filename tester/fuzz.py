@@ -31,6 +31,8 @@ from data.testcase import TestCase
 from tester.fuzz_candidates import (
     ASCENDING_VARIANT,
     DESCENDING_VARIANT,
+    EXCEPTION_VARIANT,
+    NEAR_VARIANT,
     SPECIAL_VARIANT,
     make_candidate,
     make_probe,
@@ -44,9 +46,12 @@ from tester.given_extents import extended
 from tester.protocol import Coverage, TestSuite
 
 MODES: tuple[Mode, ...] = ("trace", "sanitize", "plain", "coverage")
-# The variants of the first calls: random and ordered numbers on shapes of several blocks (a minimum may be anywhere,
-# and at either end), special values early but not alone.
-FIRST_VARIANTS = (0, SPECIAL_VARIANT, 0, 1, 0, DESCENDING_VARIANT, 2, 5, 1, 4, ASCENDING_VARIANT, DESCENDING_VARIANT)
+# The variants of the first calls: random and ordered numbers on shapes of several blocks (what is looked for may be
+# anywhere, and at either end alone), special values and those of comparisons early.
+FIRST_VARIANTS = (
+    *(0, SPECIAL_VARIANT, 0, 1, 0, DESCENDING_VARIANT, NEAR_VARIANT, 2, 1, 4),
+    *(EXCEPTION_VARIANT, DESCENDING_VARIANT, 0, ASCENDING_VARIANT),
+)
 BATCH = 24
 # The threads of a block, mostly: calls that touch no more elements do not show what several blocks do.
 BLOCK = 256

@@ -25,8 +25,11 @@ from tester.inputs import (
 
 # The first variants give all arrays the same pattern; later ones mix. Those from 16 are only asked for by name.
 SPECIAL_VARIANT = 3
-ASCENDING_VARIANT, DESCENDING_VARIANT = 16, 17
-ORDERED = {ASCENDING_VARIANT: "sorted", DESCENDING_VARIANT: "reversed"}
+ASCENDING_VARIANT, DESCENDING_VARIANT, EXCEPTION_VARIANT, NEAR_VARIANT = 16, 17, 18, 19
+NAMED = {
+    **{ASCENDING_VARIANT: "sorted", DESCENDING_VARIANT: "reversed"},
+    **{EXCEPTION_VARIANT: "exception", NEAR_VARIANT: "near"},
+}
 
 
 def make_candidate(
@@ -138,8 +141,8 @@ class _Maker:
         return self.last_text
 
     def _float_pattern(self, scalar: bool = False) -> str:
-        if self.variant in ORDERED:
-            return "random" if scalar else ORDERED[self.variant]
+        if self.variant in NAMED:
+            return "random" if scalar else NAMED[self.variant]
         if self.variant < 5:
             pattern = FLOAT_PATTERNS[self.variant]
             # Special scalars spoil every element of a result, so they come alone and later.
@@ -151,8 +154,8 @@ class _Maker:
         return pattern
 
     def _integer_pattern(self) -> str:
-        if self.variant in ORDERED:
-            return ORDERED[self.variant]
+        if self.variant in NAMED:
+            return NAMED[self.variant]
         if self.variant < 4:
             return INTEGER_PATTERNS[self.variant]
         return str(self.rng.choice(np.array(INTEGER_PATTERNS)))

@@ -18,7 +18,7 @@ Shape: TypeAlias = dict[str, int]
 
 # With one size, blocks of 256 threads and more of them, also without the ends that a stencil leaves out; 0, 1, odd
 # numbers, powers of two and their neighbours, primes.
-ONE_SIZE = (33, 260, 1, 0, 1009, 100, 64, 7, 2, 256, 300, 515, 257, 255, -1, 128, 16, 31, 3, 127)
+ONE_SIZE = (33, 260, 1, 0, 1009, 100, 64, 7, 2, 256, 300, 515, 257, 640, -1, 128, 16, 31, 3, 255)
 # With several sizes, the kinds of shapes in turn.
 KINDS = (
     *("distinct", "random", "large", "equal", "zero", "large", "constant", "ones", "powers", "random", "large"),

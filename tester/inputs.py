@@ -26,6 +26,7 @@ FLOAT_PATTERNS = (
     "zeros",
     "wide",
     "reversed",
+    "exception",
 )
 INTEGER_PATTERNS = (
     "random",
@@ -39,6 +40,7 @@ INTEGER_PATTERNS = (
     "extreme",
     "reversed",
     "ones",
+    "exception",
 )
 INDEX_PATTERNS = ("random", "permutation", "repeated", "ascending", "extremes", "reversed", "zeros")
 BOUND_PATTERNS = ("cumulative", "counts", "ascending", "cumulative", "zeros")
@@ -140,6 +142,9 @@ def _make_integers(dtype: np.dtype, pattern: str, length: int, hints: Hints, rng
     elif pattern in ("constant", "ones", "zeros"):
         constant = {"ones": 1, "zeros": 0}.get(pattern, int(rng.integers(1, 8)))
         values = np.full(length, constant)
+    elif pattern == "exception":  # two such arrays are equal in the exceptions alone
+        values = np.full(length, int(rng.integers(1, high)))
+        values[_row_ends(length, hints.row)] = hints.integers[-1] if hints.integers else -100
     return _clip(_order(values, pattern, hints.row), dtype)
 
 
@@ -147,8 +152,10 @@ def _make_floats(dtype: np.dtype, pattern: str, length: int, hints: Hints, rng: 
     values = rng.uniform(-1.0, 1.0, length)
     if pattern in ("integers", "small"):
         values = rng.integers(-8, 9, length).astype(float)
-    elif pattern == "positive":
+    elif pattern in ("positive", "exception"):
         values = rng.uniform(0.01, 1.0, length)
+        if pattern == "exception":
+            values[_row_ends(length, hints.row)] = -2.0
     elif pattern == "wide":
         values *= 10.0 ** rng.integers(-3, 4, length)
     elif pattern in ("constant", "ones"):
@@ -162,6 +169,11 @@ def _make_floats(dtype: np.dtype, pattern: str, length: int, hints: Hints, rng: 
         values = np.where(rng.uniform(size=length) < 0.3, special[rng.integers(0, len(special), length)], values)
     with np.errstate(over="ignore"):
         return np.asarray(_order(values, pattern, hints.row).astype(dtype))
+
+
+def _row_ends(length: int, row: int) -> slice:
+    """The last element of each row: where alone something is different, a search has to go to the end."""
+    return slice(row - 1, None, row) if 0 < row <= length else slice(length - 1, None)
 
 
 def _order(values: np.ndarray, pattern: str, row: int) -> np.ndarray:

@@ -111,3 +111,12 @@ def test_ordered_values_are_so_in_each_row() -> None:
         descending = make_values(dtype, "reversed", 100, Hints(), rng)
         assert (np.diff(descending) <= 0).all()
     assert make_values(np.dtype(np.float32), "sorted", 0, Hints(row=4), rng).size == 0
+
+
+def test_an_exception_stands_at_the_end_of_each_row_alone() -> None:
+    rng = np.random.default_rng(0)
+    reals = make_values(np.dtype(np.float64), "exception", 100, Hints(row=40), rng)
+    assert list(np.flatnonzero(reals < 0)) == [39, 79]
+    integers = make_values(np.dtype(np.int32), "exception", 100, Hints(integers=(7, -5)), rng)
+    assert list(np.flatnonzero(integers == -5)) == [99]
+    assert make_values(np.dtype(np.int32), "exception", 0, Hints(), rng).size == 0
