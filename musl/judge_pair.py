@@ -12,8 +12,12 @@ from typing import Literal
 
 import numpy as np
 
+from compile.build import Build
 from compile.build_cache import BuildCache
 from compile.capture import capture_call
+from compile.gpu import build_gpu
+from compile.host import build_host
+from compile.outcome import Outcome
 from compile.sandbox import Sandbox
 from data.find_functions import find_functions
 from data.function import Function
@@ -23,6 +27,8 @@ from data.snippets import NotConstant, bind, convert, evaluate
 from data.source_file import SourceFile
 from data.testcase import TestCase
 from musl.co_verify import SCHEDULES, Candidate, GpuOptions, co_verify
+from musl.errors import MachineError
+from musl.reference import Reference, run_reference
 from musl.report.verdict_record import VerdictRecord, VerdictTests, verdict_record
 from musl.verdict import Verdict, VerdictStatus
 from tester.fuzz import BrokenMachineError, FuzzTester
@@ -94,6 +100,26 @@ def judge_pair(judge: Judge, pair: Pair) -> VerdictRecord:
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return _record(judge, pair, verdict, tests)
+
+
+def prepare_for_gpu(judge: Judge, pair: Pair) -> tuple[Reference, Build | Outcome]:
+    """What is done for a pair before its CUDA side runs on a GPU: the results of the C side, and the build for a device
+    (which need not be there). For measuring; MachineError where the pair cannot come so far."""
+    folder = Path(tempfile.mkdtemp(prefix="pair-", dir=judge.sandbox.scratch)).resolve()
+    own = replace(judge, sandbox=judge.sandbox.within(folder))
+    try:
+        sides = _Sides(pair, *_c_side(pair))
+        candidate = _cuda_side(sides)
+        tests = _make_tests(own, replace(sides, candidate=candidate))
+    except _Unjudged as unjudged:
+        raise MachineError(unjudged.verdict.reason) from None
+    reference = build_host(sides.source, sides.function, "sanitize", folder, own.sandbox)
+    if isinstance(reference, Outcome):
+        raise MachineError(reference.message)
+    expected = run_reference(reference, tests.suite.tests, sides.function)
+    build = build_gpu(pair.cuda, candidate, folder, own.sandbox, sides.source, require_device=False)
+    shutil.rmtree(folder, ignore_errors=True)
+    return expected, build
 
 
 def _verdict(judge: Judge, sides: _Sides, tests: _Tests) -> Verdict:

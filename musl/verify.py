@@ -101,7 +101,7 @@ def verify_pairs(
         if waiting:
             warm_up(chosen)
             preflight(judge)
-        for done, record in enumerate(_judge_all(judge, waiting, workers, timeout), resumed + 1):
+        for done, record in enumerate(judge_all(judge, waiting, workers, timeout), resumed + 1):
             known[str(record.id), record.sample] = record
             if journal is not None:
                 journal.add(record)
@@ -143,7 +143,7 @@ def _identity(path: Path, device: str, tests: int, more_tests: int, seed: int) -
     return {"input": digest, "device": device, "tests": tests, "more_tests": more_tests, "seed": seed}
 
 
-def _judge_all(judge: Judge, pairs: Sequence[Pair], jobs: int, timeout: float) -> Iterator[VerdictRecord]:
+def judge_all(judge: Judge, pairs: Sequence[Pair], jobs: int, timeout: float) -> Iterator[VerdictRecord]:
     """The verdicts on all pairs, as they come."""
     size = max(1, min(MOST_AT_A_TIME, len(pairs) // (4 * jobs)))
     chunks = [list(pairs[at : at + size]) for at in range(0, len(pairs), size)]

@@ -1,0 +1,211 @@
+#!/usr/bin/env python
+"""The published way of judging pairs and MuSL's, side by side on the same development cases.
+
+    scripts/bench_verify.py --data DIR                       (DIR holds babeltower/unit_tests.dev.jsonl)
+
+(a) The published way: for every test a new C++ program and a new CUDA program (the function or kernel and wrapper, a template
+    that prints every argument with iostream, one call), compiled by g++ and by nvcc and run; the printed texts are compared.
+    Where there is no GPU the CUDA program is started all the same: its time to an error stands for its time to a result.
+(b) `musl verify` on the emulator, with and without kept builds, and with two workers.
+(c) MuSL's nvcc path: what `musl verify --device gpu` does for a pair but for the device's own work: the C side built, run and
+    checked, the CUDA side built for a device by nvcc and g++. Without a GPU that is all that can be timed.
+
+Each is timed from the text of the pair to its verdict, in this process, one pair after the other unless it says otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import random
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+CASES = Path("babeltower") / "unit_tests.dev.jsonl"
+TEMPLATE = REPOSITORY / "scripts" / "published_harness.h"
+
+
+@dataclass(frozen=True)
+class Timing:
+    """A way of judging: `seconds` for `pairs` pairs."""
+
+    name: str
+    pairs: int
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        """Pairs per second."""
+        return self.pairs / self.seconds
+
+
+def main() -> int:
+    """Time all ways and print the table."""
+    arguments = parse_arguments()
+    from data.babeltower import BenchmarkCase, read_cases
+    from musl.warm_up import warm_up
+
+    cases: list[BenchmarkCase] = [c for c in read_cases(arguments.data / CASES) if c.c_name and c.wrapper_name]
+    chosen = sorted(
+        random.Random(arguments.seed).sample(cases, min(arguments.cases, len(cases))), key=lambda c: c.index
+    )
+    warm_up("emulator")
+    print_machine()
+    with tempfile.TemporaryDirectory(prefix="musl-bench-") as folder:
+        scratch = Path(folder)
+        ways: list[tuple[str, Callable[[], None]]] = [
+            ("(b) emulator, no cache, 1 worker", lambda: verify(chosen, scratch, jobs=1, cache=False)),
+            ("(b) emulator, no cache, 2 workers", lambda: verify(chosen, scratch, jobs=2, cache=False)),
+            ("(b) emulator, builds kept, 1 worker", lambda: verify(chosen, scratch, jobs=1, cache=True)),
+            ("(b) emulator, builds kept, 2 workers", lambda: verify(chosen, scratch, jobs=2, cache=True)),
+            ("(c) nvcc path, no cache, 1 worker", lambda: nvcc_path(chosen, scratch)),
+        ]
+        verify(chosen, scratch, jobs=2, cache=True)  # so that what is kept is there
+        timings = [best_of(arguments.repeats, name, len(chosen), way) for name, way in ways]
+        published = best_of(1, "(a) published way", len(chosen), lambda: judge_published(chosen, scratch))
+    print_table(published, timings)
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    data = os.environ.get("MUSL_SHARED_DATA")
+    parser.add_argument("--data", type=Path, default=Path(data) if data else None, required=data is None)
+    parser.add_argument("--cases", type=int, default=40, help="development cases (40)")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of cases (0)")
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each way of MuSL's, the median counts (3)")
+    return parser.parse_args()
+
+
+def best_of(repeats: int, name: str, pairs: int, way: Callable[[], None]) -> Timing:
+    """The median of `repeats` runs."""
+    seconds = []
+    for _ in range(repeats):
+        started = time.monotonic()
+        way()
+        seconds.append(time.monotonic() - started)
+    timing = Timing(name, pairs, statistics.median(seconds))
+    print(f"{name}: {timing.seconds:.1f} s", file=sys.stderr)
+    return timing
+
+
+# -------------------------------------------------------------------------------------------------------- MuSL's ways
+
+
+def verify(cases: Sequence[object], scratch: Path, *, jobs: int, cache: bool) -> None:
+    """What `musl verify` does with these cases, without its start and its preflight."""
+    from compile.sandbox import Sandbox
+    from musl.judge_pair import Judge
+    from musl.prepare import preprocessing_in
+    from musl.verify import judge_all
+
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    sandbox = Sandbox(folder)
+    with preprocessing_in(sandbox):
+        records = list(judge_all(Judge(sandbox, cache=cache), pairs_of(cases), jobs, 600.0))
+    assert len(records) == len(cases)
+    broken = [record for record in records if record.verdict == "infrastructure"]
+    assert not broken, broken[0].reason
+    shutil.rmtree(folder)
+
+
+def pairs_of(cases: Sequence[object]) -> list[object]:
+    """The cases as pairs."""
+    from data.babeltower import BenchmarkCase
+    from data.pairs import Pair
+
+    pairs: list[object] = []
+    for case in cases:
+        assert isinstance(case, BenchmarkCase)
+        pair = Pair(case.index, case.c_text, case.cuda_text, language="c++", function=case.c_name)
+        pairs.append(replace(pair, wrapper=case.wrapper_name, c_calls=case.c_calls, cuda_calls=case.cuda_calls))
+    return pairs
+
+
+def nvcc_path(cases: Sequence[object], scratch: Path) -> None:
+    """Each pair as for a GPU, up to the device's own work."""
+    from compile.sandbox import Sandbox
+    from musl.judge_pair import Judge, prepare_for_gpu
+    from musl.prepare import preprocessing_in
+
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    sandbox = Sandbox(folder)
+    with preprocessing_in(sandbox):
+        for pair in pairs_of(cases):
+            prepare_for_gpu(Judge(sandbox), pair)  # type: ignore[arg-type]
+    shutil.rmtree(folder)
+
+
+# --------------------------------------------------------------------------------------------------- the published way
+
+
+def judge_published(cases: Sequence[object], scratch: Path) -> None:
+    """Every test in two new programs, whose printed texts are compared."""
+    from data.babeltower import BenchmarkCase
+
+    for case in cases:
+        assert isinstance(case, BenchmarkCase)
+        for c_call, cuda_call in zip(case.c_calls, case.cuda_calls, strict=True):
+            folder = Path(tempfile.mkdtemp(dir=scratch))
+            expected = run_published(folder, "c.cpp", case.c_text, c_call, ["g++", "-std=c++17"])
+            got = run_published(folder, "cuda.cu", case.cuda_text, cuda_call, ["nvcc", "-std=c++17"])
+            _ = expected == got
+            shutil.rmtree(folder)
+
+
+def run_published(folder: Path, name: str, text: str, call: str, compiler: Sequence[str]) -> str:
+    """What the program of one test prints; empty where it does not compile or does not end well."""
+    program = f'#include "{TEMPLATE}"\n{text}\nint main() {{\n{call}\nreturn 0;\n}}\n'
+    (folder / name).write_text(program, encoding="utf-8")
+    output = folder / f"{name}.out"
+    built = subprocess.run([*compiler, name, "-o", str(output)], cwd=folder, capture_output=True, check=False)
+    if built.returncode != 0:
+        return ""
+    try:
+        ran = subprocess.run([str(output)], capture_output=True, text=True, timeout=10, check=False, errors="replace")
+    except subprocess.TimeoutExpired:
+        return ""
+    return ran.stdout
+
+
+# ------------------------------------------------------------------------------------------------------------- printing
+
+
+def print_machine() -> None:
+    commit = subprocess.run(
+        ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty"], capture_output=True, text=True, check=False
+    ).stdout.strip()
+    model = next(
+        (line.split(":")[1].strip() for line in cpu_lines() if line.startswith("model name")), platform.machine()
+    )
+    print(f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}, commit {commit}\n")
+
+
+def cpu_lines() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.is_file() else []
+
+
+def print_table(published: Timing, timings: Sequence[Timing]) -> None:
+    """Each way's time for a pair, and how many times the published way's pairs it judges in a second."""
+    print(f"| way | s for {published.pairs} pairs | s a pair | times the published way |")
+    print("|---|---:|---:|---:|")
+    for timing in (published, *timings):
+        ratio = timing.rate / published.rate
+        print(f"| {timing.name} | {timing.seconds:.1f} | {timing.seconds / timing.pairs:.3f} | {ratio:.1f} |")
+    one, two = timings[0], timings[1]
+    print(f"\n2 workers judge {two.rate / one.rate:.2f} times the pairs of 1 worker (no cache)")
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(REPOSITORY))
+    raise SystemExit(main())
