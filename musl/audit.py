@@ -22,8 +22,6 @@ _KINDS = {
     VerdictStatus.NO_VALID_TEST: "nothing shows that it is right",
     VerdictStatus.INFRASTRUCTURE: "this machine could not judge it",
 }
-# Words that may stand in a page as they are; every other name of the benchmark's code is numbered.
-_PLAIN = re.compile(r"`[^`]*`")
 
 
 class AuditLine(Record):
@@ -58,14 +56,17 @@ def audit_page(report: VerifyReport) -> str:
     Cases are named by their ids, and names of their code are left out."""
     total, good = len(report.records), report.counts[VerdictStatus.EQUIVALENT]
     rows = [f"| {line.id} | {line.verdict} | {anonymous(line.evidence)} |" for line in audit_lines(report.records)]
+    fuzzed = sum("fuzz" in r.tests.origin for r in report.records if r.verdict is VerdictStatus.EQUIVALENT)
+    helped = f" ({fuzzed} of them with fuzz tests too, as their own show nothing)" if fuzzed else ""
     remarks = [f"| {line.id} | {line.kind} | {anonymous(line.evidence)} |" for line in remark_lines(report.records)]
     return "\n".join(
         [
             f"# Audit of {report.file.name}",
             "",
-            f"{good} of {total} reference pairs are equivalent on their own tests with the reference's host wrapper; "
-            f"{total - good} are bad pairs, each with its evidence. Written by `musl audit {report.file.name}` "
-            f"({report.device}).",
+            f"{good} of {total} reference pairs are equivalent on their own tests with the reference's host "
+            f"wrapper{helped}. The other {total - good} are bad pairs, each with its evidence.",
+            "",
+            f"Written by `musl audit {report.file.name} --page` ({report.device}, {report.version}).",
             "",
             "| case | verdict | evidence |",
             "|---|---|---|",
@@ -84,28 +85,38 @@ def audit_page(report: VerifyReport) -> str:
     )
 
 
+# What the messages of the judge, the runtime and the sanitizers say with names of the code, and without.
+_NAMED = (
+    (r"\bkernel \w+ block\b", "the kernel block"),
+    (r"\blaunch of \w+ with\b", "launch of the kernel with"),
+    (r"\bin \w+ \(\S+\.c(?:pp)?:\d+\)", "in the function"),
+    (r"\bthe wrapper \w+ (takes|has)\b", r"the wrapper \1"),
+    (r"\bit calls \w+, not \w+", "it calls another function"),
+    (r"\bno host function \w+", "no host function that is called"),
+    (r"\bshared variable \w+", "shared variable"),
+    (r"\bdevice variable \w+", "device variable"),
+    (r"\b\w+(\[\d+\]): expected", r"element \1: expected"),
+    (r"(schedule [\w ]+): (?!element)\w+: expected", r"\1: expected"),
+    (r" at \S+\.cu:\d+", ""),
+    (r"\b\S+\.c(?:pp)?:\d+(?::\d+)?: ", ""),
+    (r", allocated\b(?= |;|\)|$)", ""),
+    (r"==\d+==", ""),
+)
+
+
 def anonymous(evidence: str) -> str:
-    """The evidence without names of the benchmark's code and without the bar of a table."""
-    text = re.sub(r"\bkernel (?!that\b|wrote\b|block\b)\w+", "the kernel", evidence)
-    text = re.sub(
-        r"\b(?:launch of|in|the wrapper|host function|calls?|not|at|names?) (?=\w*_\w*)\w+", _first_word, text
-    )
-    text = re.sub(r" at \S+\.cu:\d+", "", text)
-    text = re.sub(r" \(\S+\.c(?:pp)?:\d+\)", "", text)
-    text = re.sub(r"\b\S+\.c(?:pp)?:\d+(?::\d+)?: ", "", text)
-    text = re.sub(r"\b\w+(\[\d+\]): expected", r"element \1: expected", text)
-    text = re.sub(r", allocated(?: at \S+)?", "", text)
-    text = re.sub(r"==\d+==", "", text)
-    return text.replace("|", "/").strip()
-
-
-def _first_word(match: re.Match[str]) -> str:
-    return f"{match.group().rsplit(' ', 1)[0]} it"
+    """The evidence without names of the benchmark's code, and without what would end a cell of a table."""
+    for pattern, replacement in _NAMED:
+        evidence = re.sub(pattern, replacement, evidence)
+    return evidence.replace("|", "/").strip()
 
 
 def _evidence(record: VerdictRecord) -> str:
     if record.fault is not None and record.fault.text not in record.reason:
         return f"{record.reason}; {record.fault.text}"
+    dropped = record.tests.first_dropped
+    if record.verdict is VerdictStatus.NO_VALID_TEST and dropped and dropped not in record.reason:
+        return f"{record.reason}; other inputs are not valid for the C function: {dropped}"
     return record.reason
 
 

@@ -145,6 +145,8 @@ def _verdict(judge: Judge, sides: _Sides, tests: _Tests) -> Verdict:
 
 def _with_note(verdict: Verdict, why: str) -> Verdict:
     """The verdict on fuzz tests, with the reason why those of the pair did not do."""
+    if verdict.reason == why:
+        return verdict
     reason = f"{verdict.reason} (its own tests: {why})" if verdict.reason else f"by fuzz tests; its own tests: {why}"
     return replace(verdict, reason=reason)
 

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
 from compile.gpu_plan import SANITIZERS, Sanitizer
@@ -46,6 +47,7 @@ class VerifyReport:
     seconds: float
     resumed: int = 0
     jobs: int = 1
+    version: str = field(default_factory=lambda: f"MuSL {version('musl-cuda')}")
     counts: Mapping[VerdictStatus, int] = field(init=False)
 
     def __post_init__(self) -> None:

@@ -3,14 +3,16 @@
 
     scripts/bench_verify.py --data DIR                       (DIR holds babeltower/unit_tests.dev.jsonl)
 
-(a) The published way: for every test a new C++ program and a new CUDA program (the function or kernel and wrapper, a template
-    that prints every argument with iostream, one call), compiled by g++ and by nvcc and run; the printed texts are compared.
-    Where there is no GPU the CUDA program is started all the same: its time to an error stands for its time to a result.
+(a) The published way: for every test a new C++ program and a new CUDA program (the function or kernel and wrapper, a
+    template that prints every argument with iostream, one call), compiled by g++ and by nvcc and run; the printed texts
+    are compared. Where there is no GPU the CUDA program is started all the same: its time to an error stands for its
+    time to a result.
 (b) `musl verify` on the emulator, with and without kept builds, and with two workers.
-(c) MuSL's nvcc path: what `musl verify --device gpu` does for a pair but for the device's own work: the C side built, run and
-    checked, the CUDA side built for a device by nvcc and g++. Without a GPU that is all that can be timed.
+(c) MuSL's nvcc path: what `musl verify --device gpu` does for a pair but for the device's own work: the C side built,
+    run and checked, the CUDA side built for a device by nvcc and g++. Without a GPU that is all that can be timed.
 
-Each is timed from the text of the pair to its verdict, in this process, one pair after the other unless it says otherwise.
+Each is timed from the text of the pair to its verdict, in this process, one pair after the other unless it says
+otherwise.
 """
 
 from __future__ import annotations

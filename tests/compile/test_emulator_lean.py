@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,12 @@ from cuda_side import CudaSide
 from compile.emulator.build import is_lean
 from data.source_file import SourceFile
 
-ONE = ["acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "ceil", "cos", "cosh", "erf", "erfc", "exp", "exp2", "expm1", "fabs", "floor", "lgamma", "log", "log10", "log1p", "log2", "logb", "nearbyint", "rint", "round", "sin", "sinh", "sqrt", "tan", "tanh", "tgamma", "trunc", "ilogb", "lrint", "llrint", "lround", "llround", "isfinite", "isinf", "isnan", "isnormal", "signbit", "abs"]
+ONE = re.findall(
+    r"\w+",
+    "acos acosh asin asinh atan atanh cbrt ceil cos cosh erf erfc exp exp2 expm1 fabs floor lgamma log "
+    "log10 log1p log2 logb nearbyint rint round sin sinh sqrt tan tanh tgamma trunc ilogb lrint llrint "
+    "lround llround isfinite isinf isnan isnormal signbit abs ",
+)
 TWO = ["atan2", "copysign", "fdim", "fmax", "fmin", "fmod", "hypot", "nextafter", "pow", "remainder"]
 KINDS = ("float", "double", "int", "long", "unsigned char", "long long")
 ARGUMENTS = {"float": "0.7f", "double": "0.7", "int": "3", "long": "3L", "unsigned char": "(unsigned char)3"}

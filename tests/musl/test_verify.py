@@ -258,10 +258,12 @@ def test_the_audit_names_bad_pairs_without_their_code(tmp_path: Path) -> None:
     ("evidence", "page"),
     [
         ("test 1 of 5: y[1]: expected -7, got -9", "test 1 of 5: element [1]: expected -7, got -9"),
-        ("in add_cpu (3.cpp:1), 0 bytes", "in it, 0 bytes"),
+        ("write of 4 bytes in add_cpu (3.cpp:1), 0 bytes", "write of 4 bytes in the function, 0 bytes"),
         ("kernel add block (0,0,0) thread (1,0,0) at 3.cu:1: store", "the kernel block (0,0,0) thread (1,0,0): store"),
-        ("it calls f_cpu, not f_gpu", "it calls it, not it"),
-        ("every test passes with kernels that do nothing", "every test passes with kernels that do nothing"),
+        ("launch of add with grid (0,1,1)", "launch of the kernel with grid (0,1,1)"),
+        ("it calls f_cpu, not f_gpu", "it calls another function"),
+        ("(index 1), allocated at 3.cu:5 (its own", "(index 1) (its own"),
+        ("no test launched a kernel the outputs", "no test launched a kernel the outputs"),
     ],
 )
 def test_names_of_the_code_are_left_out(evidence: str, page: str) -> None:
