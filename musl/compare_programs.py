@@ -24,7 +24,7 @@ from compile.outcome import Outcome, Status
 from compile.program import build_program, run_program
 from compile.sandbox import Sandbox
 from data.source_file import SourceFile
-from musl.co_verify import SCHEDULES
+from musl.case import SCHEDULES
 from musl.findings import INVALID_ACCESS, first_line
 from musl.verdict import Counterexample, Verdict, VerdictStatus
 

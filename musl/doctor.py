@@ -14,8 +14,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from compile.gpu_device import find_gpu
-from compile.gpu_plan import find_sanitizer, why_no_worker
+from compile.gpu.device import find_gpu
+from compile.gpu.plan import find_sanitizer, why_no_worker
 from compile.sandbox import Sandbox, SandboxUnavailable, limits_that_hold
 from compile.toolchain import Tool, ToolchainMissing, find_gcc, find_gcov, find_gxx, find_nvcc
 

@@ -15,7 +15,7 @@ import numpy as np
 from compile.build import Build
 from compile.build_cache import BuildCache
 from compile.capture import capture_call
-from compile.gpu import build_gpu
+from compile.gpu.build import build_gpu
 from compile.host import build_host
 from compile.outcome import Outcome
 from compile.sandbox import Sandbox
@@ -26,7 +26,8 @@ from data.read_source import SourceError
 from data.snippets import NotConstant, bind, convert, evaluate
 from data.source_file import SourceFile
 from data.testcase import TestCase
-from musl.co_verify import SCHEDULES, Candidate, GpuOptions, co_verify
+from musl.case import SCHEDULES, Candidate, GpuOptions
+from musl.co_verify import co_verify
 from musl.errors import MachineError
 from musl.reference import Reference, run_reference
 from musl.report.verdict_record import VerdictRecord, VerdictTests, verdict_record

@@ -31,7 +31,8 @@ from compile.same_code import machine_code, threads_are_alone
 from compile.sandbox import Sandbox
 from data.function import Function
 from data.source_file import SourceFile
-from musl.co_verify import CANDIDATE_LIMITS, co_verify
+from musl.case import CANDIDATE_LIMITS
+from musl.co_verify import co_verify
 from musl.findings import check_run
 from musl.reference import run_reference
 from musl.verdict import Verdict, VerdictStatus

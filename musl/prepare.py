@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
-from compile.gpu_device import find_gpu, why_no_gpu
+from compile.gpu.device import find_gpu, why_no_gpu
 from compile.preprocessor import sandboxed_runner
 from compile.sandbox import Sandbox, SandboxUnavailable
 from compile.toolchain import ToolchainMissing, find_gcc, find_gxx, find_nvcc

@@ -48,3 +48,8 @@ class Verdict:
     seconds: float = 0.0
     tests_dropped: int = 0
     drop_reason: str = ""
+
+
+def no_verdict(status: VerdictStatus, reason: str) -> Verdict:
+    """The verdict where no test was run."""
+    return Verdict(status, 0, 0, (), reason)

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
-from compile.gpu_plan import SANITIZERS, Sanitizer
+from compile.gpu.plan import SANITIZERS, Sanitizer
 from compile.scratch import scratch_folder
 from data.pairs import Pair, PairError, read_pairs
-from musl.co_verify import GpuOptions
+from musl.case import GpuOptions
 from musl.errors import MachineError, UsageError
 from musl.journal import Journal
 from musl.judge_pair import Judge, judge_pair

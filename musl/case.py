@@ -1,0 +1,183 @@
+"""`Case`: one pair under judgement, how its sides are built, run and compared; `Trial`: one run of its tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from compile.build import Build
+from compile.build_cache import BuildCache
+from compile.emulator.build import Check, build_emulated
+from compile.gpu.plan import Sanitizer
+from compile.host import Mode, build_host
+from compile.outcome import Outcome
+from compile.run_record import TestRun
+from compile.runner import AFTER_ANOTHER, TestLimits, run_schedules
+from compile.sandbox import Sandbox
+from compile.unit import keeps_state
+from data.function import Function
+from data.source_file import SourceFile
+from data.testcase import TestCase
+from musl.compare import Slack
+from musl.compare_rounding import measure_slack
+from musl.findings import Finding, check_run
+from musl.given_wrapper import extend_all
+from musl.reference import Expected
+
+SCHEDULES = ("forward", "reverse", "shuffle")
+IDLE = "idle"  # kernels do nothing
+AFTER = f"forward{AFTER_ANOTHER}"
+# The emulator is slower than the C side; a kernel that ends does so well within this also on a busy machine.
+CANDIDATE_LIMITS = TestLimits(seconds=4.0, total_seconds=90.0)
+Runs = Mapping[str, Sequence[TestRun]]  # by schedule
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """The CUDA side. `function` is the host function that is called: the C function's name and signature, or another
+    wrapper with as many parameters of the same kinds. `tests` are its calls where they are not those of the C side.
+
+    A `given_wrapper` is a benchmark's and not under test: where it copies more of a test's array than the test has
+    (which the published harness leaves to chance), the array is extended by elements that nobody has set, and where it
+    leaves an error of the CUDA API unread (a launch of no blocks), that does not count if the results are right; fuzz
+    tests that its host code cannot carry out (a negative size) are left out.
+    """
+
+    text: str
+    function: Function
+    tests: Sequence[TestCase] | None = None
+    given_wrapper: bool = False
+
+
+@dataclass(frozen=True)
+class GpuOptions:
+    """For runs on a GPU: the architecture `sm_NN` that nvcc compiles for (None: the device's), and the tool of
+    compute-sanitizer that watches the runs (None: none)."""
+
+    arch: str | None = None
+    sanitizer: Sanitizer | None = None
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Both sides, built."""
+
+    sanitized: Build
+    candidate: Build
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What the candidate did: `calls` are its calls of the expected tests, `runs` its runs by schedule, `findings` what
+    is wrong with each test, `counted` the positions of the tests on which it launched a kernel."""
+
+    expected: Sequence[Expected]
+    calls: Sequence[TestCase]
+    runs: Mapping[str, Sequence[TestRun]]
+    findings: Sequence[Sequence[Finding]]
+    given: int
+
+    @property
+    def counted(self) -> list[int]:
+        return [
+            i
+            for i in range(len(self.calls))
+            if all(row[i].launches > 0 or not row[i].outcome.ok for row in self.runs.values())
+        ]
+
+    def name(self, position: int) -> str:
+        """Which of the given tests it is."""
+        return f"test {self.expected[position].index + 1} of {self.given}"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A pair and how it is judged; the fields are the arguments of `co_verify`."""
+
+    source: SourceFile
+    function: Function
+    candidate: Candidate
+    sandbox: Sandbox
+    scratch: Path
+    schedules: tuple[str, ...]
+    device: str
+    seed: int
+    threads: int
+    cache: BuildCache | None
+    gpu: GpuOptions | None
+
+    def build_candidate(self) -> Build | Outcome:
+        if self.device == "gpu":
+            from compile.gpu import build_gpu  # only where there is one
+
+            text, function, options = self.candidate.text, self.candidate.function, self.gpu or GpuOptions()
+            return build_gpu(
+                *(text, function, self.scratch, self.sandbox, self.source),
+                arch=options.arch,
+                sanitizer=options.sanitizer,
+            )
+        return self.build_emulated("bounds")
+
+    def build_emulated(self, check: Check) -> Build | Outcome:
+        text, function = self.candidate.text, self.candidate.function
+        return build_emulated(text, function, self.scratch, self.sandbox, self.source, check=check, cache=self.cache)
+
+    def build_reference(self, mode: Mode) -> Build | Outcome:
+        return build_host(self.source, self.function, mode, self.scratch, self.sandbox, cache=self.cache)
+
+    def call_of(self, expected: Expected) -> TestCase:
+        """The candidate's call of one test."""
+        if self.candidate.tests is None:
+            return expected.test
+        return self.candidate.tests[expected.index].filled(0)
+
+    def without(self, indices: Sequence[int]) -> Case:
+        """The case without the candidate's own calls of these tests."""
+        own = self.candidate.tests
+        if own is None:
+            return self
+        kept = tuple(test for i, test in enumerate(own) if i not in indices)
+        return replace(self, candidate=replace(self.candidate, tests=kept))
+
+    def extended(self, needed: Mapping[int, tuple[int, int]]) -> Case:
+        """The case with the candidate's own calls extended."""
+        own = self.candidate.tests
+        if own is None:
+            return self
+        return replace(self, candidate=replace(self.candidate, tests=extend_all(own, needed, self.function)))
+
+    def run(self, candidate: Build, calls: Sequence[TestCase], schedules: Sequence[str] = ()) -> Runs:
+        """The candidate's runs in each schedule; fewer schedules where a test used up its time."""
+        names = schedules or self.schedules
+        asked = [(name, self.seed) for name in names]
+        rows = run_schedules(candidate, calls, self.candidate.function, asked, CANDIDATE_LIMITS)
+        return dict(zip(names, rows, strict=False))
+
+    def run_all(self, candidate: Build, calls: Sequence[TestCase]) -> tuple[Runs, Runs]:
+        """The runs in the schedules, and in the emulator those in `IDLE` and (where the candidate has variables that
+        outlive a call) in `AFTER`; all in one process."""
+        more: tuple[str, ...] = ()
+        if self.device == "emulator":
+            more = (IDLE, AFTER) if candidate.unit is not None and keeps_state(candidate.unit) else (IDLE,)
+        runs = self.run(candidate, calls, (*self.schedules, *more))
+        return {s: runs[s] for s in self.schedules if s in runs}, {s: runs[s] for s in more if s in runs}
+
+    def find(self, expected: Sequence[Expected], runs: Runs) -> list[list[Finding]]:
+        """For each test what is wrong with it, at most one finding for each schedule."""
+        count = range(len(expected))
+
+        def check(i: int, slack: Mapping[str, Slack] | None = None) -> list[Finding]:
+            forgive = self.candidate.given_wrapper
+            found = (check_run(self.function, s, expected[i], runs[s][i], slack, forgive_errors=forgive) for s in runs)
+            return [finding for finding in found if finding is not None]
+
+        findings = [check(i) for i in count]
+        doubtful = [i for i in count if any(f.difference is not None and f.difference.is_float for f in findings[i])]
+        if not doubtful:
+            return findings
+        tests, results = [expected[i].test for i in doubtful], [expected[i].run for i in doubtful]
+        slacks = measure_slack(self.source, self.function, tests, results, self.sandbox, self.scratch)
+        for i, slack in zip(doubtful, slacks, strict=True):
+            findings[i] = check(i, slack)
+        return findings
