@@ -135,7 +135,9 @@ def _launch_sizes(call: Node, host: Definition, kernels: Mapping[str, Definition
     if not covers_with_any_grid(kernel.body):
         for extent in extents(configuration[0], host):
             yield from _smaller_grid(extent)
-    if not covers_with_any_block(kernel.body):
+    # A grid that is computed from the variable that holds the block's size changes with it.
+    used = {text_of(n) for extent in extents(configuration[0], host) for n in walk(extent) if n.type == "identifier"}
+    if not covers_with_any_block(kernel.body) and text_of(configuration[1]) not in used:
         for extent in extents(configuration[1], host):
             threads = integer_literal(text_of(extent)) if extent.type == "number_literal" else None
             if threads is not None and threads > 1:

@@ -53,6 +53,8 @@ def canonical(node: Node, names: Mapping[str, str] | None = None, values: Mappin
     if values and node.type == "field_expression" and (member := "".join(map(text_of, node.children))) in values:
         return ("integer", values[member])
     parts = [canonical(child, names, values) for child in node.children if child.type != "comment"]
+    if values and node.type == "cast_expression" and _keeps_index(node) and _is_index(parts[-1]):
+        return parts[-1]
     if values and node.type == "binary_expression":
         folded = _fold(operator_of(node), parts[0], parts[-1])
         if folded is not None:
@@ -60,6 +62,15 @@ def canonical(node: Node, names: Mapping[str, str] | None = None, values: Mappin
     if _commutes(node) and not _has_side_effects(node):
         parts[0], parts[-1] = sorted((parts[0], parts[-1]), key=repr)
     return (node.type, *parts)
+
+
+# Types that hold every number of a block or a thread.
+_WIDE = frozenset({"int", "unsigned", "unsigned int", "long", "unsigned long", "size_t", "long long"})
+
+
+def _keeps_index(cast: Node) -> bool:
+    kind = field(cast, "type")
+    return kind is not None and text_of(kind) in _WIDE
 
 
 _ZERO, _ONE = ("integer", 0), ("integer", 1)

@@ -233,6 +233,16 @@ void f(int n, int *a) {
     assert {line for line, _ in minus} == {3}
 
 
+def test_a_block_that_the_grid_is_computed_from_is_left_alone() -> None:
+    text = """
+__global__ void k(int n, int *a) { int i = blockIdx.x * blockDim.x + threadIdx.x; if (i < n) a[i] = 1; }
+void f(int n, int *a) { int block = 256; int grid = (n + block - 1) / block; k<<<grid, block>>>(n, a); }
+"""
+    assert planted(text, Op.LAUNCH_SIZE) == {("(n + block - 1) / block", "n / block")}
+    apart = text.replace("(n + block - 1) / block", "(n + 255) / 256")
+    assert planted(apart, Op.LAUNCH_SIZE) == {("(n + 255) / 256", "n / 256"), ("256", "256 / 2")}
+
+
 def test_work_that_is_only_repeated_is_no_fault() -> None:
     loop = "for (int k = i; k < n; k += gridDim.x * blockDim.x) { int t = a[k]; b[k][0] = t + 1; }"
     assert ("gridDim.x * blockDim.x", "blockDim.x") not in in_kernel(loop, Op.STRIDE_LOST)
@@ -257,6 +267,9 @@ def test_a_guard_that_the_launch_decides_is_left_alone() -> None:
     assert in_kernel("if (i >= n) return;", Op.GUARD_DROPPED, "<<<n, 1>>>") == set()
     spaced = "{ int k = blockIdx . x * blockDim . x + threadIdx . x ; if ( k >= n ) return ; }"
     assert in_kernel(spaced, Op.GUARD_DROPPED, "<<<n, 1>>>") == set()
+    cast = "{ long k = (long)blockIdx.x * (long)blockDim.x + (long)threadIdx.x; if (k >= n) return; }"
+    assert in_kernel(cast, Op.GUARD_DROPPED, "<<<n, 1>>>") == set()
+    assert in_kernel(cast.replace("(long)b", "(char)b"), Op.GUARD_DROPPED, "<<<n, 1>>>") != set()
     assert in_kernel("if (i >= m) return;", Op.GUARD_DROPPED, "<<<n, 1>>>") != set()
 
 
