@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from compile.gpu_cubin import cubin_script
-from compile.gpu_device import find_gpu
+from compile.gpu.cubin import cubin_script
+from compile.gpu.device import find_gpu
 from compile.host import include_flags, run_script, run_steps
 from compile.includes import include_folders
 from compile.outcome import Outcome, Status

@@ -109,7 +109,7 @@ class Case:
 
     def build_candidate(self) -> Build | Outcome:
         if self.device == "gpu":
-            from compile.gpu import build_gpu  # only where there is one
+            from compile.gpu.build import build_gpu  # only where there is one
 
             text, function, options = self.candidate.text, self.candidate.function, self.gpu or GpuOptions()
             return build_gpu(

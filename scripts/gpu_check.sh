@@ -17,8 +17,8 @@ import platform
 import subprocess
 from pathlib import Path
 
-from compile.gpu import find_gpu, why_no_gpu
-from compile.gpu_plan import find_sanitizer, why_no_worker
+from compile.gpu.device import find_gpu, why_no_gpu
+from compile.gpu.plan import find_sanitizer, why_no_worker
 from compile.sandbox import why_unavailable
 from compile.toolchain import find_nvcc
 

@@ -13,9 +13,10 @@ from gpu_kernels import SIGNATURE as KERNELS_SIGNATURE
 
 from compile.build import Build
 from compile.fault import FaultKind
-from compile.gpu import DEVICE_FILES, GpuInfo, build_gpu, find_gpu, why_no_gpu
-from compile.gpu_plan import find_sanitizer, why_no_worker
-from compile.gpu_timing import GpuTiming, time_gpu
+from compile.gpu.build import build_gpu
+from compile.gpu.device import DEVICE_FILES, GpuInfo, find_gpu, why_no_gpu
+from compile.gpu.plan import find_sanitizer, why_no_worker
+from compile.gpu.timing import GpuTiming, time_gpu
 from compile.nvcc import compile_nvcc
 from compile.outcome import Outcome, Status
 from compile.runner import TestLimits, run_tests
@@ -197,7 +198,7 @@ def test_without_a_device_nothing_is_started_and_the_reason_is_said(cuda_side: C
 @pytest.mark.skipif(find_nvcc() is None, reason="nvcc was not found")
 def test_the_hooks_of_gpu_builds_compile(cuda_side: CudaSide, tmp_path: Path) -> None:
     folder = Path(__file__).resolve().parents[2] / "compile"
-    text = (folder / "gpu_runtime" / "hooks.cpp").read_text(encoding="utf-8")
+    text = (folder / "gpu" / "runtime" / "hooks.cpp").read_text(encoding="utf-8")
     header = (folder / "driver" / "musl_driver.h").read_text(encoding="utf-8")
     outcome = compile_nvcc(text.replace('#include "musl_driver.h"', header), tmp_path, cuda_side.sandbox)
     assert outcome.ok, outcome.message

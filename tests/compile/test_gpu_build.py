@@ -12,10 +12,10 @@ from cuda_side import CudaSide
 from gpu_kernels import KERNELS, PARAMETERS, SIGNATURE
 
 from compile.build import Build
-from compile.gpu import build_gpu
-from compile.gpu_host import INCLUDE, runtime_library
-from compile.gpu_stubs import stub_device_code
-from compile.gpu_symbols import NotElfError, base_name, plain_name, read_symbols
+from compile.gpu.build import build_gpu
+from compile.gpu.host import INCLUDE, runtime_library
+from compile.gpu.stubs import stub_device_code
+from compile.gpu.symbols import NotElfError, base_name, plain_name, read_symbols
 from compile.outcome import Outcome, Status
 from compile.toolchain import find_nvcc
 
@@ -76,7 +76,7 @@ void f(float *a, int n) { k<<<1, 1>>>(a); cudaDeviceSynchronize(); a[0] = total;
 def test_without_compute_sanitizer_the_outcome_is_the_machines(
     cuda_side: CudaSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("compile.gpu.find_sanitizer", lambda: None)
+    monkeypatch.setattr("compile.gpu.build.find_sanitizer", lambda: None)
     function = cuda_side.function(SIGNATURE)
     outcome = build_gpu(
         KERNELS, function, cuda_side.scratch, cuda_side.sandbox, sanitizer="memcheck", require_device=False

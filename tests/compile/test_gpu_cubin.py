@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from compile.gpu_cubin import FLAGS, cubin_script
+from compile.gpu.cubin import FLAGS, cubin_script
 from compile.nvcc import nvcc_command
 from compile.toolchain import find_nvcc
 from data.source_file import SourceFile

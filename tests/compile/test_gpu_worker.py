@@ -21,9 +21,9 @@ from gpu_kernels import SIGNATURE as KERNELS_SIGNATURE
 
 from compile.build import Build
 from compile.fault import FaultKind, read_fault
-from compile.gpu import GpuInfo, build_gpu, find_gpu, why_no_gpu
-from compile.gpu_device import device_environment
-from compile.gpu_timing import GpuTiming, time_gpu
+from compile.gpu.build import build_gpu
+from compile.gpu.device import GpuInfo, device_environment, find_gpu, why_no_gpu
+from compile.gpu.timing import GpuTiming, time_gpu
 from compile.outcome import Outcome, Status
 from compile.run_record import TestRun
 from compile.runner import TestLimits, run_schedules, run_tests
@@ -255,7 +255,7 @@ def test_what_compute_sanitizer_reports_fails_the_test_with_its_words(
     program.write_text(f'#!/bin/sh\n[ "$1 $2 $3" = "--tool memcheck --log-file" ] || exit 9\n'
                        f'printf "{report}" > "$4"\nshift 4\nexec "$@"\n')  # fmt: skip
     program.chmod(0o755)
-    for place in ("compile.gpu.find_sanitizer", "compile.gpu_plan.find_sanitizer"):
+    for place in ("compile.gpu.build.find_sanitizer", "compile.gpu.plan.find_sanitizer"):
         monkeypatch.setattr(place, lambda: program)
     function = cuda_side.function(SIGNATURE)
     build = build_gpu(
@@ -271,7 +271,7 @@ def test_what_compute_sanitizer_reports_fails_the_test_with_its_words(
 def test_a_device_is_found_with_its_architecture_and_the_drivers_library(
     standin_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("compile.gpu_device.DEVICE_FILES", (standin_folder,))
+    monkeypatch.setattr("compile.gpu.device.DEVICE_FILES", (standin_folder,))
     monkeypatch.setenv("LD_LIBRARY_PATH", str(standin_folder))
     find_gpu.cache_clear()
     try:

@@ -179,7 +179,7 @@ def test_without_a_sandbox_nothing_runs_and_nothing_is_verified(scale: Path, tmp
 
 
 def test_gpu_without_a_gpu_is_refused_with_the_reason(scale: Path) -> None:
-    from compile.gpu import find_gpu
+    from compile.gpu.device import find_gpu
 
     if find_gpu() is not None:
         pytest.skip("this machine has a GPU")

@@ -336,7 +336,7 @@ template <class T>
 cudaError_t cudaMallocAsync(T **pointer, size_t bytes, cudaStream_t) {
     return cudaMalloc(reinterpret_cast<void **>(pointer), bytes);
 }
-#ifdef MUSL_ON_DEVICE  // the host side of a build for a GPU (compile/gpu_runtime): copies run beside the host
+#ifdef MUSL_ON_DEVICE  // the host side of a build for a GPU (compile/gpu/runtime): copies run beside the host
 extern "C" {
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind,
                             cudaStream_t stream = nullptr);

@@ -1,9 +1,9 @@
-"""The process that runs the tests of one candidate on a GPU: `python -m compile.gpu_worker FOLDER TESTS_FD CHANNEL_FD`.
+"""The process that runs the tests of one candidate on a GPU: `python -m compile.gpu.worker FOLDER TESTS_FD CHANNEL_FD`.
 
-It makes a context on the first device through PyCUDA, and then does what its watchdog (compile/gpu_watchdog.py) asks
+It makes a context on the first device through PyCUDA, and then does what its watchdog (compile/gpu/watchdog.py) asks
 for: each test gets the cubin and the unit loaded anew, so that no variable of the device or the host outlives a test,
 and arrays of its own whose ends lie at a page that may not be touched. The unit's calls of the CUDA API are served by
-MuSL's runtime (compile/gpu_runtime), which counts launches, fills new device memory with a pattern, and finds the
+MuSL's runtime (compile/gpu/runtime), which counts launches, fills new device memory with a pattern, and finds the
 errors that a call leaves behind.
 
 The code under test runs in this process. It can crash it, hang it or make it exit, which the watchdog sees, and it can
@@ -26,7 +26,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from compile.gpu_protocol import EXIT, MACHINE, OK, READY, SCALAR, UNREAD_ERROR, Command, Reply, TestFile
+from compile.gpu.protocol import EXIT, MACHINE, OK, READY, SCALAR, UNREAD_ERROR, Command, Reply, TestFile
 
 WARM_UPS = 3
 # Written between two timed runs; twice the L2 cache of the largest devices (Triton's do_bench uses 256 MB as well).
@@ -36,7 +36,7 @@ _ALIGNMENT = 16
 
 
 class Symbol(ctypes.Structure):
-    """musl_gpu_symbol of compile/gpu_runtime/session.h."""
+    """musl_gpu_symbol of compile/gpu/runtime/session.h."""
 
     _fields_ = (
         ("begin", ctypes.c_uint64),

@@ -1,6 +1,6 @@
 """Turns the device code of a .cu text into stubs, for the compiler of the host side.
 
-nvcc compiles the device side of the text (compile/gpu_cubin.py). The host side is the same text with
+nvcc compiles the device side of the text (compile/gpu/cubin.py). The host side is the same text with
 
     __global__ void k(float *a, int n) { a[n] = 0; }
     -->
@@ -9,7 +9,7 @@ nvcc compiles the device side of the text (compile/gpu_cubin.py). The host side 
     __device__ float square(float x) { return x * x; }   -->   __device__ float square(float x) { __builtin_trap(); }
 
 so that a call of a kernel, however it is written (templates, overloads, default arguments, pointers to kernels), is
-resolved and converted by the compiler and ends in the runtime (compile/gpu_runtime/launch.cpp). Lines stay where they
+resolved and converted by the compiler and ends in the runtime (compile/gpu/runtime/launch.cpp). Lines stay where they
 are, and so do directives inside a body. A device function that host code may use or whose return type is deduced
 (`__host__`, constexpr, auto), a constructor and an operator keep their bodies.
 """

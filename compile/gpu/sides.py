@@ -11,9 +11,9 @@ from pathlib import Path
 
 from compile.emulator.rewrite import RewriteError
 from compile.emulator.tokens import tokenize
-from compile.gpu_cubin import CUBIN, FLAGS, cubin_script
-from compile.gpu_host import host_steps, runtime_library
-from compile.gpu_symbols import Match, match_symbols, read_symbols
+from compile.gpu.cubin import CUBIN, FLAGS, cubin_script
+from compile.gpu.host import host_steps, runtime_library
+from compile.gpu.symbols import Match, match_symbols, read_symbols
 from compile.host import COMPILE_LIMITS, include_flags
 from compile.imports import DYNAMIC_LINKER
 from compile.includes import include_folders

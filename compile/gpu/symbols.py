@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from compile.gpu_stubs import STUB
+from compile.gpu.stubs import STUB
 
 MARK = "musl_variable_"  # compile/emulator/rewrite.py: what follows the definition of a device variable
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")

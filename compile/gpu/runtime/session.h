@@ -1,8 +1,8 @@
-// What the files of the GPU runtime share, and what a worker (compile/gpu_worker.py) calls.
+// What the files of the GPU runtime share, and what a worker (compile/gpu/worker.py) calls.
 //
 // The runtime implements, over NVIDIA's driver, the CUDA runtime API that the emulator's headers declare
 // (compile/emulator/include). The host side of a .cu text, rewritten and compiled by g++ against those headers, therefore
-// runs on a real GPU: its kernels are stubs (compile/gpu_host.py) that end in launch_kernel(), and the device side is the
+// runs on a real GPU: its kernels are stubs (compile/gpu/host.py) that end in launch_kernel(), and the device side is the
 // cubin that nvcc made of the same text. Which function of the cubin a stub stands for, the worker says in a table.
 #pragma once
 

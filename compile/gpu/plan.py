@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from compile.build import Build
-from compile.gpu_device import device_environment
-from compile.gpu_host import runtime_library
-from compile.gpu_sides import Sides
-from compile.gpu_symbols import read_symbols
+from compile.gpu.device import device_environment
+from compile.gpu.host import runtime_library
+from compile.gpu.sides import Sides
+from compile.gpu.symbols import read_symbols
 from compile.sandbox import Sandbox
 from compile.toolchain import find_nvcc
 from compile.unit import UNIT
@@ -32,8 +32,9 @@ NO_SANITIZER = (
     "`pip install nvidia-cuda-sanitizer-api`"
 )
 NO_PYCUDA = "PyCUDA is not installed (`pip install 'musl-cuda[gpu]'`)"
-HERE = Path(__file__).resolve().parent
-PARTS = ("gpu_protocol.py", "gpu_watchdog.py", "gpu_worker.py", "__init__.py")
+COMPILE = Path(__file__).resolve().parents[1]
+# What a worker and its watchdog import of this project; no other file of it is seen where they run.
+PARTS = ("__init__.py", "gpu/__init__.py", "gpu/protocol.py", "gpu/watchdog.py", "gpu/worker.py")
 # PyCUDA is linked with cuRAND; where that comes as a wheel, the dynamic linker does not find it by itself.
 LIBRARIES = ("libcurand.so.10",)
 
@@ -62,7 +63,7 @@ def plan_worker(sides: Sides, sandbox: Sandbox, device: tuple[Path, ...], saniti
     call = next(symbol.address for symbol in read_symbols(folder / UNIT) if symbol.name == "musl_call")
     checker = find_sanitizer() if sanitizer is not None else None
     plan = {
-        "worker": [*python, "-m", "compile.gpu_worker"],
+        "worker": [*python, "-m", "compile.gpu.worker"],
         "sanitizer": [str(checker), "--tool", sanitizer] if checker is not None else [],
         "runtime": str(runtime),
         "libraries": [str(path) for path in _libraries()],
@@ -79,10 +80,10 @@ def plan_worker(sides: Sides, sandbox: Sandbox, device: tuple[Path, ...], saniti
         ],
     }
     (folder / "gpu.json").write_text(json.dumps(plan), encoding="utf-8")
-    script = shlex.join([*python, "-m", "compile.gpu_watchdog", str(folder)])
+    script = shlex.join([*python, "-m", "compile.gpu.watchdog", str(folder)])
     (folder / "run").write_text(f'#!/bin/sh\nexec {script} "$@"\n', encoding="utf-8")
     (folder / "run").chmod(0o755)
-    seen = [*device, runtime.parent, *_python_folders(), *(HERE / name for name in PARTS), *_libraries()]
+    seen = [*device, runtime.parent, *_python_folders(), *(COMPILE / name for name in PARTS), *_libraries()]
     if checker is not None:
         seen.append(checker.parent.parent)
     return Build(
@@ -93,7 +94,7 @@ def plan_worker(sides: Sides, sandbox: Sandbox, device: tuple[Path, ...], saniti
         readable=tuple(path for path in dict.fromkeys(seen) if not path.is_relative_to("/usr")),
         environment={
             **device_environment(),
-            "PYTHONPATH": os.pathsep.join([str(HERE.parent), *map(str, _site_folders())]),
+            "PYTHONPATH": os.pathsep.join([str(COMPILE.parent), *map(str, _site_folders())]),
         },
         restricted=False,
         bounded=False,

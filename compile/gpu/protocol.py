@@ -18,7 +18,7 @@ UNREAD_ERROR = 1  # musl_result.remarks
 SCALAR, ARRAY, REFERENCE = range(3)  # musl_parameter.kind
 PATIENCE = 5  # MUSL_PATIENCE
 READY = 0xFFFF_FFFF  # status of a worker's first reply
-REPEATS = "MUSL_REPEATS"  # in the environment: call each test so many times, and say how long (compile/gpu_timing.py)
+REPEATS = "MUSL_REPEATS"  # in the environment: call each test so many times, and say how long (compile/gpu/timing.py)
 
 _MAGIC, _NULL = 0x314C53554D554D55, (1 << 64) - 1
 _HEADER = struct.Struct("<QIIIIQQQIIIII4x")

@@ -1,7 +1,7 @@
-"""The executable of a build for a GPU: `python -m compile.gpu_watchdog FOLDER TESTS_FD RESULTS_FD`.
+"""The executable of a build for a GPU: `python -m compile.gpu.watchdog FOLDER TESTS_FD RESULTS_FD`.
 
 It runs the tests (compile/driver/musl_driver.h says what comes in and goes out) in a worker on the device
-(compile/gpu_worker.py) and never runs code under test itself. A test that uses up its time costs the worker its life;
+(compile/gpu/worker.py) and never runs code under test itself. A test that uses up its time costs the worker its life;
 one that crashes, exits or loses the device's context ends its worker. The test is marked so, and the next test gets a
 new worker. Only this process writes results.
 
@@ -24,7 +24,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from compile.gpu_protocol import (
+from compile.gpu.protocol import (
     EXIT,
     MACHINE,
     MEMORY,

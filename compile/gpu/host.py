@@ -1,5 +1,5 @@
 """The host side of a build for a GPU: the text of the .cu file, its kernels turned into stubs, compiled by g++ to a
-unit (compile/unit.py) that calls MuSL's runtime for the GPU (compile/gpu_runtime).
+unit (compile/unit.py) that calls MuSL's runtime for the GPU (compile/gpu/runtime).
 
 The text goes through the same rewriting, and is compiled against the same headers, as for the emulator; so a unit takes
 0.2 s where nvcc takes 2 for the same host code.
@@ -16,14 +16,14 @@ from compile.cache import OwnBuildFailedError, cached, own_object
 from compile.driver.stub import make_stub
 from compile.emulator.build import INCLUDE, RENAME_MAIN
 from compile.emulator.rewrite import rewrite
-from compile.gpu_stubs import PREAMBLE, stub_device_code
+from compile.gpu.stubs import PREAMBLE, stub_device_code
 from compile.host import include_flags
 from compile.toolchain import find_gxx
 from compile.unit import link_step
 from data.function import Function
 from data.source_file import SourceFile
 
-RUNTIME = Path(__file__).resolve().parent / "gpu_runtime"
+RUNTIME = Path(__file__).resolve().parent / "runtime"
 RUNTIME_SOURCES = ("session.cpp", "launch.cpp", "memory.cpp", "device_api.cpp")
 # As for the emulator, without its checks. Every load of a unit has variables of its own, those of templates too.
 FLAGS = (

@@ -1,13 +1,13 @@
-"""Running CUDA on a real GPU: `find_gpu` says whether there is one, `build_gpu` makes what runs on it.
+"""`build_gpu`: makes of a .cu text what runs on a real GPU.
 
-The two sides of a .cu text are compiled at the same time: the device side by nvcc to a cubin (compile/gpu_cubin.py),
-the host side by g++ to a unit that calls MuSL's runtime over NVIDIA's driver (compile/gpu_host.py). Every kernel and
-variable of the host side is then looked up in the cubin (compile/gpu_symbols.py). A worker (compile/gpu_worker.py) runs
-all tests of a candidate in one process on the device, through PyCUDA; a watchdog (compile/gpu_watchdog.py) kills it
+The two sides of a .cu text are compiled at the same time: the device side by nvcc to a cubin (compile/gpu/cubin.py),
+the host side by g++ to a unit that calls MuSL's runtime over NVIDIA's driver (compile/gpu/host.py). Every kernel and
+variable of the host side is then looked up in the cubin (compile/gpu/symbols.py). A worker (compile/gpu/worker.py) runs
+all tests of a candidate in one process on the device, through PyCUDA; a watchdog (compile/gpu/watchdog.py) kills it
 where a test hangs, and starts another where one crashes or loses the context.
 
 Where the host side is beyond that (managed variables, libraries of CUDA, what g++ refuses), or PyCUDA is absent, nvcc
-builds the whole program (compile/gpu_whole.py), and the build's warnings begin with the reason: never silently.
+builds the whole program (compile/gpu/whole.py), and the build's warnings begin with the reason: never silently.
 
 Contraction to fused multiply-add is off, as on the C side. What is not contained: the GPU's driver sees the code under
 test, and the process that runs it has the device; the sandbox keeps files and the network from it as from all others.
@@ -21,18 +21,16 @@ import tempfile
 from pathlib import Path
 
 from compile.build import Build
-from compile.gpu_device import DEVICE_FILES, GpuInfo, device_files, find_gpu, why_no_gpu
-from compile.gpu_plan import NO_SANITIZER, Sanitizer, find_sanitizer, plan_worker, why_no_worker
-from compile.gpu_sides import CudaUnit, compile_sides
-from compile.gpu_whole import build_whole
+from compile.gpu.device import device_files, find_gpu, why_no_gpu
+from compile.gpu.plan import NO_SANITIZER, Sanitizer, find_sanitizer, plan_worker, why_no_worker
+from compile.gpu.sides import CudaUnit, compile_sides
+from compile.gpu.whole import build_whole
 from compile.nvcc import DEFAULT_ARCH, MISSING
 from compile.outcome import Outcome, Status
 from compile.sandbox import Sandbox
 from compile.toolchain import find_nvcc
 from data.function import Function
 from data.source_file import SourceFile
-
-__all__ = ["DEVICE_FILES", "GpuInfo", "build_gpu", "find_gpu", "why_no_gpu"]
 
 
 def build_gpu(
@@ -46,7 +44,7 @@ def build_gpu(
     sanitizer: Sanitizer | None = None,
     require_device: bool = True,
 ) -> Build | Outcome:
-    """What calls `function` of the .cu text on the GPU, for `runner.run_tests` and `gpu_timing.time_gpu`; the
+    """What calls `function` of the .cu text on the GPU, for `runner.run_tests` and `gpu.timing.time_gpu`; the
     COMPILE_ERROR with nvcc's words; or INFRASTRUCTURE where there is no GPU, no nvcc or no `sanitizer`.
 
     Arguments as for `build_emulated` (compile/emulator/build.py). `arch` is `sm_NN`, by default that of the device.

@@ -1,7 +1,7 @@
 """`build_whole`: a .cu text and the test driver compiled by nvcc to one executable.
 
-The slower way (compile/gpu.py has the usual one): nvcc compiles the host side too, which takes seconds, and each test
-starts the device anew in a process of its own. It takes every program that nvcc takes.
+The slower way (compile/gpu/build.py has the usual one): nvcc compiles the host side too, which takes seconds, and each
+test starts the device anew in a process of its own. It takes every program that nvcc takes.
 """
 
 from __future__ import annotations
@@ -10,16 +10,15 @@ from pathlib import Path
 
 from compile.build import Build
 from compile.driver.stub import make_stub
-from compile.gpu_device import device_environment
-from compile.gpu_sides import CudaUnit
-from compile.host import driver_object, run_steps
+from compile.gpu.device import device_environment
+from compile.gpu.sides import CudaUnit
+from compile.host import DRIVER_HEADER, driver_object, run_steps
 from compile.nvcc import nvcc_command, nvcc_folders
 from compile.outcome import Outcome
 from compile.sandbox import Sandbox
 from compile.toolchain import Tool
 
-HERE = Path(__file__).resolve().parent
-HOOKS = HERE / "gpu_runtime" / "hooks.cpp"
+HOOKS = Path(__file__).resolve().parent / "runtime" / "hooks.cpp"
 WRAPPED = ("__cudaPushCallConfiguration", "cudaMalloc")
 
 
@@ -33,14 +32,13 @@ def build_whole(
     driver = driver_object()
     step = [
         *nvcc_command(tool, arch, unit.source),
-        *("-O2", "--fmad=false", "-D_Bool=bool", "-Dmain=musl_user_main", f"-I{HERE / 'driver'}"),
+        *("-O2", "--fmad=false", "-D_Bool=bool", "-Dmain=musl_user_main", f"-I{DRIVER_HEADER.parent}"),
         *("-Xcompiler", "-ffp-contract=off,-fno-strict-aliasing"),
         *(word for name in WRAPPED for word in ("-Xlinker", f"--wrap={name}")),
         *("whole.cu", str(HOOKS), str(driver), "-o", "run"),
     ]
-    outcome = run_steps(
-        [step], sandbox, [*nvcc_folders(tool, unit.source), HERE / "driver", HOOKS.parent, driver.parent]
-    )
+    seen = [*nvcc_folders(tool, unit.source), DRIVER_HEADER.parent, HOOKS.parent, driver.parent]
+    outcome = run_steps([step], sandbox, seen)
     if not outcome.ok:
         return outcome
     said = f"built whole by nvcc: {reason}\n{outcome.message}".strip()

@@ -5,7 +5,7 @@ Method: the call is made some times to warm up (clocks, caches of code, lazy loa
 stand around every launch, and their distances are added up; the median is what counts, as single runs are disturbed. So
 do Triton's `triton.testing.do_bench` and the timing of KernelBench (arXiv 2502.10517). A launch's own overhead on the
 device, about 2 us, is part of what events measure. The times come from the process that ran the code under test
-(compile/gpu.py says what that means).
+(compile/gpu/build.py says what that means).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from compile.build import Build
-from compile.gpu_protocol import REPEATS
+from compile.gpu.protocol import REPEATS
 from compile.outcome import Outcome, Status
 from compile.runner import TestLimits, run_tests
 from data.function import Function
