@@ -9,7 +9,8 @@ API that are left at the end of the call. Device and shared memory that was neve
 between schedules.
 
 A build that checks for races (`check="races"`) finds unordered accesses of different threads to one address, also where
-the result is the same in every schedule.
+the result is the same in every schedule, and remarks the first read of memory that was never written. What is found is
+read from a run's stderr as a `Fault` (compile/fault.py).
 
 A text that needs what the emulator does not have (codes.py, found by unsupported.py) gets no build but an outcome
 INFRASTRUCTURE with the code and the line: it can only be verified on a GPU.
@@ -95,7 +96,8 @@ def build_emulated(
 
     `scratch` is a folder in which a new one is made for this build. `source` is the file that the text was made from:
     its include folders and macros hold for the text too, and messages name it with the suffix .cu. The result runs with
-    `runner.run_tests`, under the schedules "forward", "reverse" and "shuffle" (with a seed). With `check` "races" the
+    `runner.run_tests`, under the schedules "forward", "reverse" and "shuffle" (with a seed), each with a pattern of its
+    own for memory that was never written, or with the one that is named: "forward fill 7f". With `check` "races" the
     build looks for data races instead of accesses out of bounds, in any one schedule: a test in which threads race
     ends as RUNTIME_ERROR with a message that begins with "race:".
     """

@@ -75,7 +75,6 @@ int take_thread(Engine &e) {
 }
 
 void run_threads() {
-    entered_context();
     Engine &e = *engine;
     for (;;) {
         for (int t = take_thread(e); t >= 0; t = take_thread(e)) {

@@ -11,11 +11,6 @@
 
 #include <atomic>
 
-extern "C" {
-void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t bytes) __attribute__((weak));
-void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size_t *bytes) __attribute__((weak));
-}
-
 namespace musl {
 namespace {
 
@@ -31,7 +26,6 @@ struct Slab {
 };
 std::atomic<Slab *> slabs;
 __thread Slab *own_slab;
-__thread Context *came_from;
 
 [[noreturn]] void out_of_memory() {
     fputs("emulator: no memory for the stacks of CUDA threads\n", stderr);
@@ -105,8 +99,8 @@ musl_swap_stack:
 .size musl_swap_stack, .-musl_swap_stack
 )");
 
-static void prepare(Fiber *fiber, char *stack, void (*entry)()) {
-    void **top = reinterpret_cast<void **>(stack + fiber->context.bytes);
+static void prepare(Fiber *fiber, char *stack, size_t bytes, void (*entry)()) {
+    void **top = reinterpret_cast<void **>(stack + bytes);
     *--top = nullptr;  // keeps the stack aligned as after a call, and ends a backtrace
     *--top = reinterpret_cast<void *>(entry);
     for (int i = 0; i < 6; i++) *--top = nullptr;
@@ -115,11 +109,11 @@ static void prepare(Fiber *fiber, char *stack, void (*entry)()) {
 
 static void swap(Context &from, Context &to) { musl_swap_stack(&from.stack_pointer, to.stack_pointer); }
 #else
-static void prepare(Fiber *fiber, char *stack, void (*entry)()) {
+static void prepare(Fiber *fiber, char *stack, size_t bytes, void (*entry)()) {
     auto *context = new ucontext_t;
     getcontext(context);
     context->uc_stack.ss_sp = stack;
-    context->uc_stack.ss_size = fiber->context.bytes;
+    context->uc_stack.ss_size = bytes;
     context->uc_link = nullptr;
     makecontext(context, entry, 0);
     fiber->context.stack_pointer = context;
@@ -134,25 +128,13 @@ static void swap(Context &from, Context &to) {
 Fiber *make_fiber(void (*entry)()) {
     auto *fiber = new Fiber;
     char *stack = make_stack();
-    fiber->context.bottom = stack;
     // Stacks end at different places of a page, so that their hot ends do not compete for the same lines of the cache.
-    fiber->context.bytes = fiber_stack_bytes - own_slab->made % 32 * 128;
-    prepare(fiber, stack, entry);
+    prepare(fiber, stack, fiber_stack_bytes - own_slab->made % 32 * 128, entry);
     return fiber;
 }
 
-void switch_context(Context &from, Context &to) {
-    came_from = &from;
-    if (__sanitizer_start_switch_fiber) __sanitizer_start_switch_fiber(&from.fake_stack, to.bottom, to.bytes);
-    swap(from, to);
-    // Here again: some other context switched back.
-    Context *other = came_from;
-    if (__sanitizer_finish_switch_fiber)
-        __sanitizer_finish_switch_fiber(from.fake_stack, &other->bottom, &other->bytes);
-}
-
-void entered_context() {
-    if (__sanitizer_finish_switch_fiber) __sanitizer_finish_switch_fiber(nullptr, &came_from->bottom, &came_from->bytes);
-}
+// AddressSanitizer is not told of the switch: it would take half of its time. What it wants to know is which stack to wipe
+// before a call that does not return, and in a kernel such a call ends the process (report.cpp).
+void switch_context(Context &from, Context &to) { swap(from, to); }
 
 }  // namespace musl

@@ -7,9 +7,6 @@ namespace musl {
 
 struct Context {
     void *stack_pointer = nullptr;  // or the ucontext, on machines other than x86-64
-    const void *bottom = nullptr;   // of the stack, for AddressSanitizer; learned at the first switch for the host's own stack
-    size_t bytes = 0;
-    void *fake_stack = nullptr;
 };
 
 struct Fiber {
@@ -22,7 +19,6 @@ constexpr size_t fiber_stack_bytes = 256 * 1024;
 // `entry` never returns. Fibers are made once and used again; a thread has up to 1024 of them.
 Fiber *make_fiber(void (*entry)());
 void switch_context(Context &from, Context &to);
-void entered_context();  // first statement of `entry`
 bool in_fiber_guard(const void *address);
 bool in_fiber_stack(const void *address);
 

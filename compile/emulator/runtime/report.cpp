@@ -1,4 +1,5 @@
 // How the emulator says what went wrong: one line on stderr, the kernel, block, thread and source line first.
+#include <dlfcn.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <sys/mman.h>
@@ -313,6 +314,13 @@ void __ubsan_handle_type_mismatch_v1_abort(const TypeMismatch *data, uintptr_t a
     if (!describe(address, what, sizeof what, 0) && !describe_shared(address, what, sizeof what, 0))
         snprintf(what, sizeof what, "at address 0x...%03zx", size_t(address & 0xfff));
     die_at(fault::misaligned, pc, "%s, whose address must be a multiple of %zu, %s", data->type->name, alignment, what);
+}
+
+// Called before what does not return: forgets what is poisoned on the stack, which it takes to be the thread's own. In a
+// kernel, on a fiber, nothing goes on after such a call.
+void __asan_handle_no_return(void) {
+    static void (*const original)() = reinterpret_cast<void (*)()>(dlsym(RTLD_NEXT, "__asan_handle_no_return"));
+    if (!in_kernel && original) original();
 }
 
 // AddressSanitizer calls this before it prints what it found itself, in memcpy and the like.
