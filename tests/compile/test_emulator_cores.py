@@ -112,6 +112,10 @@ FAULTY = {
     "shared": ("__shared__ float s[64]; s[threadIdx.x + (b >= 501)] = 1; a[i] = s[0];", FaultKind.OUT_OF_BOUNDS),
     "division": ("if (b == 501 || b == 640) a[i] = n / (m - 300);", FaultKind.DIVISION),
     "assertion": ("assert(b < 501);", FaultKind.ASSERTION),
+    "before a block that does not end": (
+        "if (b == 501) a[i] = a[n]; while (b == 502) a[i] += 1;",
+        FaultKind.OUT_OF_BOUNDS,
+    ),
     "barrier": ("if (b > 500) { if (threadIdx.x) __syncthreads(); else __syncwarp(); }", FaultKind.DEADLOCK),
 }
 
@@ -126,7 +130,9 @@ __global__ void k(float *a, int n, int m) {{
     {statement}
 }}
 """
-    alone, *spread = ([each.outcome.message for each in runs] for runs in run(cuda_side, kernel, 1, 3, 3, 3))
+    alone, *spread = (
+        [each.outcome.message for each in runs] for runs in run(cuda_side, kernel, 1, 3, 3, 3, seconds=1.0)
+    )
     first = read_fault(alone[0])
     assert first is not None
     assert (first.kind, first.block) == (kind, (501, 0, 0))

@@ -52,7 +52,7 @@ void begin_block(Engine &e, uint64_t position) {
     blockIdx = uint3{unsigned(linear % grid.x), unsigned(linear / grid.x % grid.y),
                      unsigned(linear / grid.x / grid.y)};
     block_number = blocks_before + position + 1;
-    e.position = position;
+    e.position.store(position, std::memory_order_relaxed);
     e.round_number = 0;
     e.static_shared_bytes = 0;
     e.begun = e.waiting = 0;
@@ -252,6 +252,7 @@ Engine *make_engine() {
 Engine *engine_of_this_thread(bool first) {
     if (!engine) {
         engine = first ? &first_engine : make_engine();
+        register_engine(engine);
         filled_for = engine->filled_for;
         make_shared_memory();
     }

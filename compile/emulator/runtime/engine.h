@@ -1,6 +1,8 @@
 // What runs the blocks of a launch: one Engine for each operating-system thread, and how they share the blocks.
 #pragma once
 
+#include <atomic>
+
 #include "fiber.h"
 #include "internal.h"
 
@@ -33,7 +35,7 @@ struct Launch {
 // Blocks are numbered by their position in the order of the schedule.
 struct Engine {
     uint64_t next_block, end_block;  // those that it has taken and not begun
-    uint64_t position;               // of the block that runs
+    std::atomic<uint64_t> position;  // of the block that runs; the greatest number where none does
     uint64_t round_number;           // of the times that its threads were resumed
     int begun, waiting;              // threads of the block
     int current;
@@ -57,6 +59,7 @@ void run_blocks(bool first);     // of launch_now, until none is left to take; `
 
 // ---- spread.cpp
 bool take_blocks(Engine &e);  // sets next_block and end_block; false where none is left
+void register_engine(Engine *e);
 void begin_launch();
 void end_launch();  // waits for the other engines
 

@@ -43,8 +43,7 @@ uint64_t threads_per_block();
 uint64_t current_thread(uint32_t *phase, uint32_t *warp_phase);
 
 // ---- spread.cpp
-// Of a launch that several engines run: returns where this fault is the one to be reported.
-void hold_fault(const char *text);
+void hold_fault();  // of a launch that several engines run: returns where this fault is the one to be reported
 
 // ---- shared.cpp
 constexpr size_t max_dynamic_shared = 232448;  // the most that a block can have (227 KB on sm_90)
@@ -124,7 +123,6 @@ constexpr const char *uninitialised_read = "uninitialised read", *uninitialised_
 
 void catch_signals();
 [[noreturn]] void write_and_exit(const char *text);
-[[noreturn]] void write_last_line(const char *text);  // at once, whatever other engines may find
 // They end the process. `line` is one of the file of the launch that runs, or 0; `pc` a return address, or 0.
 [[noreturn]] void die(const char *format, ...) __attribute__((format(printf, 1, 2)));
 [[noreturn]] void die_of(const char *kind, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));

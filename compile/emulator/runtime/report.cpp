@@ -160,11 +160,7 @@ uintptr_t users_pc(const Trail &trail) {
 }
 
 void write_and_exit(const char *text) {
-    if (!in_report) hold_fault(text);  // what AddressSanitizer reports cannot wait: it holds its lock
-    write_last_line(text);
-}
-
-void write_last_line(const char *text) {
+    if (!in_report) hold_fault();  // what AddressSanitizer reports cannot wait: it holds its lock
     char line[1024];
     int used = snprintf(line, sizeof line, "%s\n", text);
     if (write(2, line, size_t(used) < sizeof line ? size_t(used) : sizeof line - 1) < 0) _exit(exit_status + 1);

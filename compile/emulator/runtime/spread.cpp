@@ -31,24 +31,17 @@ long long begun_at;
 pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 pthread_cond_t launch_is_spread = PTHREAD_COND_INITIALIZER, engine_is_done = PTHREAD_COND_INITIALIZER;
 uint64_t launches_spread;
-int running;  // engines of the launch that have not run out of blocks, or into a fault
+int running;  // engines of the launch that have not run out of blocks
 
-// Of the faults found in a launch that is spread, the one in the first block.
-std::atomic<uint64_t> fault_position{none};
-char fault_text[1024];
+Engine *engines[most_workers + 1];
+std::atomic<int> engine_count;
+std::atomic<uint64_t> fault_position{none};  // of the first block in which a fault was found
 
-[[noreturn]] void sleep_forever() {
-    for (;;) pause();
-}
-
-// Called with the mutex held, by each engine that ends its part of the launch. The last one reports the fault, if there is one.
 void leave_launch() {
-    if (--running > 0) {
-        pthread_cond_signal(&engine_is_done);
-        return;
-    }
-    if (fault_position.load() != none) write_last_line(fault_text);
+    pthread_mutex_lock(&mutex);
+    running--;
     pthread_cond_signal(&engine_is_done);
+    pthread_mutex_unlock(&mutex);
 }
 
 void *work(void *) {
@@ -59,9 +52,7 @@ void *work(void *) {
         seen = launches_spread;
         pthread_mutex_unlock(&mutex);
         run_blocks(false);
-        pthread_mutex_lock(&mutex);
         leave_launch();
-        pthread_mutex_unlock(&mutex);
     }
 }
 
@@ -96,11 +87,22 @@ void look_at_the_clock(uint64_t done) {
 
 }  // namespace
 
+void register_engine(Engine *e) {
+    pthread_mutex_lock(&mutex);
+    engines[engine_count] = e;
+    engine_count++;
+    pthread_mutex_unlock(&mutex);
+}
+
 bool take_blocks(Engine &e) {
     if (may_spread && !spread) look_at_the_clock(next_position.load());
+    e.position = 0;  // until it is known which: none may be taken for the first meanwhile
     uint64_t begin = next_position.fetch_add(share), end = begin + share;
-    if (begin >= launch_now.blocks || begin > fault_position.load()) return false;
-    e.next_block = begin;
+    if (begin >= launch_now.blocks || begin > fault_position) {
+        e.position = none;
+        return false;
+    }
+    e.position = e.next_block = begin;
     e.end_block = end < launch_now.blocks ? end : launch_now.blocks;
     return true;
 }
@@ -116,21 +118,19 @@ void begin_launch() {
 void end_launch() {
     if (!spread) return;
     pthread_mutex_lock(&mutex);
-    leave_launch();
-    while (running > 0) pthread_cond_wait(&engine_is_done, &mutex);
+    for (running--; running > 0;) pthread_cond_wait(&engine_is_done, &mutex);
     pthread_mutex_unlock(&mutex);
 }
 
-void hold_fault(const char *text) {
+// Waits for the blocks before this one: a fault in one of them is found first.
+void hold_fault() {
     if (!spread || !in_kernel) return;
-    pthread_mutex_lock(&mutex);
-    if (engine->position < fault_position.load()) {
-        fault_position = engine->position;
-        snprintf(fault_text, sizeof fault_text, "%s", text);
+    uint64_t own = engine->position, first = fault_position;
+    while (own < first && !fault_position.compare_exchange_weak(first, own)) {}
+    for (int i = 0; i < engine_count; i++) {
+        while (engines[i] != engine && engines[i]->position < own) usleep(100);
+        while (fault_position < own) pause();  // for good: the engine of that block reports
     }
-    leave_launch();
-    pthread_mutex_unlock(&mutex);
-    sleep_forever();
 }
 
 }  // namespace musl
