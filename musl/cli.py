@@ -130,6 +130,10 @@ def verify(
         typer.Option(min=0, metavar="N", help="Fuzz tests for a pair that has no tests, or whose own show nothing."),
     ] = 20,
     more_tests: Annotated[int, typer.Option(min=0, metavar="N", help="Fuzz tests beside a pair's own ones.")] = 0,
+    strength: Annotated[
+        int,
+        typer.Option(min=0, metavar="N", help="Also measure the tests: coverage, and N planted faults that they find."),
+    ] = 0,
     device: Device = "auto",
     seed: Seed = 0,
     jobs: Jobs = None,
@@ -155,6 +159,7 @@ def verify(
         device=device,
         tests=tests,
         more_tests=more_tests,
+        mutants=strength,
         seed=seed,
         ids=ids or (),
         jobs=jobs,

@@ -30,7 +30,9 @@ from musl.case import SCHEDULES, Candidate, GpuOptions
 from musl.co_verify import co_verify
 from musl.errors import MachineError
 from musl.reference import Reference, run_reference
-from musl.report.verdict_record import VerdictRecord, VerdictTests, verdict_record
+from musl.report.records import CoverageRecord
+from musl.report.verdict_record import MutantsRecord, VerdictRecord, VerdictTests, verdict_record
+from musl.strength import Strength, measure_strength
 from musl.verdict import Verdict, VerdictStatus
 from tester.fuzz import BrokenMachineError, FuzzTester
 from tester.protocol import TestSuite
@@ -49,7 +51,8 @@ class _Unjudged(Exception):
 @dataclass(frozen=True)
 class Judge:
     """How pairs are judged: `tests` fuzz tests are made for a pair without its own, `more` in addition to its own;
-    `threads` builds run at a time, and `cache` says whether what they make is kept."""
+    `threads` builds run at a time, and `cache` says whether what they make is kept. With `mutants` the strength of an
+    equivalent pair's tests is measured too, with so many faults planted in the CUDA side (musl/strength.py)."""
 
     sandbox: Sandbox
     device: Literal["emulator", "gpu"] = "emulator"
@@ -60,6 +63,7 @@ class Judge:
     threads: int = 1
     cache: bool = False
     gpu: GpuOptions | None = None
+    mutants: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,6 +92,7 @@ def judge_pair(judge: Judge, pair: Pair) -> VerdictRecord:
     folder = Path(tempfile.mkdtemp(prefix="pair-", dir=judge.sandbox.scratch)).resolve()
     own = replace(judge, sandbox=judge.sandbox.within(folder))
     tests: _Tests | None = None
+    strength: Strength | None = None
     try:
         sides = _Sides(pair, *_c_side(pair))
         sides = replace(sides, candidate=_cuda_side(sides))
@@ -96,11 +101,29 @@ def judge_pair(judge: Judge, pair: Pair) -> VerdictRecord:
         if verdict.status is VerdictStatus.NO_VALID_TEST and tests.given and judge.tests:
             tests = _with_fuzz(own, sides, tests, judge.tests)
             verdict = _with_note(_verdict(own, sides, tests), verdict.reason)
+        if judge.mutants and verdict.status is VerdictStatus.EQUIVALENT:
+            strength = measure_strength(
+                *(sides.source, sides.function, _candidate(sides, tests), tests.suite.tests),
+                sandbox=own.sandbox,
+                mutants=judge.mutants,
+                seed=judge.seed,
+            )
     except _Unjudged as unjudged:
         verdict = unjudged.verdict
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    return _record(judge, pair, verdict, tests)
+    record = _record(judge, pair, verdict, tests)
+    return record if strength is None else _strengthened(record, strength)
+
+
+def _strengthened(record: VerdictRecord, strength: Strength) -> VerdictRecord:
+    score = strength.mutants
+    counts = MutantsRecord(
+        killed=score.killed, survived=score.survived, equivalent=score.equivalent, stillborn=score.stillborn
+    )
+    covered = strength.coverage
+    coverage = record.coverage if covered is None else CoverageRecord(line=covered.line, branch=covered.branch)
+    return record.model_copy(update={"mutants": counts, "coverage": coverage})
 
 
 def prepare_for_gpu(judge: Judge, pair: Pair) -> tuple[Reference, Build | Outcome]:
@@ -127,11 +150,10 @@ def _verdict(judge: Judge, sides: _Sides, tests: _Tests) -> Verdict:
     if not tests.suite.tests and tests.given and tests.unusable:
         reason = f"none of {tests.given} tests can be used: {tests.unusable}"
         return Verdict(VerdictStatus.NO_VALID_TEST, 0, 0, (), reason)
-    assert sides.candidate is not None
     return co_verify(
         sides.source,
         sides.function,
-        Candidate(sides.pair.cuda, sides.candidate, tests.cuda, given_wrapper=bool(sides.pair.wrapper)),
+        _candidate(sides, tests),
         tests.suite,
         sandbox=judge.sandbox,
         scratch=judge.sandbox.scratch,
@@ -142,6 +164,11 @@ def _verdict(judge: Judge, sides: _Sides, tests: _Tests) -> Verdict:
         cache=BuildCache() if judge.cache else None,
         gpu=judge.gpu,
     )
+
+
+def _candidate(sides: _Sides, tests: _Tests) -> Candidate:
+    assert sides.candidate is not None
+    return Candidate(sides.pair.cuda, sides.candidate, tests.cuda, given_wrapper=bool(sides.pair.wrapper))
 
 
 def _with_note(verdict: Verdict, why: str) -> Verdict:

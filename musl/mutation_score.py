@@ -31,7 +31,7 @@ from compile.same_code import machine_code, threads_are_alone
 from compile.sandbox import Sandbox
 from data.function import Function
 from data.source_file import SourceFile
-from musl.case import CANDIDATE_LIMITS
+from musl.case import CANDIDATE_LIMITS, Candidate
 from musl.co_verify import co_verify
 from musl.findings import check_run
 from musl.reference import run_reference
@@ -123,14 +123,18 @@ def mutation_score(
     known_equivalent: Mapping[str, str] | None = None,
     prove_all: bool = False,
     on_result: Callable[[MutantResult], None] | None = None,
+    candidate: Candidate | None = None,
 ) -> MutationScore:
     """Plants faults in `cuda_text`, which should be equivalent to the C function on `suite`, and judges each mutant.
 
     `limit` mutants are chosen by `seed`. `known_equivalent` gives the proof for mutants' ids. The optimiser is asked
     about survivors, with `prove_all` about every mutant, to check the judge. `on_result` is called as results come.
+    `candidate` says how the text is called where that is not by a function of the C function's name and signature.
     """
-    mutants = make_mutants(cuda_text, function=function.name, seed=seed, limit=limit)
-    judge = MutantJudge(source, function, cuda_text, suite, sandbox, scratch, seed, known_equivalent or {}, prove_all)
+    called = candidate or Candidate(cuda_text, function)
+    mutants = make_mutants(cuda_text, function=called.function.name, seed=seed, limit=limit)
+    known = known_equivalent or {}
+    judge = MutantJudge(source, function, cuda_text, suite, sandbox, scratch, seed, known, prove_all, called)
     original = judge.judge_original()
     if original.status is not VerdictStatus.EQUIVALENT:
         return MutationScore(original)
@@ -155,6 +159,7 @@ class MutantJudge:
     seed: int = 0
     known_equivalent: Mapping[str, str] = field(default_factory=dict)
     prove_all: bool = False
+    called: Candidate | None = None
     _original_code: bytes | Outcome | None = None
 
     def judge(self, mutant: Mutant) -> MutantResult:
@@ -186,13 +191,18 @@ class MutantJudge:
         return co_verify(
             self.source,
             self.function,
-            text,
+            self._candidate(text, len(suite.tests)),
             suite,
             sandbox=self.sandbox,
             scratch=self.scratch,
             seed=self.seed,
             cache=BuildCache(self.scratch / "builds"),  # the C side is the same for all mutants
         )
+
+    def _candidate(self, text: str, tests: int) -> Candidate:
+        """How a text is called on the first `tests` tests."""
+        called = self.called or Candidate(text, self.function)
+        return replace(called, text=text, tests=None if called.tests is None else called.tests[:tests])
 
     def _prove(self, mutant: Mutant) -> str:
         """Why the mutant computes the same, as far as the optimiser can show it; empty where it cannot."""

@@ -62,6 +62,7 @@ def verify_pairs(
     device: str = "auto",
     tests: int = 20,
     more_tests: int = 0,
+    mutants: int = 0,
     seed: int = 0,
     ids: Sequence[str] = (),
     jobs: int | None = None,
@@ -75,7 +76,8 @@ def verify_pairs(
     """The verdict on each pair of a file in a format of data/pairs.py.
 
     `tests` fuzz tests are made for a pair that has no tests or whose own show nothing (0: none), `more_tests` beside
-    its own ones. `ids` selects pairs. `jobs` workers judge at a time (all cores where None), each pair within `timeout`
+    its own ones. With `mutants` the strength of the tests of equivalent pairs is measured with so many planted faults.
+    `ids` selects pairs. `jobs` workers judge at a time (all cores where None), each pair within `timeout`
     seconds. With `out` the verdicts are written there (musl/journal.py), and a run that was killed goes on.
     `on_verdict(done, of)` is told of each. `cache` keeps builds between runs. On a GPU, `arch` is what nvcc compiles
     for, and `sanitizer` the tool of compute-sanitizer that watches the runs.
@@ -94,8 +96,8 @@ def verify_pairs(
             raise MachineError(obstacle)
         stack.enter_context(preprocessing_in(sandbox))
         gpu = GpuOptions(arch, _sanitizer(sanitizer, chosen))
-        judge = Judge(sandbox, chosen, tests, more_tests, seed, cache=cache, gpu=gpu)
-        identity = _identity(path, chosen, tests, more_tests, seed)
+        judge = Judge(sandbox, chosen, tests, more_tests, seed, cache=cache, gpu=gpu, mutants=mutants)
+        identity = _identity(path, chosen, tests, more_tests, mutants, seed)
         journal = stack.enter_context(Journal(out, identity)) if out is not None else None
         known = dict(journal.known) if journal is not None else {}
         waiting = [pair for pair in pairs if pair.key not in known]
@@ -139,10 +141,11 @@ def _select(pairs: Sequence[Pair], ids: Sequence[str], path: Path) -> list[Pair]
     return [pair for pair in pairs if not ids or str(pair.id) in ids]
 
 
-def _identity(path: Path, device: str, tests: int, more_tests: int, seed: int) -> dict[str, object]:
+def _identity(path: Path, device: str, tests: int, more_tests: int, mutants: int, seed: int) -> dict[str, object]:
     """What verdicts depend on: an earlier run with another one of these says nothing for this one."""
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return {"input": digest, "device": device, "tests": tests, "more_tests": more_tests, "seed": seed}
+    settings = {"device": device, "tests": tests, "more_tests": more_tests, "mutants": mutants, "seed": seed}
+    return {"input": digest, **settings}
 
 
 def judge_all(judge: Judge, pairs: Sequence[Pair], jobs: int, timeout: float) -> Iterator[VerdictRecord]:

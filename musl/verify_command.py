@@ -79,6 +79,12 @@ def print_record(record: VerdictRecord, console: Console) -> None:
     head = Text.assemble((name, "bold"), "  ", (str(record.verdict), style))
     if tests.run:
         head.append(f"  {tests.passed} of {tests.run} tests passed")
+    if record.coverage is not None:
+        branch = "" if record.coverage.branch is None else f", branches {record.coverage.branch:.0f} %"
+        head.append(f"  (lines {record.coverage.line:.0f} %{branch})")
+    if record.mutants is not None:
+        counted = record.mutants.killed + record.mutants.survived
+        head.append(f"  {record.mutants.killed} of {counted} planted faults found")
     if record.reason:
         head.append(f"  {record.reason}")
     console.print(head)

@@ -43,6 +43,16 @@ class VerdictTests(Record):
     first_dropped: str = ""
 
 
+class MutantsRecord(Record):
+    """How many faults planted in the CUDA side the tests find: of those that are not proven to compute the same,
+    `killed` and `survived`; `stillborn` ones do not compile."""
+
+    killed: int = 0
+    survived: int = 0
+    equivalent: int = 0
+    stillborn: int = 0
+
+
 class VerdictRecord(Record):
     """The judgement of one pair. `id` and `sample` are those of the input; `verdict` is one of `equivalent`,
     `different`, `racy`, `out_of_bounds`, `candidate_failed`, `no_valid_test`, `infrastructure`."""
@@ -53,6 +63,7 @@ class VerdictRecord(Record):
     reason: str = ""
     tests: VerdictTests = VerdictTests()
     coverage: CoverageRecord | None = None
+    mutants: MutantsRecord | None = None
     schedules: tuple[str, ...] = ()
     device: str = ""
     counterexample: CounterexampleRecord | None = None

@@ -108,6 +108,16 @@ def test_fuzz_tests_are_made_where_there_are_none(tmp_path: Path) -> None:
     assert record.coverage is not None and record.coverage.line == 100
 
 
+def test_the_strength_of_tests_is_measured(tmp_path: Path) -> None:
+    (record,) = verify_pairs(write(tmp_path, GOOD), mutants=6).records
+    assert record.coverage is not None and record.coverage.line == 100
+    assert record.mutants is not None
+    assert record.mutants.killed >= 4
+    assert record.mutants.killed + record.mutants.survived + record.mutants.equivalent + record.mutants.stillborn == 6
+    (case_record,) = verify_pairs(write(tmp_path, case("n")), mutants=4).records
+    assert case_record.mutants is not None and case_record.mutants.killed >= 2
+
+
 def test_the_command_exits_with_what_it_found(tmp_path: Path) -> None:
     done = run("verify", write(tmp_path, GOOD, WRONG))
     assert done.returncode == 3, done.stderr
