@@ -30,6 +30,8 @@ IDLE = "idle"  # kernels do nothing
 AFTER = f"forward{AFTER_ANOTHER}"
 # The emulator is slower than the C side; a kernel that ends does so well within this also on a busy machine.
 CANDIDATE_LIMITS = TestLimits(seconds=4.0, total_seconds=90.0)
+# Tests with more data than this may launch enough work to spread its blocks over the cores.
+SPREAD_BYTES = 1 << 16
 Runs = Mapping[str, Sequence[TestRun]]  # by schedule
 
 
@@ -151,7 +153,9 @@ class Case:
         """The candidate's runs in each schedule; fewer schedules where a test used up its time."""
         names = schedules or self.schedules
         asked = [(name, self.seed) for name in names]
-        rows = run_schedules(candidate, calls, self.candidate.function, asked, CANDIDATE_LIMITS)
+        workers = self.threads if any(_bytes_of(call) > SPREAD_BYTES for call in calls) else 1
+        limits = replace(CANDIDATE_LIMITS, workers=workers)
+        rows = run_schedules(candidate, calls, self.candidate.function, asked, limits)
         return dict(zip(names, rows, strict=False))
 
     def run_all(self, candidate: Build, calls: Sequence[TestCase]) -> tuple[Runs, Runs]:
@@ -181,3 +185,7 @@ class Case:
         for i, slack in zip(doubtful, slacks, strict=True):
             findings[i] = check(i, slack)
         return findings
+
+
+def _bytes_of(test: TestCase) -> int:
+    return sum(argument.nbytes for argument in test.arguments if argument is not None)
