@@ -183,7 +183,8 @@ READS = {
     ),
     "shared array of a block": (
         "__global__ void k(int *a) { __shared__ int s[64];\n"
-        " if (blockIdx.x == 0 || threadIdx.x) s[threadIdx.x] = 1; __syncthreads();\n a[blockIdx.x * 4 + threadIdx.x] += s[0] & 1; }",
+        " if (blockIdx.x == 0 || threadIdx.x) s[threadIdx.x] = 1; __syncthreads();\n "
+        "a[blockIdx.x * 4 + threadIdx.x] += s[0] & 1; }",
         "k<<<1, 4>>>(d); k<<<2, 4>>>(d);",
         ("shared variable s", 0, None),
     ),
