@@ -99,7 +99,8 @@ _NAMED = (
     (r"(schedule [\w ]+): (?!element)\w+: expected", r"\1: expected"),
     (r" at \S+\.cu:\d+", ""),
     (r"\b\S+\.c(?:pp)?:\d+(?::\d+)?: ", ""),
-    (r", allocated\b(?= |;|\)|$)", ""),
+    (r", allocated\b(?=[ ,;)]|$)", ""),
+    (r" at 0x[0-9a-f]+", ""),
     (r"==\d+==", ""),
 )
 

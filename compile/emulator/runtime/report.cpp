@@ -105,6 +105,8 @@ bool describe_stack(uintptr_t address, char *text, size_t size) {
 // What kind of fault an access to `address` is, and where that lies.
 const char *judge_access(uintptr_t address, size_t bytes, char *what, size_t size) {
     if (describe(address, what, size, bytes)) {
+        // The device's memory lies far from the host's: a kernel that comes near an array of the host was given its address.
+        if (in_kernel && strstr(what, " host ")) return fault::host_memory;
         if (strncmp(what, "at offset", 9) != 0) return fault::out_of_bounds;
         if (strstr(what, "a freed device array")) return fault::use_after_free;
         return in_kernel ? fault::host_memory : fault::device_memory;
