@@ -68,7 +68,7 @@ def _magnitude(argument: Argument) -> Argument:
     """The absolute values of floating-point numbers; everything else as it is."""
     if argument is None or not has_floats(argument):
         return argument
-    values: np.ndarray = np.array(argument)
+    values: np.ndarray = np.asarray(argument).copy()  # np.array of a struct by value shares its memory
     for _, leaf in leaves(values):
         if leaf.dtype.kind == "f":
             np.abs(leaf, out=leaf)

@@ -1,0 +1,36 @@
+"""What rounding can move is measured on other inputs, and leaves the test's own as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from compile.build import Build
+from compile.host import build_host
+from compile.runner import run_tests
+from compile.sandbox import Sandbox
+from data.find_functions import find_functions
+from data.source_file import SourceFile
+from data.testcase import TestCase
+from musl.compare_rounding import measure_slack
+
+TEXT = """
+typedef struct { double low, high; } range;
+void shift(int n, double *x, range r) { for (int i = 0; i < n; i++) x[i] += r.low; }
+"""
+
+
+def test_a_struct_by_value_keeps_its_signs(tmp_path: Path) -> None:
+    source, sandbox = SourceFile(tmp_path / "shift.c", TEXT, "c"), Sandbox(tmp_path)
+    function = find_functions(source).functions[0]
+    values = np.zeros(1, function.parameters[2].dtype)
+    values["low"], values["high"] = -0.25, -1.5
+    test = TestCase((np.int32(3), -np.ones(3), values[0]))
+    build = build_host(source, function, "sanitize", tmp_path, sandbox)
+    assert isinstance(build, Build), build.message
+    runs = run_tests(build, [test], function)
+    slack = measure_slack(source, function, [test], runs, sandbox, tmp_path)
+    assert set(slack[0]["x"]) == {""}
+    assert values[0].tolist() == (-0.25, -1.5)
+    assert np.array_equal(np.asarray(test.arguments[1]), -np.ones(3))
