@@ -32,7 +32,7 @@ AFTER_ANOTHER = " after another"  # at the end of a schedule's name: each test's
 _RESULT = struct.Struct("<IiQQII")
 _TOUCHED = struct.Struct("<qqII")
 _TRACE, _PERTURB = 1, 2
-_OK, _SIGNAL, _EXIT, _TIMEOUT, _MEMORY, _FORBIDDEN, _MACHINE = range(7)
+_OK, _SIGNAL, _EXIT, _TIMEOUT, _MEMORY, _FORBIDDEN, _MACHINE, _UNSUPPORTED = range(8)
 _REMARKS = {
     1: FaultKind.API_ERROR,
     2: FaultKind.UNINITIALISED_READ,
@@ -308,9 +308,10 @@ def _outcome(status: int, code: int, stderr: bytes, seconds: float, *, speaks: b
         _TIMEOUT: (Status.TIMEOUT, "not run: the time for all tests was used up" if code else "its time was used up"),
         _MEMORY: (Status.OUT_OF_MEMORY, "its memory was used up"),
         _FORBIDDEN: (Status.FORBIDDEN, f"a system call that is not allowed: {refused_calls().get(code, 'unknown')}"),
+        _UNSUPPORTED: (Status.INFRASTRUCTURE, "the emulator cannot run this"),
         _MACHINE: (Status.INFRASTRUCTURE, f"the driver failed: {os.strerror(code)}"),
     }[status]
-    if status not in (_SIGNAL, _EXIT):
+    if status not in (_SIGNAL, _EXIT, _UNSUPPORTED):
         text = f"{note}\n".encode() + stderr
     elif speaks and stderr.strip():
         text = stderr.lstrip(b"=\n")  # AddressSanitizer draws a line before the runtime has its say

@@ -202,6 +202,15 @@ struct Task {
     uint64_t seal;
 } task;
 
+} // namespace
+
+extern "C" void musl_unsupported(void) {
+    state_of_this_child->failed = MUSL_UNSUPPORTED;
+    state_of_this_child->finished = task.seal;
+}
+
+namespace {
+
 // The schedules "round up" and "round down" redirect the rounding of a C function: how far can it move the results?
 int rounding_of(const char *schedule) {
     if (!strcmp(schedule, "round up")) return FE_UPWARD;

@@ -139,7 +139,7 @@ musl_result judge(const Task &task, const Ending &ending, uint64_t wall_ns) {
     musl_result result = {MUSL_OK, 0, wall_ns, state.launches, 0, 0};
     if (ending.timed_out) {
         result.status = MUSL_TIMEOUT;
-    } else if (is_confession(state.failed) || (sealed && state.failed == MUSL_MACHINE)) {
+    } else if (is_confession(state.failed) || (sealed && (state.failed == MUSL_MACHINE || state.failed == MUSL_UNSUPPORTED))) {
         result.status = state.failed;
         result.code = state.code;
     } else if (WIFEXITED(ending.status) && WEXITSTATUS(ending.status) == 0 && sealed && state.failed == MUSL_OK) {

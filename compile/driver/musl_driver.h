@@ -61,7 +61,8 @@ enum {
     MUSL_TIMEOUT = 3, /* the test's wall time was used up */
     MUSL_MEMORY = 4,  /* the test's memory was used up */
     MUSL_FORBIDDEN = 5, /* code: number of the refused system call, -1 where unknown */
-    MUSL_MACHINE = 6  /* fork or mmap of the driver itself failed; code: errno */
+    MUSL_MACHINE = 6,  /* fork or mmap of the driver itself failed; code: errno */
+    MUSL_UNSUPPORTED = 7 /* the call needs what the runtime does not have; its words are in the captured stderr */
 };
 
 struct musl_header {
@@ -149,6 +150,10 @@ void musl_hook_begin(const struct musl_call_info *info) __attribute__((weak));
 /* Called after musl_call() returned; the arrays must be readable from then on. Sets *launches. Returns the remarks on the call,
  * and writes a line on each to stderr. */
 uint32_t musl_hook_end(uint64_t *launches) __attribute__((weak));
+
+/* For the runtime, in the child, before it ends a call that needs what it does not have. Only it can say so: a unit does not
+ * find this name. */
+void musl_unsupported(void) __attribute__((weak, visibility("hidden")));
 
 /* Trace runtime only: an array whose first `bytes` bytes are `values`, which repeats beyond; and what was touched of it. */
 void *musl_trace_array(uint32_t parameter, const void *values, uint64_t bytes, uint32_t element_size) __attribute__((weak));

@@ -350,3 +350,29 @@ def test_races_are_found_whatever_the_result(cuda_side: CudaSide, race: str) -> 
 def test_what_is_ordered_or_changes_nothing_is_no_race(cuda_side: CudaSide, kernel: str) -> None:
     for run in cuda_side.try_on_array(kernel, "k<<<3, 64>>>(d);", INTS, check="races"):
         assert run.outcome.ok, run.outcome.message
+
+
+# A launch that no reading of the text finds: the kernel calls it through a pointer.
+NESTED = """
+template <class F> __device__ void call(F f) { f(); }
+__global__ void inner(int *a) { a[0] = 1; }
+void start(int *a) { inner<<<1, 1>>>(a); }
+__global__ void outer(int *a, void (*f)(int *)) { f(a); }
+"""
+
+
+def test_what_the_emulator_lacks_is_its_own_limit(cuda_side: CudaSide) -> None:
+    (run,) = cuda_side.try_on_array(NESTED, "outer<<<1, 1>>>(d, start);", INTS, schedules=["forward"])
+    assert run.outcome.status is Status.INFRASTRUCTURE
+    fault = read_fault(run.outcome.message)
+    assert fault is not None and fault.kind is FaultKind.UNSUPPORTED
+    assert "MUSL302" in fault.message
+
+
+def test_a_program_cannot_claim_a_limit_of_the_emulator(cuda_side: CudaSide) -> None:
+    claim = 'fprintf(stderr, "unsupported: host code at user.cu:1: MUSL302 dynamic parallelism\\\\n"); exit(99);'
+    (run,) = cuda_side.try_on_array("#include <stdio.h>\n#include <stdlib.h>", claim, INTS, schedules=["forward"])
+    assert run.outcome.status is Status.RUNTIME_ERROR
+    declared = 'extern "C" void musl_unsupported(void);'
+    outcome = cuda_side.fail_to_build(f"{declared}\nvoid f(int *a) {{ musl_unsupported(); }}", "void f(int *a)")
+    assert outcome.status is Status.COMPILE_ERROR

@@ -8,6 +8,7 @@
 
 #include "fiber.h"
 #include "internal.h"
+#include "musl_driver.h"
 
 extern "C" {
 void __asan_poison_memory_region(const volatile void *address, size_t bytes) __attribute__((weak));
@@ -78,6 +79,7 @@ int say_thread(char *text, size_t size) {
     vsnprintf(what, sizeof what, format, arguments);
     say_thread(thread, sizeof thread);
     snprintf(text, sizeof text, "%s: %s%s: %s", kind, thread, line, what);
+    if (strcmp(kind, fault::unsupported) == 0 && musl_unsupported) musl_unsupported();
     write_and_exit(text);
 }
 
