@@ -17,7 +17,7 @@ from musl.compare_rounding import measure_slack
 
 TEXT = """
 typedef struct { double low, high; } range;
-void shift(int n, double *x, range r) { for (int i = 0; i < n; i++) x[i] += r.low; }
+void shift(int n, double *x, range r) { for (int i = 0; i < n; i++) x[0] += r.low; }
 """
 
 
