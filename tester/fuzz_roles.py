@@ -89,7 +89,7 @@ def read_roles(function: Function) -> Roles:
     """The roles of the function's parameters. Text that does not parse gives what could be read of it."""
     body = parse_text(function)
     names = _read_names(function, body)
-    loops = tuple(_read_loops(body, names))
+    loops = tuple(_read_loops(body, names)) or _hidden_loops(function, body)
     bounds = frozenset().union(*(loop.origins for loop in _flat(loops)))
     divisors, factors, terms, pitches, indices = _read_uses(body, names)
     scalars = _integer_scalars(function)
@@ -271,6 +271,28 @@ def _read_loops_in(body: Node, names: _Names) -> Iterator[Loop]:
             yield from (loop for loop in _read_loops(holder, names))
     else:
         yield from _read_loops(body, names)
+
+
+def _hidden_loops(function: Function, body: Node) -> tuple[Loop, ...]:
+    """What stands for loops that cannot be read, as a macro makes them (`FOR(i, n) {`): a nest over the integers that
+    such calls get, one of them twice. Empty where no statement looks like one."""
+    called = (n for n in walk(body) if n.type == "call_expression" and _looks_like_a_loop(n))
+    given = {name for call in called for name in identifiers(call)}
+    scalars = [name for name in _integer_scalars(function) if name in given]
+    nest: tuple[Loop, ...] = ()
+    for name in scalars if len(scalars) > 1 else 2 * scalars:
+        nest = (Loop(frozenset({name}), (), False, nest),)
+    return nest
+
+
+def _looks_like_a_loop(call: Node) -> bool:
+    """Whether a call stands where a statement does and has no semicolon after it."""
+    statement = call.parent
+    if statement is None or statement.type not in ("expression_statement", "ERROR"):
+        return False
+    return statement.type == "ERROR" or not any(
+        child.type == ";" and not child.is_missing for child in statement.children
+    )
 
 
 def _initial_origins(loop: Node, names: _Names) -> frozenset[str]:

@@ -25,7 +25,7 @@ KINDS = (
     *("distinct", "zero", "random", "negative", "equal", "random", "constant"),
 )
 # By the number of sizes: the greatest ordinary size, and one that needs several blocks while the others stay small.
-ORDINARY = {2: 67, 3: 19, 4: 9, 5: 6}
+ORDINARY = {2: 140, 3: 40, 4: 9, 5: 6}
 LARGE = {2: 522, 3: 300}
 FAR_SIZES = (2400, 1200, 300, 300, 2, 1)
 LADDER = (1009, 515, 260, 131, 67, 33, 17, 9, 5, 3, 2, 1)
@@ -121,9 +121,14 @@ def _make_other(name: str, roles: Roles, shape: Shape, rng: np.random.Generator)
 
 
 def _fit(shape: Shape, roles: Roles, operations: float) -> Shape:
-    """Takes the largest size down until a call is estimated to stay within the limit."""
+    """Takes the largest size down until a call is estimated to stay within the limit; where only one is large, the
+    small ones first, as it is there to be large."""
     while roles.sizes and estimate_operations(roles.loops, shape) > operations:
         largest = max(roles.sizes, key=lambda name: shape[name])
+        small = [name for name in roles.sizes if 1 < shape[name] <= 5]
+        if shape[largest] > 256 and small:
+            shape[small[-1]] = 1
+            continue
         smaller = next((step for step in LADDER if step < shape[largest]), None)
         if smaller is None:
             break

@@ -171,6 +171,39 @@ def test_a_range_inside_an_array_is_longer_than_a_block_in_some_test(tmp_path: P
     assert max(dst.size for dst in bench.values(bench.make(), "dst")) > 256
 
 
+def test_sizes_are_seen_in_loops_that_a_macro_makes(tmp_path: Path) -> None:
+    bench = Bench(
+        """#define FOR(i, n) for (int i = 0; i < (n); i++)
+        void scale(int rows, int cols, float a, float *x) {
+            FOR(i, rows) {
+                FOR(j, cols) {
+                    x[i * cols + j] *= a;
+                }
+            }
+        }""",
+        tmp_path,
+    )
+    suite = bench.make()
+    assert max(int(n) for n in bench.values(suite, "rows")) > 256
+    assert max(int(n) for n in bench.values(suite, "cols")) > 64
+
+
+def test_a_large_size_is_kept_large_by_small_others(tmp_path: Path) -> None:
+    bench = Bench(
+        """void f(int n, int dim, const float *p, float *d) {
+            for (int i = 0; i < n; i++)
+                for (int j = 0; j < n; j++) {
+                    float s = 0;
+                    for (int k = 0; k < dim; k++) s += p[i * dim + k] * p[j * dim + k];
+                    d[i * n + j] = s;
+                }
+        }""",
+        tmp_path,
+    )
+    suite = bench.make()
+    assert max(int(n) for n in bench.values(suite, "n")) > 256
+
+
 def test_no_row_of_a_large_matrix_repeats(tmp_path: Path) -> None:
     bench = Bench(
         """void add(int n, const float *x, float *y) {
