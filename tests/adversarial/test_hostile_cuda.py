@@ -14,7 +14,7 @@ import pytest
 from pair_side import WRONG, Pair, axpy_cuda
 
 import compile.host
-import musl.co_verify
+import musl.case
 from compile.runner import TestLimits
 from compile.sandbox import MIB, Limits
 from musl.verdict import Verdict, VerdictStatus
@@ -44,7 +44,7 @@ static void *nothing(void *p) { return p; }
 def pair(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pair:
     """The judge with little time and memory for each test, so that these tests are quick."""
     limits = TestLimits(seconds=0.4, total_seconds=20.0, memory_bytes=128 * MIB)
-    monkeypatch.setattr(musl.co_verify, "CANDIDATE_LIMITS", limits)
+    monkeypatch.setattr(musl.case, "CANDIDATE_LIMITS", limits)
     return Pair(tmp_path)
 
 
