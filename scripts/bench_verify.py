@@ -7,7 +7,8 @@
     template that prints every argument with iostream, one call), compiled by g++ and by nvcc and run; the printed texts
     are compared. Where there is no GPU the CUDA program is started all the same: its time to an error stands for its
     time to a result.
-(b) `musl verify` on the emulator, with and without kept builds, and with two workers.
+(b) `musl verify` on the emulator, on the same tests (`--tests 0`), with and without kept builds, and with two workers;
+    and as it is by default, with fuzz tests for those pairs whose own tests show nothing (which (a) calls right).
 (c) MuSL's nvcc path: what `musl verify --device gpu` does for a pair but for the device's own work: the C side built,
     run and checked, the CUDA side built for a device by nvcc and g++. Without a GPU that is all that can be timed.
 
@@ -69,6 +70,7 @@ def main() -> int:
             ("(b) emulator, no cache, 2 workers", lambda: verify(chosen, scratch, jobs=2, cache=False)),
             ("(b) emulator, builds kept, 1 worker", lambda: verify(chosen, scratch, jobs=1, cache=True)),
             ("(b) emulator, builds kept, 2 workers", lambda: verify(chosen, scratch, jobs=2, cache=True)),
+            ("(b) by default: no cache, 1 worker", lambda: verify(chosen, scratch, jobs=1, cache=False, tests=20)),
             ("(c) nvcc path, no cache, 1 worker", lambda: nvcc_path(chosen, scratch)),
         ]
         verify(chosen, scratch, jobs=2, cache=True)  # so that what is kept is there
@@ -103,7 +105,7 @@ def best_of(repeats: int, name: str, pairs: int, way: Callable[[], None]) -> Tim
 # -------------------------------------------------------------------------------------------------------- MuSL's ways
 
 
-def verify(cases: Sequence[object], scratch: Path, *, jobs: int, cache: bool) -> None:
+def verify(cases: Sequence[object], scratch: Path, *, jobs: int, cache: bool, tests: int = 0) -> None:
     """What `musl verify` does with these cases, without its start and its preflight."""
     from compile.sandbox import Sandbox
     from musl.judge_pair import Judge
@@ -113,7 +115,7 @@ def verify(cases: Sequence[object], scratch: Path, *, jobs: int, cache: bool) ->
     folder = Path(tempfile.mkdtemp(dir=scratch))
     sandbox = Sandbox(folder)
     with preprocessing_in(sandbox):
-        records = list(judge_all(Judge(sandbox, cache=cache), pairs_of(cases), jobs, 600.0))
+        records = list(judge_all(Judge(sandbox, cache=cache, tests=tests), pairs_of(cases), jobs, 600.0))
     assert len(records) == len(cases)
     broken = [record for record in records if record.verdict == "infrastructure"]
     assert not broken, broken[0].reason
