@@ -100,7 +100,9 @@ def _make_sizes(roles: Roles, number: int, rng: np.random.Generator) -> list[int
     elif kind == "powers":
         sizes = [int(rng.choice(np.array([2, 4, 8, 16, 32, 64]))) for _ in range(count)]
     elif kind in ("large", "zero", "negative"):
-        sizes = [min(size, 5) if kind == "large" else size for size in sizes]
+        if kind == "large":  # each in turn
+            sizes = [min(size, 5) for size in sizes]
+            turn = (KINDS[:number].count("large") if number < len(KINDS) else number) % count
         sizes[turn] = {"large": LARGE.get(count, 67), "zero": 0, "negative": -1}[kind]
     elif kind == "constant" and constants:
         sizes[turn] = int(rng.choice(np.array(constants)))

@@ -120,3 +120,12 @@ def test_an_exception_stands_at_the_end_of_each_row_alone() -> None:
     integers = make_values(np.dtype(np.int32), "exception", 100, Hints(integers=(7, -5)), rng)
     assert list(np.flatnonzero(integers == -5)) == [99]
     assert make_values(np.dtype(np.int32), "exception", 0, Hints(), rng).size == 0
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_each_of_several_sizes_is_large_in_some_early_shape(count: int) -> None:
+    roles = Roles(sizes=tuple("abc"[:count]))
+    rng = np.random.default_rng(0)
+    shapes = [make_shape(roles, number, rng, 3e5) for number in range(12)]
+    for name in roles.sizes:
+        assert any(shape[name] > 256 for shape in shapes), name
