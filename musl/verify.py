@@ -1,7 +1,7 @@
 """`verify_pairs`: the verdict on every pair of a file, in worker processes.
 
-A worker takes a few pairs at a time. A pair that crashes or hangs its worker costs itself alone: the worker is started
-anew with the pairs after it. Verdicts come in any order and are reported in that of the input.
+Each worker takes the next pair when it is done with one. A pair that crashes or hangs its worker costs itself alone:
+another worker is started in its place. Verdicts come in any order and are reported in that of the input.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
+import itertools
 import logging
 import os
+import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,10 +32,9 @@ from musl.prepare import check_compilers, choose_device, make_sandbox, preproces
 from musl.report.verdict_record import VerdictRecord
 from musl.verdict import VerdictStatus
 from musl.warm_up import warm_up
-from musl.workers import Died, WorkerPool
+from musl.workers import Died, Stage, WorkerPool
 
 LOG = logging.getLogger(__name__)
-MOST_AT_A_TIME = 8  # pairs that a worker takes: few, so that none is left with many at the end
 OnVerdict = Callable[[int, int], None]
 
 
@@ -149,35 +150,51 @@ def _identity(path: Path, device: str, tests: int, more_tests: int, mutants: int
 
 
 def judge_all(judge: Judge, pairs: Sequence[Pair], jobs: int, timeout: float) -> Iterator[VerdictRecord]:
-    """The verdicts on all pairs, as they come."""
-    size = max(1, min(MOST_AT_A_TIME, len(pairs) // (4 * jobs)))
-    chunks = [list(pairs[at : at + size]) for at in range(0, len(pairs), size)]
+    """The verdicts on all pairs, as they come. Raises nothing for what a pair holds; MachineError where workers cannot
+    be started."""
+    queue = _queue_of(len(pairs))
     pool = WorkerPool(jobs)
-    left: dict[str, list[Pair]] = {}
+    in_hand: dict[str, int] = {}
+    started = itertools.count()
 
-    def submit(chunk: list[Pair]) -> None:
-        key = f"{chunk[0].id}/{chunk[0].sample}"
-        left[key] = chunk
-        pool.submit(key, functools.partial(_judge_each, judge, list(chunk)), timeout)
+    def start() -> None:
+        pool.submit(str(next(started)), functools.partial(_judge_next, judge, pairs, queue), timeout)
 
-    for chunk in chunks:
-        submit(chunk)
-    with contextlib.closing(pool.messages()) as messages:
-        for key, message in messages:
-            if isinstance(message, VerdictRecord):
-                left[key] = [p for p in left[key] if p.key != (str(message.id), message.sample)]
-                yield message
-            elif isinstance(message, Died) and left[key]:
-                in_hand, *rest = left.pop(key)
-                yield _broken(in_hand, judge, message)
-                if rest:
-                    submit(rest)
+    for _ in range(min(jobs, len(pairs))):
+        start()
+    try:
+        with contextlib.closing(pool.messages()) as messages:
+            for key, message in messages:
+                if isinstance(message, Stage):
+                    in_hand[key] = int(message.text)
+                elif isinstance(message, VerdictRecord):
+                    del in_hand[key]
+                    yield message
+                elif isinstance(message, Died):
+                    if key not in in_hand:
+                        raise MachineError(f"a worker ended before it had begun: {message.detail}")
+                    yield _broken(pairs[in_hand.pop(key)], judge, message)
+                    start()
+    finally:
+        os.close(queue)
 
 
-def _judge_each(judge: Judge, pairs: Sequence[Pair]) -> Iterator[object]:
-    """Task of a worker."""
-    for pair in pairs:
-        yield judge_pair(judge, pair)
+def _queue_of(count: int) -> int:
+    """A file of the numbers below `count`. Forked processes share its position: each read takes the next number, and
+    one that is killed holds no lock."""
+    queue = os.memfd_create("pairs")
+    with os.fdopen(os.dup(queue), "wb") as file:
+        file.write(struct.pack(f"<{count}I", *range(count)))
+    os.lseek(queue, 0, os.SEEK_SET)
+    return queue
+
+
+def _judge_next(judge: Judge, pairs: Sequence[Pair], queue: int) -> Iterator[object]:
+    """Task of a worker: one pair after the other, as long as there are some."""
+    while taken := os.read(queue, 4):
+        (index,) = struct.unpack("<I", taken)
+        yield Stage(str(index))
+        yield judge_pair(judge, pairs[index])
 
 
 def _broken(pair: Pair, judge: Judge, died: Died) -> VerdictRecord:

@@ -19,6 +19,7 @@ All else is left as written; the other qualifiers are macros of the emulator's h
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -70,6 +71,7 @@ class UnsupportedError(RewriteError):
         self.message = message
 
 
+@functools.lru_cache(maxsize=4)  # the two builds of a candidate ask for the same
 def rewrite(text: str) -> Rewritten:
     """The emulator's form of a .cu text. Raises RewriteError where a launch or a shared variable cannot be read, and
     UnsupportedError where the text needs what the emulator does not have."""

@@ -16,7 +16,7 @@ from data.pairs import Pair
 from musl.audit import anonymous, audit_lines, audit_page
 from musl.errors import MachineError, UsageError
 from musl.journal import Journal
-from musl.judge_pair import Judge
+from musl.judge_pair import Judge, judge_pair
 from musl.preflight import preflight
 from musl.report.verdict_record import VerdictRecord, VerdictTests
 from musl.verdict import VerdictStatus
@@ -196,12 +196,32 @@ def test_a_machine_that_cannot_judge_stops_at_once(monkeypatch: pytest.MonkeyPat
     """What a broken judge would say of the known pairs is played here; the rest is real."""
     for said in (VerdictStatus.INFRASTRUCTURE, VerdictStatus.EQUIVALENT):
 
-        def judge_pair(judge: Judge, pair: Pair, said: VerdictStatus = said) -> VerdictRecord:
+        def played(judge: Judge, pair: Pair, said: VerdictStatus = said) -> VerdictRecord:
             return VerdictRecord(id=pair.id, verdict=said, reason="so it is")
 
-        monkeypatch.setattr("musl.preflight.judge_pair", judge_pair)
+        monkeypatch.setattr("musl.preflight.judge_pair", played)
         with pytest.raises(MachineError, match=f"this machine cannot judge: .* was judged {said}"):
             preflight(None)  # type: ignore[arg-type]
+
+
+def test_a_pair_that_ends_its_worker_costs_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A crash in MuSL itself, and one that hangs; the other pairs are judged for real."""
+
+    def crash(judge: Judge, pair: Pair) -> VerdictRecord:
+        if pair.id == "crash":
+            os.abort()
+        if pair.id == "hang":
+            time.sleep(60)
+        return judge_pair(judge, pair)
+
+    monkeypatch.setattr("musl.verify.judge_pair", crash)
+    pairs = write(tmp_path, {**GOOD, "id": "crash"}, GOOD, {**GOOD, "id": "hang"}, WRONG)
+    report = verify_pairs(pairs, jobs=1, timeout=8)
+    assert [record.verdict.value for record in report.records] == [
+        *("infrastructure", "equivalent", "infrastructure", "different")
+    ]
+    assert "crash" in report.records[0].reason
+    assert "took longer than 8 s" in report.records[2].reason
 
 
 def test_pairs_that_are_none_are_refused(tmp_path: Path) -> None:
