@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
+from compile.build_cache import BuildCache
 from compile.gpu.plan import SANITIZERS, Sanitizer
 from compile.scratch import scratch_folder
 from data.pairs import Pair, PairError, read_pairs
@@ -111,6 +112,8 @@ def verify_pairs(
             if journal is not None:
                 journal.add(record)
             on_verdict(done, len(pairs))
+        if cache:
+            BuildCache().prune()
         records = tuple(known[pair.key] for pair in pairs)
         if journal is not None:
             journal.finish(records)
