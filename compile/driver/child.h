@@ -17,6 +17,7 @@
 
 extern "C" {
 size_t __sanitizer_get_allocated_size(const volatile void *memory) __attribute__((weak));
+int __sanitizer_get_ownership(const volatile void *memory) __attribute__((weak));
 int __sanitizer_install_malloc_and_free_hooks(void (*on_malloc)(const volatile void *, size_t),
                                               void (*on_free)(const volatile void *)) __attribute__((weak));
 }
@@ -60,14 +61,16 @@ void on_malloc(const volatile void *, size_t size) {
 }
 
 void on_free(const volatile void *memory) {
-    uint64_t size = memory ? __sanitizer_get_allocated_size(memory) : 0;
+    // What is freed may be none of the sanitizer's (a double free, a wild pointer, the dynamic linker's own): its size is asked
+    // for only where it is, or the question itself ends the process.
+    uint64_t size = memory && __sanitizer_get_ownership(memory) ? __sanitizer_get_allocated_size(memory) : 0;
     allocated -= size < allocated ? size : allocated;
 }
 
 // RLIMIT_DATA counts private writable memory, a sanitizer's shadow included: so the limit stands above what is held.
 void limit_memory(uint64_t bytes) {
     if (bytes == 0) return;
-    if (__sanitizer_install_malloc_and_free_hooks && __sanitizer_get_allocated_size) {
+    if (__sanitizer_install_malloc_and_free_hooks && __sanitizer_get_allocated_size && __sanitizer_get_ownership) {
         may_allocate = bytes;
         __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
         bytes = 2 * bytes + kSanitizerReserve;
