@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from data.function import Function
 from musl.report.codes import INTERNAL_ERROR, NOT_VERIFIED, TOOK_TOO_LONG, WRONG_RESULT
 from musl.report.records import (
-    CounterexampleRecord,
     CoverageRecord,
     FunctionRecord,
     FunctionStatus,
@@ -15,7 +14,8 @@ from musl.report.records import (
     RemarkRecord,
     TestsRecord,
 )
-from musl.verdict import Counterexample, Verdict, VerdictStatus
+from musl.report.verdict_record import counterexample_record
+from musl.verdict import Verdict, VerdictStatus
 from musl.workers import Died
 from tester.protocol import Coverage
 from translator.protocol import Diagnostic, Refusal, Translation
@@ -115,7 +115,7 @@ class FunctionWork:
             tests=_tests(checked),
             coverage=_coverage(checked),
             schedules=list(checked.verdict.schedules) if checked else [],
-            counterexample=_counterexample(checked.verdict.counterexample if checked else None),
+            counterexample=counterexample_record(checked.verdict.counterexample if checked else None),
             seconds=round(checked.verdict.seconds, 3) if checked else 0.0,
         )
 
@@ -151,16 +151,3 @@ def _coverage(checked: Checked | None) -> CoverageRecord | None:
     if checked is None or checked.coverage is None:
         return None
     return CoverageRecord(line=checked.coverage.line, branch=checked.coverage.branch)
-
-
-def _counterexample(example: Counterexample | None) -> CounterexampleRecord | None:
-    if example is None:
-        return None
-    return CounterexampleRecord(
-        test=example.test_id,
-        where=example.where,
-        index=example.index,
-        expected=example.expected,
-        got=example.got,
-        inputs=dict(example.inputs),
-    )
