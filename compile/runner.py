@@ -27,7 +27,7 @@ from data.testcase import Argument, TestCase
 _MAGIC = 0x314C53554D554D55
 _NULL = (1 << 64) - 1
 _HEADER = struct.Struct("<QIIIIQQQIIIII4x")
-_SCHEDULE = struct.Struct("<Q32s")
+_SCHEDULE = struct.Struct("<QQ32s")
 AFTER_ANOTHER = " after another"  # at the end of a schedule's name: each test's call follows that of the next test
 _RESULT = struct.Struct("<IiQQII")
 _TOUCHED = struct.Struct("<qqII")
@@ -40,6 +40,20 @@ _REMARKS = {
 }
 _POISON = 0xA5
 SPEAKING = ("trace", "emulator", "gpu")  # kinds of builds whose runtime reports errors in its own words
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How tests are run: `name` is known to the runtime (compile/emulator/runtime/schedule.cpp); only the `first` ones
+    of the tests, all where None."""
+
+    name: str
+    seed: int = 0
+    first: int | None = None
+
+    def count(self, tests: Sequence[TestCase]) -> int:
+        """How many of these tests run in it."""
+        return len(tests) if self.first is None else min(self.first, len(tests))
 
 
 @dataclass(frozen=True)
@@ -77,17 +91,17 @@ def run_tests(
     """
     if not tests:
         return []
-    return run_schedules(build, tests, function, [(schedule, seed)], limits)[0]
+    return run_schedules(build, tests, function, [Schedule(schedule, seed)], limits)[0]
 
 
 def run_schedules(
     build: Build,
     tests: Sequence[TestCase],
     function: Function,
-    schedules: Sequence[tuple[str, int]],
+    schedules: Sequence[Schedule],
     limits: TestLimits | None = None,
 ) -> list[list[TestRun]]:
-    """The runs of all tests in each schedule (a name and a seed), one after the other in one sandboxed process.
+    """The runs of the tests in each schedule, one schedule after the other in one sandboxed process.
 
     Stops after the first schedule in which a test has used up its time: then fewer lists come back than schedules were
     asked for, and at least one. What holds for `run_tests` holds here.
@@ -119,8 +133,9 @@ def run_schedules(
     reader = _Reader(results)
     finished: list[list[TestRun]] = []
     while len(finished) < len(schedules) and not any(_is_timeout(run) for runs in finished for run in runs):
-        runs = list(_decode(reader, build, tests, function))
-        finished.append(runs + [TestRun(_lost(outcome))] * (len(tests) - len(runs)))
+        asked = tests[: schedules[len(finished)].count(tests)]
+        runs = list(_decode(reader, build, asked, function))
+        finished.append(runs + [TestRun(_lost(outcome))] * (len(asked) - len(runs)))
     return finished
 
 
@@ -157,7 +172,7 @@ def _encode(
     build: Build,
     tests: Sequence[TestCase],
     function: Function,
-    schedules: Sequence[tuple[str, int]],
+    schedules: Sequence[Schedule],
     limits: TestLimits,
 ) -> list[bytes]:
     program = build_filter(trap=True) if build.restricted else b""
@@ -172,7 +187,7 @@ def _encode(
             *(_POISON, len(program) // 8, len(schedules), limits.workers),
         ),
         program,
-        *(_SCHEDULE.pack(seed, name.encode()) for name, seed in schedules),
+        *(_SCHEDULE.pack(s.seed, s.count(tests), s.name.encode()) for s in schedules),
     ]
     parts += [struct.pack("<II", _kind(p), p.dtype.itemsize) for p in parameters]
     for test in tests:

@@ -13,7 +13,7 @@ from compile.gpu.plan import Sanitizer
 from compile.host import Mode, build_host
 from compile.outcome import Outcome
 from compile.run_record import TestRun
-from compile.runner import AFTER_ANOTHER, TestLimits, run_schedules
+from compile.runner import AFTER_ANOTHER, Schedule, TestLimits, run_schedules
 from compile.sandbox import Sandbox
 from compile.unit import keeps_state
 from data.function import Function
@@ -149,14 +149,14 @@ class Case:
             return self
         return replace(self, candidate=replace(self.candidate, tests=extend_all(own, needed, self.function)))
 
-    def run(self, candidate: Build, calls: Sequence[TestCase], schedules: Sequence[str] = ()) -> Runs:
-        """The candidate's runs in each schedule; fewer schedules where a test used up its time."""
-        names = schedules or self.schedules
-        asked = [(name, self.seed) for name in names]
+    def run(self, candidate: Build, calls: Sequence[TestCase], schedules: Sequence[str]) -> Runs:
+        """The candidate's runs in each schedule, the first test alone in `IDLE`; fewer schedules where a test used up
+        its time."""
+        asked = [Schedule(name, self.seed, 1 if name == IDLE else None) for name in schedules]
         workers = self.threads if any(_bytes_of(call) > SPREAD_BYTES for call in calls) else 1
         limits = replace(CANDIDATE_LIMITS, workers=workers)
         rows = run_schedules(candidate, calls, self.candidate.function, asked, limits)
-        return dict(zip(names, rows, strict=False))
+        return dict(zip(schedules, rows, strict=False))
 
     def run_all(self, candidate: Build, calls: Sequence[TestCase]) -> tuple[Runs, Runs]:
         """The runs in the schedules, and in the emulator those in `IDLE` and (where the candidate has variables that
@@ -167,8 +167,8 @@ class Case:
         runs = self.run(candidate, calls, (*self.schedules, *more))
         return {s: runs[s] for s in self.schedules if s in runs}, {s: runs[s] for s in more if s in runs}
 
-    def find(self, expected: Sequence[Expected], runs: Runs) -> list[list[Finding]]:
-        """For each test what is wrong with it, at most one finding for each schedule."""
+    def find(self, sanitized: Build, expected: Sequence[Expected], runs: Runs) -> list[list[Finding]]:
+        """For each test what is wrong with it, at most one finding for each schedule. `sanitized` is the C side."""
         count = range(len(expected))
 
         def check(i: int, slack: Mapping[str, Slack] | None = None) -> list[Finding]:
@@ -181,7 +181,7 @@ class Case:
         if not doubtful:
             return findings
         tests, results = [expected[i].test for i in doubtful], [expected[i].run for i in doubtful]
-        slacks = measure_slack(self.source, self.function, tests, results, self.sandbox, self.scratch)
+        slacks = measure_slack(sanitized, self.function, tests, results)
         for i, slack in zip(doubtful, slacks, strict=True):
             findings[i] = check(i, slack)
         return findings

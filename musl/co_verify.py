@@ -127,12 +127,12 @@ def _compare(case: Case, reference: Reference, sides: Sides, given: int) -> tupl
     broken = next((r for row in runs.values() for r in row if r.outcome.status is Status.INFRASTRUCTURE), None)
     if broken is not None:
         return no_verdict(VerdictStatus.INFRASTRUCTURE, first_line(broken.outcome.message)), None
-    trial = Trial(reference.expected, calls, runs, case.find(reference.expected, runs), given)
+    trial = Trial(reference.expected, calls, runs, case.find(sides.sanitized, reference.expected, runs), given)
     verdict = _conclude(case, trial)
     if verdict.status is VerdictStatus.EQUIVALENT:
         counted = [trial.expected[i] for i in trial.counted]
         weak = why_weak(case.function, counted, lambda more: run_tests(sides.sanitized, more, case.function))
-        weak = weak or why_idle(case, trial, asides.get(IDLE, ()))
+        weak = weak or why_idle(case, trial, sides, asides.get(IDLE, ()))
         if weak:
             return replace(verdict, status=VerdictStatus.NO_VALID_TEST, reason=weak), trial
         verdict = after_another(case, trial, sides, verdict, asides.get(AFTER, ()))

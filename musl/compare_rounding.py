@@ -6,18 +6,13 @@ Only asked where a candidate's floating-point result is off by more than the bas
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 
 from compile.build import Build
-from compile.host import build_host
-from compile.outcome import Outcome
 from compile.run_record import TestRun
-from compile.runner import run_tests
-from compile.sandbox import Sandbox
+from compile.runner import Schedule, run_schedules, run_tests
 from data.function import Function
-from data.source_file import SourceFile
 from data.testcase import Argument, TestCase
 from musl.compare import Slack, has_floats, leaves, rounding_slack
 from tester.fuzz_roles import read_roles
@@ -27,21 +22,14 @@ _DIRECTIONS = ("round up", "round down")
 
 
 def measure_slack(
-    source: SourceFile,
-    function: Function,
-    tests: Sequence[TestCase],
-    expected: Sequence[TestRun],
-    sandbox: Sandbox,
-    scratch: Path,
+    build: Build, function: Function, tests: Sequence[TestCase], expected: Sequence[TestRun]
 ) -> list[Mapping[str, Slack]]:
-    """For each test: the slack of each value (`return` or a parameter's name) that rounding can move.
+    """For each test: the slack of each value (`return` or a parameter's name) that rounding can move. `build` is of the
+    C side.
 
-    Empty where the C side does not build or a call does not end: then the base tolerance stands.
+    Where a redirected call does not end well it adds nothing; without any the base tolerance stands.
     """
-    build = build_host(source, function, "plain", scratch, sandbox)
-    if isinstance(build, Outcome):
-        return [{} for _ in tests]
-    redirected = [run_tests(build, tests, function, schedule=direction) for direction in _DIRECTIONS]
+    redirected = run_schedules(build, tests, function, [Schedule(direction) for direction in _DIRECTIONS])
     reordered = read_roles(function).accumulates
     magnitudes = _run_on_magnitudes(build, tests, function) if reordered else [TestRun(run.outcome) for run in expected]
     slacks: list[Mapping[str, Slack]] = []

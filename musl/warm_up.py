@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
 from compile.cache import OwnBuildFailedError
-from compile.emulator.build import Check, emulator_host, precompiled_header
+from compile.emulator.build import Check, Library, emulator_host, precompiled_header
 from compile.host import MODES, mode_host
 from compile.program import program_object
 from musl.errors import MachineError
@@ -20,7 +20,8 @@ def warm_up(device: Literal["emulator", "gpu"], *, programs: bool = False) -> No
     parts: list[Callable[[], object]] = [functools.partial(mode_host, mode) for mode in MODES]
     if device == "emulator":
         checks: tuple[Check, ...] = ("bounds", "races")
-        headers = [functools.partial(precompiled_header, check, lean) for check in checks for lean in (False, True)]
+        libraries: tuple[Library, ...] = ("lean", "usual")
+        headers = [functools.partial(precompiled_header, check, library) for check in checks for library in libraries]
         parts += [emulator_host, *headers]
     if programs:
         parts.append(program_object)

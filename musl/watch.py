@@ -9,7 +9,7 @@ from dataclasses import replace
 from compile.fault import FaultKind, read_fault
 from compile.outcome import Outcome, Status
 from compile.run_record import TestRun
-from compile.runner import run_schedules, run_tests
+from compile.runner import Schedule, run_schedules, run_tests
 from musl.case import AFTER, CANDIDATE_LIMITS, IDLE, Case, Sides, Trial
 from musl.findings import Finding, first_line, make_counterexample
 from musl.verdict import Verdict, VerdictStatus, no_verdict
@@ -21,25 +21,32 @@ _SLOWER = (Status.TIMEOUT, Status.OUT_OF_MEMORY)
 FILLINGS = ("forward fill 00", "forward fill ff", "forward fill 7f", "forward fill 80")
 
 
-def why_idle(case: Case, trial: Trial, idle: Sequence[TestRun]) -> str:
-    """Empty where the results need the kernels, else one line: with kernels that do nothing every test passes."""
+def why_idle(case: Case, trial: Trial, sides: Sides, idle: Sequence[TestRun]) -> str:
+    """Empty where the results need the kernels, else one line: with kernels that do nothing every test passes. `idle`
+    is the run of the first test; the others are asked only where that one shows nothing."""
     if not idle:
         return ""
     counted = trial.counted
-    found = case.find([trial.expected[i] for i in counted], {IDLE: [idle[i] for i in counted]})
-    return "" if any(found) else "every test passes with kernels that do nothing: the host computes the results"
+    expected = [trial.expected[i] for i in counted]
+    if counted[0] == 0 and any(case.find(sides.sanitized, expected[:1], {IDLE: idle})):
+        return ""
+    calls = [trial.calls[i] for i in counted]
+    runs = run_tests(sides.candidate, calls, case.candidate.function, schedule=IDLE, limits=CANDIDATE_LIMITS)
+    if any(case.find(sides.sanitized, expected, {IDLE: runs})):
+        return ""
+    return "every test passes with kernels that do nothing: the host computes the results"
 
 
 def after_another(case: Case, trial: Trial, sides: Sides, verdict: Verdict, after: Sequence[TestRun]) -> Verdict:
     """The verdict, or `different` where a call gives another result after another call than as the first one of its
     process: a variable of the device that is never reset, results that are kept. Compared with the C function's
     results after the same call, as it may keep something itself."""
-    if not after or not any(case.find(trial.expected, {AFTER: after})):
+    if not after or not any(case.find(sides.sanitized, trial.expected, {AFTER: after})):
         return verdict
     calls = [one.test for one in trial.expected]
-    (again,) = run_schedules(sides.sanitized, calls, case.function, [(AFTER, case.seed)])
+    (again,) = run_schedules(sides.sanitized, calls, case.function, [Schedule(AFTER, case.seed)])
     expected = [replace(one, run=run) for one, run in zip(trial.expected, again, strict=True)]
-    for position, found in enumerate(case.find(expected, {AFTER: after})):
+    for position, found in enumerate(case.find(sides.sanitized, expected, {AFTER: after})):
         if found and again[position].outcome.ok:
             return _overruled(case, verdict, trial, position, found[0], ", after the call of another test")
     return verdict
@@ -59,7 +66,7 @@ def watch(case: Case, trial: Trial, sides: Sides, verdict: Verdict) -> Verdict:
     if explains:
         return _explained(verdict, trial, runs)
     # Few blocks run here, so that grid-stride loops stride: what they compute then has to be right too.
-    strided = case.find(trial.expected, {FEW_BLOCKS: runs})
+    strided = case.find(sides.sanitized, trial.expected, {FEW_BLOCKS: runs})
     for position, found in enumerate(strided):
         if found and runs[position].outcome.status not in _SLOWER:
             return _overruled(case, verdict, trial, position, found[0], f", {FEW_BLOCKS}")
@@ -76,7 +83,7 @@ def _with_other_fillings(
     when that memory holds something else. (A load whose value is never used changes nothing.)"""
     expected, calls = [trial.expected[i] for i in unwritten], [trial.calls[i] for i in unwritten]
     filled = case.run(sides.candidate, calls, FILLINGS)
-    for position, found in zip(unwritten, case.find(expected, filled), strict=True):
+    for position, found in zip(unwritten, case.find(sides.sanitized, expected, filled), strict=True):
         if found:
             fault = runs[position].remarks[FaultKind.UNINITIALISED_READ]
             finding = replace(found[0], status=VerdictStatus.DIFFERENT, fault=fault)

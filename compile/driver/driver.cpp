@@ -248,7 +248,7 @@ bool run_schedule(Task next, const Descriptors &fds, Capture *capture, bool *tim
     const musl_header &header = *next.tests.header;
     uint64_t total_deadline = now_ns() + header.total_ns, unused;
     next.test = next.tests.first;
-    for (next.index = 0; next.index < header.test_count; ++next.index) {
+    for (next.index = 0; next.index < next.schedule->test_count; ++next.index) {
         capture->size = 0;
         capture->after = 0;
         uint64_t now = now_ns();
@@ -262,14 +262,6 @@ bool run_schedule(Task next, const Descriptors &fds, Capture *capture, bool *tim
     return true;
 }
 
-// A sanitizer's allocator maps memory for each size of block that it gives for the first time: here once for all children.
-void warm_allocator() {
-    for (size_t size = 8; size <= 8192; size += size / 4 + 4) {
-        void *volatile memory = malloc(size); // volatile: or the compiler leaves both out
-        free(memory);
-    }
-}
-
 // Runs every test in every schedule and never returns in the parent. In a child it returns, to main().
 void serve(int argc, char **argv) {
     if (argc != 3 && argc != 4) {
@@ -281,7 +273,6 @@ void serve(int argc, char **argv) {
     Descriptors fds = {atoi(argv[1]), atoi(argv[2]), watch_children()};
     Tests tests = map_tests(fds.tests);
     Shared shared = map_shared(tests);
-    warm_allocator();
     Capture capture = make_capture(tests.header->stderr_bytes);
     bool timed_out = false;
     for (uint32_t i = 0; i < tests.header->schedule_count && !timed_out; ++i)

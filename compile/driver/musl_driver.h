@@ -22,7 +22,7 @@
  *   test    = argument[parameter_count]
  *   argument= uint64 count  bytes[count * element_size]        count == MUSL_NULL: null pointer, no bytes.
  *             (scalars, structs by value and references: count == 1)
- *   results = result[test_count] for each schedule, in order; no schedule follows one in which a test was MUSL_TIMEOUT, and
+ *   results = result[test_count of the schedule] for each schedule, in order; no schedule follows one in which a test was MUSL_TIMEOUT, and
  *     fewer results come where the driver itself was killed
  *   result  = musl_result  stderr bytes[stderr_size]  payload (only where status == MUSL_OK)
  *   payload = returned bytes[return_size]
@@ -83,6 +83,7 @@ struct musl_header {
 
 struct musl_schedule {
     uint64_t seed;
+    uint64_t test_count; /* only so many of the tests, from the first one on, run in this schedule */
     char name[32]; /* NUL-terminated: see compile/emulator/runtime/schedule.cpp; on the C side "round up", "round down".
                     * " after another" at its end: the child makes the call of the next test first, and forgets its results */
 };

@@ -37,10 +37,12 @@ from compile.cache import OwnBuildFailedError, cached, own_object, remembered
 from compile.driver.stub import make_stub
 from compile.emulator.codes import EMULATOR_CODES
 from compile.emulator.rewrite import RewriteError, UnsupportedError, rewrite
+from compile.emulator.scopes import keeps_addresses
 from compile.host import driver_object, include_flags, run_steps
 from compile.imports import check_unit
 from compile.includes import include_folders
 from compile.outcome import Outcome, Status
+from compile.prelude import NO_SPECIAL_FUNCTIONS, names_special_function
 from compile.program import compile_unit, program_object
 from compile.sandbox import Sandbox
 from compile.toolchain import find_gxx
@@ -49,6 +51,9 @@ from data.function import Function
 from data.source_file import SourceFile
 
 Check = Literal["bounds", "races"]
+# What of the C++ library comes with cuda_runtime.h: nothing, which halves the time of a text that needs nothing; all
+# but the special functions; all.
+Library = Literal["lean", "usual", "all"]
 
 HERE = Path(__file__).resolve().parent
 INCLUDE = HERE / "include"
@@ -62,6 +67,8 @@ CHECKS = {
     "bounds": ("-fsanitize=address,alignment", "-fno-sanitize-recover=alignment"),
     "races": ("-fsanitize=thread",),  # only the calls that it makes at each access: runtime/races.cpp answers them
 }
+# Without the check that a local variable is not used beyond its scope, which takes a fifth of a small unit's time.
+NO_SCOPES = ("-fno-sanitize-address-use-after-scope",)
 WRAPS = {"bounds": (), "races": tuple(f"--wrap={name}" for name in ("memcpy", "memmove", "memset"))}
 # The forms in which the compiler reports what unsupported.py marks and the headers declare.
 _LIMIT = re.compile(
@@ -162,12 +169,12 @@ def runtime_objects() -> list[Path]:
 
 
 @remembered
-def precompiled_header(check: Check = "bounds", lean: bool = False) -> Path:
-    """A header that includes cuda_runtime.h, with its compiled form beside it; `lean` for texts that use nothing of the
-    C++ library, which halves their time. Raises OwnBuildFailedError."""
+def precompiled_header(check: Check = "bounds", library: Library = "usual") -> Path:
+    """A header that includes cuda_runtime.h, with its compiled form beside it. Raises OwnBuildFailedError."""
     compiler = find_gxx()
     flags = _unit_flags(check)
-    head = ("#define MUSL_LEAN\n" if lean else "") + "#include <cuda_runtime.h>\n"
+    before = {"lean": "#define MUSL_LEAN\n", "usual": NO_SPECIAL_FUNCTIONS, "all": ""}[library]
+    head = f"{before}#include <cuda_runtime.h>\n"
     texts = [head.encode(), *(path.read_bytes() for path in _headers())]
 
     def make(path: Path) -> None:
@@ -184,8 +191,14 @@ def precompiled_header(check: Check = "bounds", lean: bool = False) -> Path:
 _LEAN_INCLUDE = re.compile(r"<(cuda|cuda_runtime|cuda_runtime_api|device_launch_parameters|stdio\.h|stdint\.h)(\.h)?>")
 
 
-def is_lean(cuda_text: str, source: SourceFile | None) -> bool:
-    """Whether the text uses nothing of the C++ library, as far as its words tell."""
+def library_of(cuda_text: str, source: SourceFile | None) -> Library:
+    """How much of the C++ library the text needs, as far as its words tell."""
+    if _is_lean(cuda_text, source):
+        return "lean"
+    return "all" if names_special_function(cuda_text) else "usual"
+
+
+def _is_lean(cuda_text: str, source: SourceFile | None) -> bool:
     if re.search(r"\bstd\b|\b_?_?(?:has_include|import)\b", cuda_text):
         return False
     if source is not None and (source.include_dirs or source.flags):
@@ -241,13 +254,14 @@ def _compile(
         head += FEW_BLOCKS
     head += "".join(f"#define {define.replace('=', ' ', 1)}\n" for define in _defines(source))
     (sandbox.scratch / "unit.cpp").write_text(f'{head}#line 1 "{quoted}"\n{text}\n{stub}', encoding="utf-8")
-    header = precompiled_header(check, is_lean(cuda_text, source))
+    header = precompiled_header(check, library_of(cuda_text, source))
     compiler = str(find_gxx().path)
+    flags = (*_unit_flags(check), *(() if keeps_addresses(cuda_text) else NO_SCOPES))
     includes = [flag for flag in include_flags(source) if not flag.startswith("-D")] if source is not None else []
     steps = [
         [
             compiler,
-            *_unit_flags(check),
+            *flags,
             *includes,
             "-include",
             str(header),

@@ -18,6 +18,7 @@ from compile.emulator.build import INCLUDE, RENAME_MAIN
 from compile.emulator.rewrite import rewrite
 from compile.gpu.stubs import PREAMBLE, stub_device_code
 from compile.host import include_flags
+from compile.prelude import NO_SPECIAL_FUNCTIONS, names_special_function
 from compile.toolchain import find_gxx
 from compile.unit import link_step
 from data.function import Function
@@ -50,7 +51,7 @@ def host_steps(
     )
     head = f'{RENAME_MAIN}{macros}{PREAMBLE}#line 1 "{quoted}"\n'
     (folder / "unit.cpp").write_text(f"{head}{text}\n{stub}", encoding="utf-8")
-    header = precompiled_header()
+    header = precompiled_header(names_special_function(cuda_text))
     includes = [flag for flag in include_flags(source) if flag.startswith("-I")] if source is not None else []
     compiler = [
         str(find_gxx().path),
@@ -68,16 +69,17 @@ def host_steps(
 
 
 @functools.cache
-def precompiled_header() -> Path:
+def precompiled_header(special_functions: bool = False) -> Path:
     """A header that includes the emulator's cuda_runtime.h, compiled with FLAGS. Raises OwnBuildFailedError."""
     compiler = find_gxx()
+    head = ("" if special_functions else NO_SPECIAL_FUNCTIONS) + "#include <cuda_runtime.h>\n"
 
     def make(path: Path) -> None:
-        path.write_text("#include <cuda_runtime.h>\n", encoding="utf-8")
+        path.write_text(head, encoding="utf-8")
         argv = [str(compiler.path), *FLAGS, "-x", "c++-header", path.name, "-o", f"{path.name}.gch"]
         _run(argv, path.parent)
 
-    return cached("musl_gpu_prefix.h", [str(compiler.path), compiler.version, *FLAGS, *_texts(_headers())], make)
+    return cached("musl_gpu_prefix.h", [str(compiler.path), compiler.version, *FLAGS, head, *_texts(_headers())], make)
 
 
 @functools.cache

@@ -22,17 +22,19 @@ REPEATS = "MUSL_REPEATS"  # in the environment: call each test so many times, an
 
 _MAGIC, _NULL = 0x314C53554D554D55, (1 << 64) - 1
 _HEADER = struct.Struct("<QIIIIQQQIIIII4x")
-_SCHEDULE = struct.Struct("<Q32s")
+_SCHEDULE = struct.Struct("<QQ32s")
 _PARAMETER = struct.Struct("<II")
 RESULT = struct.Struct("<IiQQII")
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """A schedule's name and seed; on a GPU they choose the byte that fills new device memory, and nothing else."""
+    """A schedule's name and seed, which on a GPU choose the byte that fills new device memory and nothing else, and how
+    many of the tests run in it."""
 
     name: str
     seed: int
+    test_count: int
 
     @property
     def pattern(self) -> int:
@@ -71,8 +73,8 @@ class TestFile:
         self._tests = list(self._offsets(at + _PARAMETER.size * parameters))
 
     def _schedule(self, at: int) -> Schedule:
-        seed, name = _SCHEDULE.unpack_from(self._data, at)
-        return Schedule(name.rstrip(b"\0").decode(), seed)
+        seed, count, name = _SCHEDULE.unpack_from(self._data, at)
+        return Schedule(name.rstrip(b"\0").decode(), seed, count)
 
     def _offsets(self, at: int) -> Iterator[int]:
         for _ in range(self.count):

@@ -204,9 +204,9 @@ def run_all(plan: Plan, tests: TestFile, tests_fd: int, repeats: int) -> Iterato
     """Every test in every schedule, in order; no schedule follows one in which a test used up its time."""
     worker: Worker | None = None
     broken: Reply | None = None
-    for schedule in range(len(tests.schedules)):
+    for number, schedule in enumerate(tests.schedules):
         deadline, late = time.monotonic_ns() + tests.total_ns, False
-        for test in range(tests.count):
+        for test in range(schedule.test_count):
             if broken is None and (worker is None or not worker.alive):
                 begin = time.monotonic_ns()
                 worker = Worker(plan, tests, tests_fd)
@@ -221,7 +221,7 @@ def run_all(plan: Plan, tests: TestFile, tests_fd: int, repeats: int) -> Iterato
                 late = True
                 yield Reply(TIMEOUT, 1), b""
                 continue
-            reply, said = worker.run(Command(test, schedule, repeats), tests.test_ns)
+            reply, said = worker.run(Command(test, number, repeats), tests.test_ns)
             late = late or reply.status == TIMEOUT
             yield reply, said
         if late:

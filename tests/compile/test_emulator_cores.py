@@ -10,11 +10,11 @@ from cuda_side import CudaSide
 from compile.fault import FaultKind, read_fault
 from compile.outcome import Status
 from compile.run_record import TestRun
-from compile.runner import TestLimits, run_schedules
+from compile.runner import Schedule, TestLimits, run_schedules
 
 SIGNATURE = "void f(float *a, int n, int m)"
 BLOCKS = 800  # of 64 threads, long enough to be spread
-SCHEDULES = [("forward", 0), ("reverse", 0), ("shuffle", 3)]
+SCHEDULES = [Schedule("forward"), Schedule("reverse"), Schedule("shuffle", 3)]
 # Each thread works for some microseconds.
 WORK = "__device__ float work(float v, int m) { for (int j = 0; j < m; j++) v = v * 0.999f + 0.25f; return v; }\n"
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from c_side import CSide, make_test
 from cuda_side import CudaSide
 
-from compile.emulator.build import is_lean
+from compile.emulator.build import library_of
+from compile.runner import run_tests
 from data.source_file import SourceFile
 
 ONE = re.findall(
@@ -54,7 +56,7 @@ def test_the_overloads_are_those_of_the_library(cuda_side: CudaSide) -> None:
     results = []
     for includes in ("", "#include <cmath>"):
         text = kernel(includes)
-        assert is_lean(text, None) == (includes == "")
+        assert library_of(text, None) == ("usual" if includes else "lean")
         count = 2 * len(expressions())
         (run,) = cuda_side.run(text, "void f(double *out, int n)", np.zeros(count), count, schedules=["forward"])
         assert run.outcome.ok, run.outcome.message
@@ -67,21 +69,32 @@ def test_the_overloads_are_those_of_the_library(cuda_side: CudaSide) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "lean"),
+    ("text", "library"),
     [
-        ("__global__ void k() {}", True),
-        ("#include <cuda_runtime.h>\n#include <stdio.h>\n", True),
-        ("#include <math.h>\n", False),
-        ("#  include <vector>\n", False),
-        ('#include "mine.h"\n', False),
-        ("void f() { std::max(1, 2); }", False),
-        ("using namespace std;", False),
+        ("__global__ void k() {}", "lean"),
+        ("#include <cuda_runtime.h>\n#include <stdio.h>\n", "lean"),
+        ("#include <math.h>\n", "usual"),
+        ("#  include <vector>\n", "usual"),
+        ('#include "mine.h"\n', "usual"),
+        ("void f() { std::max(1, 2); }", "usual"),
+        ("using namespace std;", "usual"),
+        ("double f() { return std::riemann_zeta(2.0); }", "all"),
+        ("#include <cmath>\nfloat f(float x) { return std::betaf(x, x); }", "all"),
     ],
 )
-def test_a_text_that_may_use_the_library_gets_it(text: str, lean: bool) -> None:
-    assert is_lean(text, None) is lean
+def test_a_text_that_may_use_the_library_gets_it(text: str, library: str) -> None:
+    assert library_of(text, None) == library
 
 
 def test_flags_of_a_build_may_bring_in_the_library() -> None:
     source = SourceFile(Path("a.cpp"), "", "c++", flags=("-include", "vector"))
-    assert not is_lean("", source)
+    assert library_of("", source) == "usual"
+
+
+def test_special_functions_are_there_for_who_names_them(c_side: CSide, cuda_side: CudaSide) -> None:
+    text = "#include <cmath>\ndouble f(double x) { return std::riemann_zeta(x); }"
+    build, function = c_side.build(text.partition("\n")[2], "f", "plain", language="c++")
+    (run,) = run_tests(build, [make_test(function, 2.0)], function)
+    assert run.returned == pytest.approx(np.pi**2 / 6)
+    (run,) = cuda_side.run(text, "double f(double x)", 2.0, schedules=["forward"])
+    assert run.returned == pytest.approx(np.pi**2 / 6)

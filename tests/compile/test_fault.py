@@ -15,7 +15,7 @@ from compile.emulator.build import RUNTIME
 from compile.fault import Fault, FaultKind, Place, read_fault
 from compile.outcome import Status
 from compile.run_record import TestRun
-from compile.runner import TestLimits, run_schedules
+from compile.runner import Schedule, TestLimits, run_schedules
 
 INTS = np.arange(100, dtype=np.int32)
 
@@ -283,7 +283,7 @@ void f(unsigned char *a) {
 """
     build, function = cuda_side.build(cuda, "void f(unsigned char *a)")
     names = ["forward fill 00", "forward fill ff", "reverse fill 7f", "shuffle fill 80", "forward", "reverse"]
-    schedules = [(name, 5) for name in names]
+    schedules = [Schedule(name, 5) for name in names]
     runs = run_schedules(build, [make_test(function, [0] * 6)], function, schedules, TestLimits())
     patterns = [np.unique(np.asarray(each[0].arguments[0])).tolist() for each in runs]
     assert patterns == [[0], [0xFF], [0x7F], [0x80], [0xCB], [0x3D]]
@@ -292,7 +292,7 @@ void f(unsigned char *a) {
 def test_an_unknown_schedule_is_said(cuda_side: CudaSide, tmp_path: Path) -> None:
     build, function = cuda_side.build("void f() {}", "void f()")
     for name in ("backward", "forward fill", "forward 00", "forward fill zz"):
-        (runs,) = run_schedules(build, [make_test(function)], function, [(name, 0)])
+        (runs,) = run_schedules(build, [make_test(function)], function, [Schedule(name)])
         assert fault_of(runs[0]).kind is FaultKind.OTHER, name
 
 

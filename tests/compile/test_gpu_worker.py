@@ -26,7 +26,7 @@ from compile.gpu.device import GpuInfo, device_environment, find_gpu, why_no_gpu
 from compile.gpu.timing import GpuTiming, time_gpu
 from compile.outcome import Outcome, Status
 from compile.run_record import TestRun
-from compile.runner import TestLimits, run_schedules, run_tests
+from compile.runner import Schedule, TestLimits, run_schedules, run_tests
 from compile.sandbox import Sandbox
 from compile.toolchain import find_nvcc
 from data.function import Function
@@ -193,7 +193,7 @@ def test_a_kernel_that_hangs_is_killed_when_its_time_is_used_up(standin: StandIn
 
 def test_the_next_schedule_is_not_begun_after_a_timeout(standin: StandIn) -> None:
     tests = [make_test(standin.function, VALUES, len(VALUES), 4, 3.0)]
-    runs = run_schedules(standin.build, tests, standin.function, [("forward", 0), ("reverse", 0)], LIMITS)
+    runs = run_schedules(standin.build, tests, standin.function, [Schedule("forward"), Schedule("reverse")], LIMITS)
     assert [[run.outcome.status for run in one] for one in runs] == [[Status.TIMEOUT]]
 
 

@@ -10,7 +10,7 @@ from c_side import CSide, make_test
 
 from compile.outcome import Status
 from compile.run_record import Touched
-from compile.runner import TestLimits, run_schedules, run_tests
+from compile.runner import Schedule, TestLimits, run_schedules, run_tests
 from compile.sandbox import Sandbox
 
 MANY_FAULTS = """
@@ -192,18 +192,28 @@ def test_schedules_run_one_after_the_other_in_one_process(c_side: CSide) -> None
     text = "float f(float *a) { a[0] += 1.0f; volatile float third = 3.0f; return a[0] / third; }"
     build, function = c_side.build(text, "f", "plain")
     tests = [make_test(function, [n]) for n in (0.0, 1.0, 9.0)]
-    schedules = [("round up", 0), ("round down", 0), ("forward", 1)]
+    schedules = [Schedule("round up"), Schedule("round down"), Schedule("forward", 1)]
     together = run_schedules(build, tests, function, schedules)
-    alone = [run_tests(build, tests, function, schedule=name, seed=seed) for name, seed in schedules]
+    alone = [run_tests(build, tests, function, schedule=s.name, seed=s.seed) for s in schedules]
     assert [[run.returned for run in runs] for runs in together] == [[run.returned for run in runs] for runs in alone]
     assert together[0][0].returned != together[1][0].returned
     assert [run.arguments[0].tolist() for run in together[2]] == [[1.0], [2.0], [10.0]]
 
 
+def test_a_schedule_may_run_the_first_tests_alone(c_side: CSide) -> None:
+    build, function = c_side.build("int f(int n) { return n; }", "f", "plain")
+    tests = [make_test(function, n) for n in (3, 4, 5)]
+    runs = run_schedules(build, tests, function, [Schedule("a", first=1), Schedule("b"), Schedule("c", first=9)])
+    assert [[run.returned for run in part] for part in runs] == [[3], [3, 4, 5], [3, 4, 5]]
+    build.executable.unlink()
+    lost = run_schedules(build, tests, function, [Schedule("a", first=2), Schedule("b", first=1)])
+    assert [len(part) for part in lost] == [2, 1]
+
+
 def test_no_schedule_follows_one_with_a_timeout(c_side: CSide) -> None:
     build, function = c_side.build("int f(int n) { while (n) {} return 7; }", "f", "plain")
     tests = [make_test(function, 0), make_test(function, 1), make_test(function, 0)]
-    schedules = [("forward", 0), ("reverse", 0)]
+    schedules = [Schedule("forward"), Schedule("reverse")]
     (runs,) = run_schedules(build, tests, function, schedules, TestLimits(seconds=0.2))
     assert [run.outcome.status for run in runs] == [Status.OK, Status.TIMEOUT, Status.OK]
     both = run_schedules(build, tests[:1], function, schedules)
@@ -213,7 +223,7 @@ def test_no_schedule_follows_one_with_a_timeout(c_side: CSide) -> None:
 def test_a_lost_process_costs_every_schedule_not_yet_reported(c_side: CSide) -> None:
     build, function = c_side.build("int f(int n) { return n; }", "f", "plain")
     build.executable.unlink()
-    runs = run_schedules(build, [make_test(function, 1)], function, [("forward", 0), ("reverse", 0)])
+    runs = run_schedules(build, [make_test(function, 1)], function, [Schedule("forward"), Schedule("reverse")])
     assert [[run.outcome.status for run in part] for part in runs] == [[Status.INFRASTRUCTURE]] * 2
 
 

@@ -30,7 +30,7 @@ def test_a_struct_by_value_keeps_its_signs(tmp_path: Path) -> None:
     build = build_host(source, function, "sanitize", tmp_path, sandbox)
     assert isinstance(build, Build), build.message
     runs = run_tests(build, [test], function)
-    slack = measure_slack(source, function, [test], runs, sandbox, tmp_path)
+    slack = measure_slack(build, function, [test], runs)
     assert set(slack[0]["x"]) == {""}
     assert values[0].tolist() == (-0.25, -1.5)
     assert np.array_equal(np.asarray(test.arguments[1]), -np.ones(3))
