@@ -82,12 +82,19 @@ class TranslationOptions:
 
     `strict_fp` refuses transformations that reorder floating-point sums and products. `extents` gives the number of
     elements of pointer parameters as C expressions over the other parameters ({"a": "n*m"}).
+
+    `form` "drop_in" asks for a host function that stands in for the source's; "kernel" for one `__global__` function
+    with the source's parameters in their order (device pointers), which is right under any launch: its grid and blocks
+    are chosen by somebody else. `serial_kernels` makes a function with nothing parallel a kernel of one thread instead
+    of a refusal.
     """
 
     strict_fp: bool = False
     extents: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     samples: int = 1
+    form: Literal["drop_in", "kernel"] = "drop_in"
+    serial_kernels: bool = False
 
 
 class Translator(Protocol):

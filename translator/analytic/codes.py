@@ -38,6 +38,9 @@ KERNEL_CALL = "MUSL111"
 NO_ATOMIC = "MUSL112"
 HOST_CONSTRUCT = "MUSL113"
 UNINITIALISED = "MUSL114"
+NOT_ONE_KERNEL = "MUSL115"
+ONE_BLOCK = "MUSL116"
+ONE_THREAD = "MUSL117"
 
 CODES: dict[str, str] = {
     SYNTAX_ERROR: "syntax error",
@@ -75,4 +78,7 @@ CODES: dict[str, str] = {
     NO_ATOMIC: "an update that CUDA has no atomic operation for",
     HOST_CONSTRUCT: "a statement around the loops that the host wrapper cannot hold",
     UNINITIALISED: "a variable is read before it has a value",
+    NOT_ONE_KERNEL: "a function that no single kernel with its parameters can stand for (it returns a value, say)",
+    ONE_BLOCK: "in a single kernel the loops have to wait for each other: one block runs them",
+    ONE_THREAD: "in a single kernel the function runs in order, by one thread",
 }

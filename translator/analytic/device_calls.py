@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from translator.analytic import codes
 from translator.analytic.dependence import Reason
 from translator.analytic.device_printer import DevicePrinter
 from translator.analytic.ir import Assign, Call, Const, Function, Location, Node, Program, Symbol, Var
-from translator.analytic.launch_plan import Kernel
 from translator.analytic.visit import walk
 
 
@@ -29,12 +28,11 @@ class DeviceCode:
     definitions: list[str] = field(default_factory=list)
 
 
-def device_code(program: Program, kernels: Sequence[Kernel]) -> DeviceCode:
-    """Device versions of all functions that the kernels call, directly or not. Raises UncallableOnDevice."""
+def device_code(program: Program, nodes: Iterable[Node]) -> DeviceCode:
+    """Device versions of all functions that statements of kernels call, directly or not. Raises UncallableOnDevice."""
     code = DeviceCode()
-    for kernel in kernels:
-        for node in kernel.body:
-            _visit(program, node, code)
+    for node in nodes:
+        _visit(program, node, code)
     return code
 
 
@@ -48,7 +46,7 @@ def _visit(program: Program, node: Node, code: DeviceCode) -> None:
         _check(function, call.at)
         _visit(program, function.body, code)
         code.names[function.name] = f"{function.name}_device"
-        printer = DevicePrinter(code.names, _constants(function))
+        printer = DevicePrinter(code.names, constant_globals(function.body))
         signature = printer.signature(function, code.names[function.name]).removeprefix("static ")
         guard = f"MUSL_HAS_{function.name}"  # several functions of the file may need it
         definition = f"static __device__ {signature} {printer.braced(function.body, 0)}\n"
@@ -70,9 +68,10 @@ def _check(function: Function, at: Location) -> None:
             raise UncallableOnDevice(Reason(codes.KERNEL_CALL, message, at))
 
 
-def _constants(function: Function) -> dict[Symbol, str]:
+def constant_globals(*nodes: Node) -> dict[Symbol, str]:
+    """The const globals that the nodes name, with their literal values."""
     found: dict[Symbol, str] = {}
-    for node in walk(function.body):
+    for node in walk(*nodes):
         if isinstance(node, Var) and node.symbol.kind == "global" and isinstance(node.symbol.value, Const):
             found[node.symbol] = node.symbol.value.text
     return found

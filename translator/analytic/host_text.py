@@ -73,7 +73,7 @@ class HostText:
         ranges = [f"const musl_range &{a.name}_used" for a in self._ordered()]
         parameters = ", ".join([*self._array_parameters(printer), *ranges, *self._scalar_parameters(printer)])
         body = self._nodes(self.plan.host, printer, 1)
-        body = _without_unused(body)
+        body = without_unused_scalars(body)
         kind = self._return_type(printer)
         return f"static {kind}{self.function.name}_on_device({parameters}) {{\n{body}}}\n"
 
@@ -439,7 +439,7 @@ def _final(reduction: Reduction) -> str:
     return f"{name} = {name} {reduction.op} parts[0].{name};"
 
 
-def _without_unused(body: str) -> str:
+def without_unused_scalars(body: str) -> str:
     """The text without declarations of scalars that nothing names (each thread has its own)."""
     lines = body.splitlines(keepends=True)
     kept = []

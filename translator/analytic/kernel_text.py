@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from translator.analytic.accesses import AccessTable
 from translator.analytic.device_printer import DevicePrinter, variable_extents
@@ -45,9 +45,15 @@ class KernelPrinter(DevicePrinter):
     recorded."""
 
     def __init__(
-        self, kernel: Kernel, table: AccessTable, names: Mapping[str, str], *, collecting: bool = False
+        self,
+        kernel: Kernel,
+        table: AccessTable,
+        names: Mapping[str, str],
+        replacements: Mapping[Symbol, str] | None = None,
+        *,
+        collecting: bool = False,
     ) -> None:
-        super().__init__(names)
+        super().__init__(names, replacements)
         self.kernel = kernel
         self.table = table
         self.collecting = collecting
@@ -58,17 +64,23 @@ class KernelPrinter(DevicePrinter):
         """The grid axis of a grid loop."""
         return next(axis for axis, each in zip(self.kernel.axes, self.kernel.grid, strict=True) if each is loop)
 
+    def is_shared(self, loop: Loop) -> bool:
+        """Whether the threads share the iterations of a loop."""
+        return any(each is loop for each in self.kernel.grid)
+
+    def position(self, axis: str) -> tuple[str, str]:
+        """(the number of the thread along a grid axis, how many threads there are)."""
+        return f"blockIdx.{axis} * blockDim.{axis} + threadIdx.{axis}", f"gridDim.{axis} * blockDim.{axis}"
+
     def loop(self, stmt: Loop, depth: int) -> str:
-        name = stmt.iterator.name
-        kind = self.scalar_name(stmt.iterator.type)
-        last, relation = self.bound(stmt)
-        if not any(each is stmt for each in self.kernel.grid):
-            head = (
-                f"{kind} {name} = {self.expression(stmt.lower)}; {name} {relation} {last}; {self.loop_step(name, stmt)}"
-            )
-        else:
-            head = self.grid_stride(stmt, name, kind, f"{name} {relation} {last}")
+        head = self.shared_head(stmt) if self.is_shared(stmt) else self.plain_head(stmt)
         return f"{INDENT * depth}for ({head}) {self.braced(stmt.body, depth)}\n"
+
+    def plain_head(self, stmt: Loop) -> str:
+        """The head of a loop that one thread runs in order."""
+        name, kind = stmt.iterator.name, self.scalar_name(stmt.iterator.type)
+        last, relation = self.bound(stmt)
+        return f"{kind} {name} = {self.expression(stmt.lower)}; {name} {relation} {last}; {self.loop_step(name, stmt)}"
 
     def bound(self, stmt: Loop) -> tuple[str, str]:
         upper, relation = stmt.upper, ">" if stmt.descending else "<"
@@ -84,14 +96,16 @@ class KernelPrinter(DevicePrinter):
             return "0", ">="
         return self.expression(upper, 11), relation
 
-    def grid_stride(self, stmt: Loop, name: str, kind: str, test: str) -> str:
-        axis = self.axis(stmt)
+    def shared_head(self, stmt: Loop) -> str:
+        """The head of a loop whose iterations the threads share: each strides over them."""
+        name, kind = stmt.iterator.name, self.scalar_name(stmt.iterator.type)
+        last, relation = self.bound(stmt)
+        place, threads = self.position(self.axis(stmt))
         wide = isinstance(stmt.iterator.type, Scalar) and "long" in stmt.iterator.type.name
         cast = f"({kind})" if wide or stmt.descending else ""
-        thread = f"{cast}blockIdx.{axis} * blockDim.{axis} + threadIdx.{axis}"
-        stride = f"gridDim.{axis} * blockDim.{axis}"
+        thread, stride = f"{cast}{place}", threads
         if stmt.descending or wide:
-            stride = f"({kind})({stride})" if stmt.descending else f"{cast}gridDim.{axis} * blockDim.{axis}"
+            stride = f"({kind})({threads})" if stmt.descending else f"{cast}{threads}"
         step = self.expression(stmt.step, 14)
         if not (isinstance(stmt.step, Const) and stmt.step.value == 1):
             thread, stride = f"({thread}) * {step}", f"{stride} * {step}"
@@ -100,7 +114,7 @@ class KernelPrinter(DevicePrinter):
         if stmt.descending or not (isinstance(stmt.lower, Const) and stmt.lower.value == 0):
             shown = f"({thread})" if stmt.descending else thread
             start = f"{self.expression(stmt.lower, 12)} {sign} {shown}"
-        return f"{kind} {name} = {start}; {test}; {name} {sign}= {stride}"
+        return f"{kind} {name} = {start}; {name} {relation} {last}; {name} {sign}= {stride}"
 
     def assignment(self, stmt: Assign) -> str:
         if id(stmt) in self.kernel.atomic:
@@ -246,7 +260,7 @@ def combine_function(kernel: Kernel) -> str:
 def _combine_lines(reduction: Reduction) -> list[str]:
     name = reduction.symbol.name
     if is_located(reduction):
-        better = _better(reduction)
+        better = wins(reduction, "a.{}".format, "b.{}".format)
         copies = " ".join(f"a.{s.name} = b.{s.name};" for s in (reduction.symbol, *reduction.payload))
         return [
             f"if (b.{name}_found && (!a.{name}_found || {better})) {{"
@@ -260,13 +274,16 @@ def _combine_lines(reduction: Reduction) -> list[str]:
     return [f"a.{name} = a.{name} {reduction.op} b.{name};"]
 
 
-def _better(reduction: Reduction) -> str:
+def wins(reduction: Reduction, mine: Callable[[str], str], other: Callable[[str], str]) -> str:
+    """The condition under which the other's find replaces mine; both give the text of a field by its name."""
     name = reduction.symbol.name
+    at = f"{name}_at"
     if reduction.op == "last":
-        return f"b.{name}_at > a.{name}_at"
+        return f"{other(at)} > {mine(at)}"
     sign = "<" if reduction.op == "argmin" else ">"
     tie = "<" if reduction.strict else ">"
-    return f"b.{name} {sign} a.{name} || (b.{name} == a.{name} && b.{name}_at {tie} a.{name}_at)"
+    equal = f"{other(name)} == {mine(name)} && {other(at)} {tie} {mine(at)}"
+    return f"{other(name)} {sign} {mine(name)} || ({equal})"
 
 
 # ---------------------------------------------------------------- whole kernels

@@ -10,6 +10,7 @@ Kernel   = grid of parallel loops around a body | one thread that runs statement
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -21,6 +22,7 @@ from translator.analytic.ir import (
     Function,
     Location,
     Loop,
+    Node,
     Stmt,
     Symbol,
     While,
@@ -96,3 +98,21 @@ class Plan:
     @property
     def is_parallel(self) -> bool:
         return any(kernel.grid for kernel in self.kernels)
+
+
+def each_node(nodes: Sequence[HostNode]) -> Iterator[HostNode]:
+    """The nodes and all below them, in order."""
+    for node in nodes:
+        yield node
+        if isinstance(node, Scope | Repeat):
+            yield from each_node(node.body)
+        elif isinstance(node, Choose):
+            yield from each_node([*node.then, *node.orelse])
+
+
+def head_of(loop: Loop | For | While) -> list[Node]:
+    """What the head of a loop computes before and between its iterations."""
+    if isinstance(loop, Loop):
+        return [loop.lower, loop.upper, loop.step]
+    cond: list[Node] = [loop.cond] if loop.cond is not None else []
+    return [*loop.init, *cond, *loop.step] if isinstance(loop, For) else cond

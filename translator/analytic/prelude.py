@@ -2,7 +2,30 @@
 
 from __future__ import annotations
 
-PRELUDE = """\
+# std::min, std::max and std::clamp for device code: the same result where an argument is NaN.
+DEVICE_HELPERS = {
+    "musl_min": """\
+template <typename T>
+static inline __host__ __device__ T musl_min(T a, T b) {
+    return b < a ? b : a;
+}
+""",
+    "musl_max": """\
+template <typename T>
+static inline __host__ __device__ T musl_max(T a, T b) {
+    return a < b ? b : a;
+}
+""",
+    "musl_clamp": """\
+template <typename T>
+static inline __host__ __device__ T musl_clamp(T value, T low, T high) {
+    return value < low ? low : high < value ? high : value;
+}
+""",
+}
+
+PRELUDE = (
+    """\
 #ifndef MUSL_PRELUDE
 #define MUSL_PRELUDE
 // Helpers of the host wrappers that MuSL writes.
@@ -103,21 +126,9 @@ static T musl_read(const T *device) {
 }
 
 // std::min, std::max and std::clamp for device code: the same result where an argument is NaN.
-template <typename T>
-static inline __host__ __device__ T musl_min(T a, T b) {
-    return b < a ? b : a;
-}
-
-template <typename T>
-static inline __host__ __device__ T musl_max(T a, T b) {
-    return a < b ? b : a;
-}
-
-template <typename T>
-static inline __host__ __device__ T musl_clamp(T value, T low, T high) {
-    return value < low ? low : high < value ? high : value;
-}
-
+"""
+    + "\n".join(DEVICE_HELPERS.values())
+    + """
 // Blocks that cover `count` iterations, at least one and at most `most`: the kernels' loops stride over the rest.
 // MUSL_MOST_BLOCKS lowers the limit, so that a test can make them stride.
 static inline unsigned int musl_blocks(long long count, unsigned int block, unsigned int most) {
@@ -129,3 +140,4 @@ static inline unsigned int musl_blocks(long long count, unsigned int block, unsi
 }
 #endif
 """
+)

@@ -11,6 +11,7 @@ from pathlib import Path
 from data.function import Function
 from data.source_file import SourceFile
 from translator.analytic import codes, ir
+from translator.analytic.bare_kernel import NotOneKernel, bare_kernel, check_void, one_thread_kernel
 from translator.analytic.block_calls import expand_memory_calls, refuse_memory_calls
 from translator.analytic.dependence import Reason
 from translator.analytic.device_calls import DeviceCode, UncallableOnDevice, device_code
@@ -86,19 +87,64 @@ def _translate(
     source: SourceFile, program: ir.Program, parsed: ir.Function, function: Function, options: TranslationOptions
 ) -> Translation:
     try:
-        inlined = inline_array_calls(parsed, program)
-        expanded = expand_memory_calls(inlined)
-        refuse_memory_calls(expanded, program)
-        plan = _plan(canonical_updates(normalize(expanded)), options)
+        if options.form == "kernel":
+            return _as_kernel(source, program, parsed, function, options)
+        plan = _analysed(program, parsed, options)
+        if not plan.is_parallel and not (options.serial_kernels and plan.kernels):
+            raise _Refused(_why_not(plan))
+        device = device_code(program, (node for kernel in plan.kernels for node in kernel.body))
+        usages = find_usage(plan.function, plan.table, parse_extents(options.extents, plan.function), program)
+    except _REFUSALS as error:
+        raise _Refused([_reason(error)]) from error
+    return _assemble(source, parsed, function, plan, usages, device, options)
+
+
+_REFUSALS = (NotPlanned, UnknownExtent, Unprovable, UncallableOnDevice, NotOneKernel, UnknownBase)
+
+
+def _reason(
+    error: NotPlanned | UnknownExtent | Unprovable | UncallableOnDevice | NotOneKernel | UnknownBase,
+) -> Reason:
+    if isinstance(error, UnknownBase):
+        return Reason(codes.UNKNOWN_POINTER, str(error), error.at)
+    return error.reason
+
+
+def _analysed(program: ir.Program, parsed: ir.Function, options: TranslationOptions) -> Plan:
+    expanded = expand_memory_calls(inline_array_calls(parsed, program))
+    refuse_memory_calls(expanded, program)
+    return _plan(canonical_updates(normalize(expanded)), options)
+
+
+def _as_kernel(
+    source: SourceFile, program: ir.Program, parsed: ir.Function, function: Function, options: TranslationOptions
+) -> Translation:
+    """The function as one kernel, by one thread where nothing is parallel and that is asked for."""
+    check_void(parsed)
+    remarks: list[Reason]
+    try:
+        plan = _analysed(program, parsed, options)
+        remarks = plan.remarks
         if not plan.is_parallel:
             raise _Refused(_why_not(plan))
-        device = device_code(program, plan.kernels)
-        usages = find_usage(plan.function, plan.table, parse_extents(options.extents, plan.function), program)
-    except (NotPlanned, UnknownExtent, Unprovable, UncallableOnDevice) as error:
-        raise _Refused([error.reason]) from error
-    except UnknownBase as error:
-        raise _Refused([Reason(codes.UNKNOWN_POINTER, str(error), error.at)]) from error
-    return _assemble(source, parsed, function, plan, usages, device, options)
+        kernel = bare_kernel(program, parsed, plan)
+    except (NotPlanned, Unprovable, UnknownBase, _Refused) as error:
+        if not options.serial_kernels:
+            raise
+        remarks = list(error.reasons) if isinstance(error, _Refused) else [_reason(error)]
+        kernel = one_thread_kernel(program, parsed)
+    remarks = [*remarks, *([kernel.remark] if kernel.remark is not None else [])]
+    return Translation(
+        source_id=function.id,
+        target="cuda",
+        kernels=kernel.text,
+        sequential="",
+        host_wrapper="",
+        kernel_names=(kernel.name,),
+        parallel=tuple(_parallel_loops(kernel.spread, kernel.name)),
+        remarks=tuple(_diagnostic(r, source.path) for r in remarks),
+        provenance=Provenance("analytic", 0, options.seed),
+    )
 
 
 def _plan(function: ir.Function, options: TranslationOptions) -> Plan:
@@ -143,7 +189,7 @@ def _assemble(
         sequential=_sequential(source, parsed, function) if needs_sequential else "",
         host_wrapper=wrapper,
         kernel_names=tuple(_names(plan.kernels)),
-        parallel=tuple(_parallel_loops(plan)),
+        parallel=tuple(_parallel_loops(plan.kernels)),
         remarks=tuple(_diagnostic(r, source.path) for r in plan.remarks),
         provenance=Provenance("analytic", 0, options.seed),
         prelude=PRELUDE,
@@ -168,10 +214,11 @@ def _names(kernels: Sequence[Kernel]) -> list[str]:
     return [name for k in kernels for name in ([f"{k.name}_order"] if k.ordered else []) + [k.name]]
 
 
-def _parallel_loops(plan: Plan) -> list[ParallelLoop]:
+def _parallel_loops(kernels: Sequence[Kernel], name: str = "") -> list[ParallelLoop]:
+    """The parallel loops of kernels, which are all part of the one called `name` where that is given."""
     return [
-        ParallelLoop(k.grid[0].at.line, tuple(loop.iterator.shown for loop in k.grid), k.name, k.form)
-        for k in plan.kernels
+        ParallelLoop(k.grid[0].at.line, tuple(loop.iterator.shown for loop in k.grid), name or k.name, k.form)
+        for k in kernels
         if k.grid
     ]
 
