@@ -37,14 +37,24 @@ class BuildCache:
     ) -> Outcome:
         """The outcome of `make`, which runs `steps` on the file `unit` in `folder` and leaves `product` there; from the
         cache where the same was made before."""
-        place = self.folder / _key(steps, (folder / unit).read_bytes(), product)
-        kept = _fetch(place, folder / product)
+        kept = self.fetch(steps, folder, product, unit)
         if kept is not None:
             return kept
         outcome = make()
-        if outcome.status in _KEPT:
-            _keep(place, outcome, folder / product)
+        self.keep(steps, folder, product, unit, outcome)
         return outcome
+
+    def fetch(self, steps: Sequence[Sequence[str]], folder: Path, product: str, unit: str) -> Outcome | None:
+        """The outcome that was kept of these steps, with its product put into `folder`; None where there is none."""
+        return _fetch(self._place(steps, folder, product, unit), folder / product)
+
+    def keep(self, steps: Sequence[Sequence[str]], folder: Path, product: str, unit: str, outcome: Outcome) -> None:
+        """Keep what the steps gave, if another try would give it again."""
+        if outcome.status in _KEPT:
+            _keep(self._place(steps, folder, product, unit), outcome, folder / product)
+
+    def _place(self, steps: Sequence[Sequence[str]], folder: Path, product: str, unit: str) -> Path:
+        return self.folder / _key(steps, (folder / unit).read_bytes(), product)
 
     def prune(self) -> None:
         """Remove what was not used for longest, until the rest fits."""

@@ -108,7 +108,7 @@ def build_host(
             if not checked.ok:
                 return checked
             run = place_host(host, folder)
-            return Build(run, mode, own, unit, outcome.message, writable=mode == "coverage")
+            return Build(run, mode, own, unit, warnings=outcome.message, writable=mode == "coverage")
         failure = failure or outcome
         if outcome.status is not Status.COMPILE_ERROR:
             break
@@ -222,7 +222,12 @@ def _mode_flags(mode: Mode) -> tuple[list[str], list[str]]:
 
 def run_steps(steps: Sequence[Sequence[str]], sandbox: Sandbox, readable: Sequence[Path]) -> Outcome:
     """Run compiler commands one after the other in the sandbox's (writable) folder; stops at the first that fails."""
-    return run_script(" && ".join(shlex.join(step) for step in steps), sandbox, readable)
+    return run_script(shell_words(steps), sandbox, readable)
+
+
+def shell_words(steps: Sequence[Sequence[str]]) -> str:
+    """The commands as a shell takes them, each run if the one before it has succeeded."""
+    return " && ".join(shlex.join(step) for step in steps)
 
 
 def run_script(script: str, sandbox: Sandbox, readable: Sequence[Path]) -> Outcome:

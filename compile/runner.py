@@ -27,7 +27,7 @@ from data.testcase import Argument, TestCase
 _MAGIC = 0x314C53554D554D55
 _NULL = (1 << 64) - 1
 _HEADER = struct.Struct("<QIIIIQQQIIIII4x")
-_SCHEDULE = struct.Struct("<QQ32s")
+_SCHEDULE = struct.Struct("<QII32s")
 AFTER_ANOTHER = " after another"  # at the end of a schedule's name: each test's call follows that of the next test
 _RESULT = struct.Struct("<IiQQII")
 _TOUCHED = struct.Struct("<qqII")
@@ -45,11 +45,12 @@ SPEAKING = ("trace", "emulator", "gpu")  # kinds of builds whose runtime reports
 @dataclass(frozen=True)
 class Schedule:
     """How tests are run: `name` is known to the runtime (compile/emulator/runtime/schedule.cpp); only the `first` ones
-    of the tests, all where None."""
+    of the tests, all where None. `watched` runs the build's unit that watches every access."""
 
     name: str
     seed: int = 0
     first: int | None = None
+    watched: bool = False
 
     def count(self, tests: Sequence[TestCase]) -> int:
         """How many of these tests run in it."""
@@ -114,7 +115,7 @@ def run_schedules(
     try:
         _write(tests_fd, _encode(build, tests, function, schedules, bounds))
         outcome = build.sandbox.run(
-            [build.executable, str(tests_fd), str(results_fd), *([build.unit] if build.unit else [])],
+            [build.executable, str(tests_fd), str(results_fd), *build.units],
             limits=Limits(
                 wall_seconds=bounds.total_seconds * len(schedules) + 10.0,
                 memory_bytes=None,
@@ -187,7 +188,7 @@ def _encode(
             *(_POISON, len(program) // 8, len(schedules), limits.workers),
         ),
         program,
-        *(_SCHEDULE.pack(s.seed, s.count(tests), s.name.encode()) for s in schedules),
+        *(_SCHEDULE.pack(s.seed, s.count(tests), s.watched, s.name.encode()) for s in schedules),
     ]
     parts += [struct.pack("<II", _kind(p), p.dtype.itemsize) for p in parameters]
     for test in tests:

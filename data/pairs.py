@@ -17,7 +17,7 @@ from typing import Literal
 
 import numpy as np
 
-from data.babeltower import is_case, make_case
+from data.babeltower import BenchmarkCase, is_case, make_case
 from data.function import Function, Parameter
 from data.testcase import Argument, TestCase
 
@@ -31,7 +31,9 @@ class PairError(ValueError):
 @dataclass(frozen=True)
 class Pair:
     """One pair as it was read. `function` is the C function's name ("" where the text decides), `wrapper` that of the
-    CUDA side's ("" where it is the same). `c_calls` and `cuda_calls` are snippets (data/snippets.py), `tests` plain
+    CUDA side's ("" where it is the same), and `given_wrapper` says that it is a benchmark's and not under test.
+    `candidate` is the language of the side under test: where it is "c" the text in `cuda` is C, which is to compute
+    the same as `c` without a kernel. `c_calls` and `cuda_calls` are snippets (data/snippets.py), `tests` plain
     values; where both are None tests have to be made."""
 
     id: int | str
@@ -41,6 +43,8 @@ class Pair:
     language: Literal["c", "c++"] = "c"
     function: str = ""
     wrapper: str = ""
+    given_wrapper: bool = False
+    candidate: Literal["cuda", "c"] = "cuda"
     c_calls: tuple[str, ...] | None = None
     cuda_calls: tuple[str, ...] | None = None
     tests: tuple[tuple[Json, ...], ...] | None = None
@@ -86,15 +90,7 @@ def make_pair(position: int, record: Json) -> Pair:
     if not isinstance(record, dict):
         raise ValueError("a line is an object with the keys id, c and cuda (or a case of the BabelTower unit tests)")
     if is_case(record):
-        case = make_case(position, record)
-        return Pair(
-            *(position, case.c_text, case.cuda_text),
-            language="c++",
-            function=case.c_name,
-            wrapper=case.wrapper_name,
-            c_calls=case.c_calls,
-            cuda_calls=case.cuda_calls,
-        )
+        return pair_of_case(make_case(position, record))
     lacking = [key for key in ("id", "c", "cuda") if key not in record]
     if lacking:
         raise ValueError(f"it has no {', '.join(lacking)} (keys: {', '.join(sorted(record)) or 'none'})")
@@ -107,6 +103,19 @@ def make_pair(position: int, record: Json) -> Pair:
         language="c++" if _text(record, "language", "c") in ("c++", "cpp") else "c",
         function=_text(record, "function", ""),
         tests=_tests(record.get("tests")),
+    )
+
+
+def pair_of_case(case: BenchmarkCase) -> Pair:
+    """A benchmark's case as the pair of its two sides."""
+    return Pair(
+        *(case.index, case.c_text, case.cuda_text),
+        language="c++",
+        function=case.c_name,
+        wrapper=case.wrapper_name,
+        given_wrapper=bool(case.wrapper_name),
+        c_calls=case.c_calls,
+        cuda_calls=case.cuda_calls,
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from compile.build import Build
 from compile.build_cache import BuildCache
-from compile.emulator.build import Check, build_emulated
+from compile.emulator.build import build_emulated
 from compile.gpu.plan import Sanitizer
 from compile.host import Mode, build_host
 from compile.outcome import Outcome
@@ -28,6 +28,7 @@ from musl.reference import Expected
 SCHEDULES = ("forward", "reverse", "shuffle")
 IDLE = "idle"  # kernels do nothing
 AFTER = f"forward{AFTER_ANOTHER}"
+WATCHED = "few blocks"  # every access is watched, and of generated kernels so few blocks run that their loops stride
 # The emulator is slower than the C side; a kernel that ends does so well within this also on a busy machine.
 CANDIDATE_LIMITS = TestLimits(seconds=4.0, total_seconds=90.0)
 # Tests with more data than this may launch enough work to spread its blocks over the cores.
@@ -44,12 +45,20 @@ class Candidate:
     (which the published harness leaves to chance), the array is extended by elements that nobody has set, and where it
     leaves an error of the CUDA API unread (a launch of no blocks), that does not count if the results are right; fuzz
     tests that its host code cannot carry out (a negative size) are left out.
+
+    One that is `on_host` is C, has no kernels to launch, and is run under the sanitizers as the C side is.
     """
 
     text: str
     function: Function
     tests: Sequence[TestCase] | None = None
     given_wrapper: bool = False
+    on_host: bool = False
+
+    @property
+    def side(self) -> str:
+        """What messages call it."""
+        return "the translation" if self.on_host else "the CUDA side"
 
 
 @dataclass(frozen=True)
@@ -72,21 +81,31 @@ class Sides:
 @dataclass(frozen=True, eq=False)
 class Trial:
     """What the candidate did: `calls` are its calls of the expected tests, `runs` its runs by schedule, `findings` what
-    is wrong with each test, `counted` the positions of the tests on which it launched a kernel."""
+    is wrong with each test, `counted` the positions of the tests on which it launched a kernel, where it has to."""
 
     expected: Sequence[Expected]
     calls: Sequence[TestCase]
     runs: Mapping[str, Sequence[TestRun]]
     findings: Sequence[Sequence[Finding]]
     given: int
+    needs_launch: bool = True
 
     @property
     def counted(self) -> list[int]:
         return [
             i
             for i in range(len(self.calls))
-            if all(row[i].launches > 0 or not row[i].outcome.ok for row in self.runs.values())
+            if not self.needs_launch or all(row[i].launches > 0 or not row[i].outcome.ok for row in self.runs.values())
         ]
+
+    @property
+    def results(self) -> tuple[bool | None, ...]:
+        """Of each given test whether it passed; None for those that do not count."""
+        counted = set(self.counted)
+        known = {
+            one.index: not self.findings[i] for i, one in enumerate(self.expected) if i in counted or self.findings[i]
+        }
+        return tuple(known.get(i) for i in range(self.given))
 
     def name(self, position: int) -> str:
         """Which of the given tests it is."""
@@ -110,6 +129,11 @@ class Case:
     gpu: GpuOptions | None
 
     def build_candidate(self) -> Build | Outcome:
+        if self.candidate.on_host:
+            written = replace(self.source, text=self.candidate.text)
+            return build_host(
+                *(written, self.candidate.function, "sanitize", self.scratch, self.sandbox), cache=self.cache
+            )
         if self.device == "gpu":
             from compile.gpu.build import build_gpu  # only where there is one
 
@@ -119,11 +143,15 @@ class Case:
                 arch=options.arch,
                 sanitizer=options.sanitizer,
             )
-        return self.build_emulated("bounds")
-
-    def build_emulated(self, check: Check) -> Build | Outcome:
         text, function = self.candidate.text, self.candidate.function
-        return build_emulated(text, function, self.scratch, self.sandbox, self.source, check=check, cache=self.cache)
+        return build_emulated(
+            *(text, function, self.scratch, self.sandbox, self.source), watched=True, cache=self.cache
+        )
+
+    @property
+    def emulates(self) -> bool:
+        """Whether the candidate's kernels run in the emulator."""
+        return self.device == "emulator" and not self.candidate.on_host
 
     def build_reference(self, mode: Mode) -> Build | Outcome:
         return build_host(self.source, self.function, mode, self.scratch, self.sandbox, cache=self.cache)
@@ -150,20 +178,24 @@ class Case:
         return replace(self, candidate=replace(self.candidate, tests=extend_all(own, needed, self.function)))
 
     def run(self, candidate: Build, calls: Sequence[TestCase], schedules: Sequence[str]) -> Runs:
-        """The candidate's runs in each schedule, the first test alone in `IDLE`; fewer schedules where a test used up
-        its time."""
-        asked = [Schedule(name, self.seed, 1 if name == IDLE else None) for name in schedules]
+        """The candidate's runs in each schedule; fewer schedules where a test used up its time."""
+        asked = [self._schedule(name) for name in schedules]
         workers = self.threads if any(_bytes_of(call) > SPREAD_BYTES for call in calls) else 1
         limits = replace(CANDIDATE_LIMITS, workers=workers)
         rows = run_schedules(candidate, calls, self.candidate.function, asked, limits)
         return dict(zip(schedules, rows, strict=False))
 
+    def _schedule(self, name: str) -> Schedule:
+        if name == WATCHED:
+            return Schedule("forward", self.seed, watched=True)
+        return Schedule(name, self.seed, 1 if name == IDLE else None)
+
     def run_all(self, candidate: Build, calls: Sequence[TestCase]) -> tuple[Runs, Runs]:
-        """The runs in the schedules, and in the emulator those in `IDLE` and (where the candidate has variables that
-        outlive a call) in `AFTER`; all in one process."""
+        """The runs in the schedules, and in the emulator those in `IDLE` (of the first test alone), where the candidate
+        has variables that outlive a call in `AFTER`, and in `WATCHED`; all in one process."""
         more: tuple[str, ...] = ()
-        if self.device == "emulator":
-            more = (IDLE, AFTER) if candidate.unit is not None and keeps_state(candidate.unit) else (IDLE,)
+        if self.emulates and candidate.unit is not None:
+            more = (IDLE, AFTER, WATCHED) if keeps_state(candidate.unit) else (IDLE, WATCHED)
         runs = self.run(candidate, calls, (*self.schedules, *more))
         return {s: runs[s] for s in self.schedules if s in runs}, {s: runs[s] for s in more if s in runs}
 
@@ -180,8 +212,7 @@ class Case:
         doubtful = [i for i in count if any(f.difference is not None and f.difference.is_float for f in findings[i])]
         if not doubtful:
             return findings
-        tests, results = [expected[i].test for i in doubtful], [expected[i].run for i in doubtful]
-        slacks = measure_slack(sanitized, self.function, tests, results)
+        slacks = measure_slack(sanitized, self.function, [expected[i] for i in doubtful])
         for i, slack in zip(doubtful, slacks, strict=True):
             findings[i] = check(i, slack)
         return findings

@@ -31,12 +31,12 @@ from compile.sandbox import Sandbox
 from data.function import Function
 from data.source_file import SourceFile
 from data.testcase import TestCase
-from musl.case import AFTER, IDLE, SCHEDULES, Candidate, Case, GpuOptions, Sides, Trial
+from musl.case import AFTER, IDLE, SCHEDULES, WATCHED, Candidate, Case, GpuOptions, Sides, Trial
 from musl.evidence import why_weak
 from musl.findings import describe, first_line, make_counterexample, worst
 from musl.given_wrapper import extend_all, is_refused, needed_bytes
 from musl.reference import Reference, confirm, run_reference
-from musl.verdict import Verdict, VerdictStatus, no_verdict
+from musl.verdict import Verdict, VerdictStatus, no_verdict, spread
 from musl.watch import after_another, watch, why_idle
 from tester.protocol import TestSuite
 
@@ -90,7 +90,7 @@ def _judge(case: Case, suite: TestSuite) -> Verdict:
     if isinstance(sanitized, Outcome):
         return _failed_build(sanitized, VerdictStatus.NO_VALID_TEST, "the C side does not compile")
     if isinstance(candidate, Outcome):
-        return _failed_build(candidate, VerdictStatus.CANDIDATE_FAILED, "the CUDA side does not compile")
+        return _failed_build(candidate, VerdictStatus.CANDIDATE_FAILED, f"{case.candidate.side} does not compile")
     return _judge_sides(case, Sides(sanitized, candidate), suite.tests)
 
 
@@ -106,9 +106,9 @@ def _judge_sides(case: Case, sides: Sides, tests: Sequence[TestCase], tries: int
     if case.candidate.given_wrapper and trial is not None and tries > 0:
         refused = [one.index for i, one in enumerate(trial.expected) if is_refused(one.test, trial.findings[i])]
         if refused:
-            return _judge_sides(
-                case.without(refused), sides, [t for i, t in enumerate(tests) if i not in refused], tries - 1
-            )
+            kept = [i for i in range(len(tests)) if i not in refused]
+            fewer = _judge_sides(case.without(refused), sides, [tests[i] for i in kept], tries - 1)
+            return replace(fewer, results=spread(fewer.results, kept, len(tests)))
         found = ((one.index, needed_bytes(trial.findings[i])) for i, one in enumerate(trial.expected))
         needed = {index: extent for index, extent in found if extent is not None}
         if needed:
@@ -127,7 +127,8 @@ def _compare(case: Case, reference: Reference, sides: Sides, given: int) -> tupl
     broken = next((r for row in runs.values() for r in row if r.outcome.status is Status.INFRASTRUCTURE), None)
     if broken is not None:
         return no_verdict(VerdictStatus.INFRASTRUCTURE, first_line(broken.outcome.message)), None
-    trial = Trial(reference.expected, calls, runs, case.find(sides.sanitized, reference.expected, runs), given)
+    findings = case.find(sides.sanitized, reference.expected, runs)
+    trial = Trial(reference.expected, calls, runs, findings, given, needs_launch=not case.candidate.on_host)
     verdict = _conclude(case, trial)
     if verdict.status is VerdictStatus.EQUIVALENT:
         counted = [trial.expected[i] for i in trial.counted]
@@ -136,7 +137,7 @@ def _compare(case: Case, reference: Reference, sides: Sides, given: int) -> tupl
         if weak:
             return replace(verdict, status=VerdictStatus.NO_VALID_TEST, reason=weak), trial
         verdict = after_another(case, trial, sides, verdict, asides.get(AFTER, ()))
-    return watch(case, trial, sides, verdict), trial
+    return watch(case, trial, sides, verdict, asides.get(WATCHED, ())), trial
 
 
 def _conclude(case: Case, trial: Trial) -> Verdict:
@@ -147,10 +148,10 @@ def _conclude(case: Case, trial: Trial) -> Verdict:
         status, position, finding = decisive
         reason = describe(finding, status, trial.name(position), trial.findings[position], len(case.schedules))
         example = make_counterexample(case.function, trial.expected[position].test, finding)
-        return Verdict(status, len(counted), passed, (), reason, example, finding.fault)
+        return Verdict(status, len(counted), passed, (), reason, example, finding.fault, results=trial.results)
     if not counted:
         return no_verdict(VerdictStatus.NO_VALID_TEST, "no test launched a kernel")
-    return Verdict(VerdictStatus.EQUIVALENT, len(counted), passed, ())
+    return Verdict(VerdictStatus.EQUIVALENT, len(counted), passed, (), results=trial.results)
 
 
 def _confirm(case: Case, reference: Reference) -> Reference:

@@ -15,36 +15,44 @@ from compile.runner import Schedule, run_schedules, run_tests
 from data.function import Function
 from data.testcase import Argument, TestCase
 from musl.compare import Slack, has_floats, leaves, rounding_slack
+from musl.reference import DIRECTIONS, Expected
 from tester.fuzz_roles import read_roles
 
-# Schedules of the driver that redirect the rounding of a call.
-_DIRECTIONS = ("round up", "round down")
 
-
-def measure_slack(
-    build: Build, function: Function, tests: Sequence[TestCase], expected: Sequence[TestRun]
-) -> list[Mapping[str, Slack]]:
+def measure_slack(build: Build, function: Function, expected: Sequence[Expected]) -> list[Mapping[str, Slack]]:
     """For each test: the slack of each value (`return` or a parameter's name) that rounding can move. `build` is of the
     C side.
 
     Where a redirected call does not end well it adds nothing; without any the base tolerance stands.
     """
-    redirected = run_schedules(build, tests, function, [Schedule(direction) for direction in _DIRECTIONS])
+    tests = [one.test for one in expected]
+    redirected = _redirect(build, function, expected)
     reordered = read_roles(function).accumulates
-    magnitudes = _run_on_magnitudes(build, tests, function) if reordered else [TestRun(run.outcome) for run in expected]
+    magnitudes = (
+        _run_on_magnitudes(build, tests, function) if reordered else [TestRun(one.run.outcome) for one in expected]
+    )
     slacks: list[Mapping[str, Slack]] = []
     for i, test in enumerate(tests):
         operations = _terms(test) if reordered else 0
-        others = [_values(function, runs[i]) for runs in redirected if runs[i].outcome.ok]
+        others = [_values(function, run) for run in redirected[i] if run.outcome.ok]
         sizes = _values(function, magnitudes[i])
         slacks.append(
             {
                 name: rounding_slack(value, [other[name] for other in others], sizes.get(name), operations)
-                for name, value in _values(function, expected[i]).items()
+                for name, value in _values(function, expected[i].run).items()
                 if has_floats(value)
             }
         )
     return slacks
+
+
+def _redirect(build: Build, function: Function, expected: Sequence[Expected]) -> list[tuple[TestRun, ...]]:
+    """For each test its runs with redirected rounding: those that there are, else they are made."""
+    unknown = [i for i, one in enumerate(expected) if not one.redirected]
+    schedules = [Schedule(direction) for direction in DIRECTIONS]
+    rows = run_schedules(build, [expected[i].test for i in unknown], function, schedules)
+    made = {i: tuple(row[at] for row in rows) for at, i in enumerate(unknown)}
+    return [made.get(i, one.redirected) for i, one in enumerate(expected)]
 
 
 def _run_on_magnitudes(build: Build, tests: Sequence[TestCase], function: Function) -> list[TestRun]:

@@ -33,7 +33,7 @@ from musl.reference import Reference, run_reference
 from musl.report.records import CoverageRecord
 from musl.report.verdict_record import MutantsRecord, VerdictRecord, VerdictTests, verdict_record
 from musl.strength import Strength, measure_strength
-from musl.verdict import Verdict, VerdictStatus
+from musl.verdict import Verdict, VerdictStatus, spread
 from tester.fuzz import BrokenMachineError, FuzzTester
 from tester.protocol import TestSuite
 
@@ -79,12 +79,13 @@ class _Sides:
 @dataclass(frozen=True, eq=False)
 class _Tests:
     """`suite` holds the C side's calls, `cuda` those of the CUDA side where they are others; `unusable` says why the
-    first of the given ones is none."""
+    first of the given ones is none, and `used` which ones are among those of `suite`: they come first there."""
 
     suite: TestSuite
     given: int
     cuda: tuple[TestCase, ...] | None = None
     unusable: str = ""
+    used: tuple[int, ...] = ()
 
 
 def judge_pair(judge: Judge, pair: Pair) -> VerdictRecord:
@@ -157,7 +158,7 @@ def _verdict(judge: Judge, sides: _Sides, tests: _Tests) -> Verdict:
         tests.suite,
         sandbox=judge.sandbox,
         scratch=judge.sandbox.scratch,
-        schedules=judge.schedules,
+        schedules=judge.schedules if sides.pair.candidate == "cuda" else judge.schedules[:1],
         device=judge.device,
         seed=judge.seed,
         threads=judge.threads,
@@ -168,7 +169,10 @@ def _verdict(judge: Judge, sides: _Sides, tests: _Tests) -> Verdict:
 
 def _candidate(sides: _Sides, tests: _Tests) -> Candidate:
     assert sides.candidate is not None
-    return Candidate(sides.pair.cuda, sides.candidate, tests.cuda, given_wrapper=bool(sides.pair.wrapper))
+    pair = sides.pair
+    return Candidate(
+        *(pair.cuda, sides.candidate, tests.cuda), given_wrapper=pair.given_wrapper, on_host=pair.candidate == "c"
+    )
 
 
 def _with_note(verdict: Verdict, why: str) -> Verdict:
@@ -190,7 +194,10 @@ def _record(judge: Judge, pair: Pair, verdict: Verdict, tests: _Tests | None) ->
         origin="+".join(sorted({test.origin for test in tests.suite.tests})),
         first_dropped=tests.unusable or verdict.drop_reason or tests.suite.first_error,
     )
-    return verdict_record((pair.id, pair.sample), verdict, counts, tests.suite.coverage, judge.device)
+    own, more = verdict.results[: len(tests.used)], verdict.results[len(tests.used) :]
+    results = (*spread(own, tests.used, tests.given), *more)
+    record = verdict_record((pair.id, pair.sample), verdict, counts, tests.suite.coverage, judge.device)
+    return record.model_copy(update={"results": results})
 
 
 # ------------------------------------------------------------------------------------------------------ the two sides
@@ -234,7 +241,7 @@ def _cuda_side(sides: _Sides) -> Function:
         others = [other for other in heads.values() if other.launches and other.parameters == head.parameters]
         head = others[0] if len(others) == 1 else head
     if head is None:
-        raise _Unjudged(VerdictStatus.CANDIDATE_FAILED, f"the CUDA side defines no host function {name}".rstrip())
+        raise _Unjudged(VerdictStatus.CANDIDATE_FAILED, f"{_side(pair)} defines no host function {name}".rstrip())
     if pair.c_calls is None:
         return function
     body = "{}" if re.match(r"\s*void\b(?!\s*\*)", head.text) else "{ return 0; }"
@@ -251,6 +258,10 @@ def _cuda_side(sides: _Sides) -> Function:
         what = f"takes {theirs} parameters, the C function {ours}" if theirs != ours else "has results of other types"
         raise _Unjudged(VerdictStatus.CANDIDATE_FAILED, f"the wrapper {wrapper.name} {what}")
     return wrapper
+
+
+def _side(pair: Pair) -> str:
+    return "the CUDA side" if pair.candidate == "cuda" else "the translation"
 
 
 def _results(function: Function) -> tuple[object, ...]:
@@ -304,7 +315,7 @@ def _make_tests(judge: Judge, sides: _Sides) -> _Tests:
             calls = typed_tests(sides.function, pair.tests)
         except ValueError as error:
             raise _Unjudged(VerdictStatus.NO_VALID_TEST, str(error)) from None
-        own = _Tests(TestSuite(tuple(calls), None, 0), len(calls))
+        own = _Tests(TestSuite(tuple(calls), None, 0), len(calls), used=tuple(range(len(calls))))
     else:
         return _Tests(_fuzz(judge, sides, judge.tests), 0)
     return _with_fuzz(judge, sides, own, judge.more) if judge.more else own
@@ -343,9 +354,9 @@ def _from_snippets(judge: Judge, sides: _Sides, c_calls: Sequence[str], cuda_cal
     """The tests whose snippets can be used on both sides."""
     function, candidate = sides.function, sides.candidate
     assert candidate is not None
-    c_side, cuda_side, unusable = [], [], ""
+    c_side, cuda_side, used, unusable = [], [], [], ""
     alike = _scalars(candidate) == _scalars(function)
-    for c_call, cuda_call in zip(c_calls, cuda_calls, strict=False):
+    for number, (c_call, cuda_call) in enumerate(zip(c_calls, cuda_calls, strict=False)):
         try:
             test = _typed(judge, c_call, function)
             same = alike and cuda_call.replace(candidate.name, function.name) == c_call
@@ -355,9 +366,10 @@ def _from_snippets(judge: Judge, sides: _Sides, c_calls: Sequence[str], cuda_cal
             continue
         c_side.append(test)
         cuda_side.append(other)
+        used.append(number)
     same_calls = all(a is b for a, b in zip(c_side, cuda_side, strict=True))
     suite = TestSuite(tuple(c_side), None, 0)
-    return _Tests(suite, len(c_calls), None if same_calls else tuple(cuda_side), unusable)
+    return _Tests(suite, len(c_calls), None if same_calls else tuple(cuda_side), unusable, tuple(used))
 
 
 def _typed(judge: Judge, snippet: str, function: Function) -> TestCase:

@@ -16,11 +16,14 @@ import numpy as np
 from compile.build import Build
 from compile.outcome import Status
 from compile.run_record import TestRun
-from compile.runner import TestLimits, run_tests
+from compile.runner import Schedule, TestLimits, run_schedules, run_tests
 from compile.valid import UNINITIALISED, same_results
 from data.function import Function
 from data.testcase import TestCase
+from musl.compare import has_floats
 
+# Schedules of the driver that redirect the rounding of a call (musl/compare_rounding.py).
+DIRECTIONS = ("round up", "round down")
 # Results that may hold anything: parameter name -> which elements (bool).
 Free = Mapping[str, np.ndarray]
 READS_UNSET = "its results depend on elements that the test never sets"
@@ -29,12 +32,13 @@ READS_UNSET = "its results depend on elements that the test never sets"
 @dataclass(frozen=True, eq=False)
 class Expected:
     """One valid test: its `index` among those given, the test as it is run, the C side's results, and which of them
-    nobody has set."""
+    nobody has set. `redirected` are the same call's runs with redirected rounding, where they were made."""
 
     index: int
     test: TestCase
     run: TestRun
     free: Free
+    redirected: tuple[TestRun, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +58,9 @@ def run_reference(
     open_tests = [i for i, test in enumerate(tests) if test.unset]
     first = [test.filled(0) for test in tests]
     again = [tests[i].filled(1) for i in open_tests]
-    runs = run_tests(sanitized, [*first, *again], function, limits=limits)
+    # The first test's rounding is asked for nearly always (musl/watch.py), and costs little here.
+    more = [Schedule(direction, first=1) for direction in DIRECTIONS if returns_floats(function)]
+    runs, *redirected = run_schedules(sanitized, [*first, *again], function, [Schedule("forward"), *more], limits)
     for run in runs:
         if run.outcome.status is Status.INFRASTRUCTURE:
             return Reference((), {}, run.outcome.message)
@@ -65,12 +71,22 @@ def run_reference(
         if not run.outcome.ok:
             invalid[i] = run.outcome.message
         elif other is None:
-            expected.append(Expected(i, first[i], run, {}))
+            expected.append(Expected(i, first[i], run, {}, _of_first(i, redirected)))
         elif (free := free_results(function, tests[i], run, other)) is None:
             invalid[i] = READS_UNSET
         else:
-            expected.append(Expected(i, first[i], run, free))
+            expected.append(Expected(i, first[i], run, free, _of_first(i, redirected)))
     return Reference(tuple(expected), invalid)
+
+
+def returns_floats(function: Function) -> bool:
+    """Whether a call can give floating-point numbers."""
+    given = [p.dtype for p in function.parameters if p.is_array or p.reference]
+    return any(has_floats(np.empty(0, dtype)) for dtype in (*given, function.returns) if dtype is not None)
+
+
+def _of_first(index: int, redirected: Sequence[Sequence[TestRun]]) -> tuple[TestRun, ...]:
+    return tuple(row[0] for row in redirected) if index == 0 else ()
 
 
 def free_results(function: Function, test: TestCase, run: TestRun, other: TestRun) -> Free | None:

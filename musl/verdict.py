@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -36,7 +37,8 @@ class Counterexample:
 class Verdict:
     """`fault` is what the runtime found where that decides, with kind and place. `tests_run` counts the tests on which
     the candidate's parallel path ran (at least one kernel was launched), `tests_dropped` those that are not valid for
-    the C function, the first of them for `drop_reason`."""
+    the C function, the first of them for `drop_reason`. `results` says of each test, in order, whether the candidate
+    passed it, None where the test does not count; it is empty where no test was run."""
 
     status: VerdictStatus
     tests_run: int
@@ -48,8 +50,17 @@ class Verdict:
     seconds: float = 0.0
     tests_dropped: int = 0
     drop_reason: str = ""
+    results: tuple[bool | None, ...] = ()
 
 
 def no_verdict(status: VerdictStatus, reason: str) -> Verdict:
     """The verdict where no test was run."""
     return Verdict(status, 0, 0, (), reason)
+
+
+def spread(results: Sequence[bool | None], places: Sequence[int], count: int) -> tuple[bool | None, ...]:
+    """Results of some of `count` tests, those at `places`, as results of all; () where there are none."""
+    if not results:
+        return ()
+    known = dict(zip(places, results, strict=True))
+    return tuple(known.get(i) for i in range(count))

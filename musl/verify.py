@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import itertools
 import logging
 import os
-import struct
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,14 +24,15 @@ from compile.scratch import scratch_folder
 from data.pairs import Pair, PairError, read_pairs
 from musl.case import GpuOptions
 from musl.errors import MachineError, UsageError
-from musl.journal import Journal
+from musl.journal import Journal, is_final
 from musl.judge_pair import Judge, judge_pair
+from musl.parallel import map_in_workers
 from musl.preflight import preflight
 from musl.prepare import check_compilers, choose_device, make_sandbox, preprocessing_in
 from musl.report.verdict_record import VerdictRecord
 from musl.verdict import VerdictStatus
 from musl.warm_up import warm_up
-from musl.workers import Died, Stage, WorkerPool
+from musl.workers import Died
 
 LOG = logging.getLogger(__name__)
 OnVerdict = Callable[[int, int], None]
@@ -100,7 +99,7 @@ def verify_pairs(
         gpu = GpuOptions(arch, _sanitizer(sanitizer, chosen))
         judge = Judge(sandbox, chosen, tests, more_tests, seed, cache=cache, gpu=gpu, mutants=mutants)
         identity = _identity(path, chosen, tests, more_tests, mutants, seed)
-        journal = stack.enter_context(Journal(out, identity)) if out is not None else None
+        journal = stack.enter_context(Journal(out, identity, VerdictRecord, is_final)) if out is not None else None
         known = dict(journal.known) if journal is not None else {}
         waiting = [pair for pair in pairs if pair.key not in known]
         resumed = len(pairs) - len(waiting)
@@ -155,49 +154,8 @@ def _identity(path: Path, device: str, tests: int, more_tests: int, mutants: int
 def judge_all(judge: Judge, pairs: Sequence[Pair], jobs: int, timeout: float) -> Iterator[VerdictRecord]:
     """The verdicts on all pairs, as they come. Raises nothing for what a pair holds; MachineError where workers cannot
     be started."""
-    queue = _queue_of(len(pairs))
-    pool = WorkerPool(jobs)
-    in_hand: dict[str, int] = {}
-    started = itertools.count()
-
-    def start() -> None:
-        pool.submit(str(next(started)), functools.partial(_judge_next, judge, pairs, queue), timeout)
-
-    for _ in range(min(jobs, len(pairs))):
-        start()
-    try:
-        with contextlib.closing(pool.messages()) as messages:
-            for key, message in messages:
-                if isinstance(message, Stage):
-                    in_hand[key] = int(message.text)
-                elif isinstance(message, VerdictRecord):
-                    del in_hand[key]
-                    yield message
-                elif isinstance(message, Died):
-                    if key not in in_hand:
-                        raise MachineError(f"a worker ended before it had begun: {message.detail}")
-                    yield _broken(pairs[in_hand.pop(key)], judge, message)
-                    start()
-    finally:
-        os.close(queue)
-
-
-def _queue_of(count: int) -> int:
-    """A file of the numbers below `count`. Forked processes share its position: each read takes the next number, and
-    one that is killed holds no lock."""
-    queue = os.memfd_create("pairs")
-    with os.fdopen(os.dup(queue), "wb") as file:
-        file.write(struct.pack(f"<{count}I", *range(count)))
-    os.lseek(queue, 0, os.SEEK_SET)
-    return queue
-
-
-def _judge_next(judge: Judge, pairs: Sequence[Pair], queue: int) -> Iterator[object]:
-    """Task of a worker: one pair after the other, as long as there are some."""
-    while taken := os.read(queue, 4):
-        (index,) = struct.unpack("<I", taken)
-        yield Stage(str(index))
-        yield judge_pair(judge, pairs[index])
+    for index, message in map_in_workers(functools.partial(judge_pair, judge), pairs, jobs, timeout):
+        yield _broken(pairs[index], judge, message) if isinstance(message, Died) else message
 
 
 def _broken(pair: Pair, judge: Judge, died: Died) -> VerdictRecord:

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from compile.fault import FaultKind, read_fault
-from compile.outcome import Outcome, Status
+from compile.outcome import Status
 from compile.run_record import TestRun
 from compile.runner import Schedule, run_schedules, run_tests
-from musl.case import AFTER, CANDIDATE_LIMITS, IDLE, Case, Sides, Trial
-from musl.findings import Finding, first_line, make_counterexample
-from musl.verdict import Verdict, VerdictStatus, no_verdict
+from musl.case import AFTER, CANDIDATE_LIMITS, IDLE, WATCHED, Case, Sides, Trial
+from musl.findings import Finding, make_counterexample
+from musl.verdict import Verdict, VerdictStatus
 
-FEW_BLOCKS = "few blocks"
 # A watched run takes more time and memory than the one that has ended well: to use them up says nothing.
 _SLOWER = (Status.TIMEOUT, Status.OUT_OF_MEMORY)
 # Schedules in which memory that was never written holds zeros, ones, a large and a small number.
@@ -45,31 +44,27 @@ def after_another(case: Case, trial: Trial, sides: Sides, verdict: Verdict, afte
         return verdict
     calls = [one.test for one in trial.expected]
     (again,) = run_schedules(sides.sanitized, calls, case.function, [Schedule(AFTER, case.seed)])
-    expected = [replace(one, run=run) for one, run in zip(trial.expected, again, strict=True)]
+    expected = [replace(one, run=run, redirected=()) for one, run in zip(trial.expected, again, strict=True)]
     for position, found in enumerate(case.find(sides.sanitized, expected, {AFTER: after})):
         if found and again[position].outcome.ok:
             return _overruled(case, verdict, trial, position, found[0], ", after the call of another test")
     return verdict
 
 
-def watch(case: Case, trial: Trial, sides: Sides, verdict: Verdict) -> Verdict:
-    """The verdict after one more run, in a build that watches every access: `racy` where threads race, `different`
+def watch(case: Case, trial: Trial, sides: Sides, verdict: Verdict, runs: Sequence[TestRun]) -> Verdict:
+    """The verdict after the `runs` that watched every access: `racy` where threads race, `different`
     where loops that stride over the grid compute something else or where memory that was never written decides.
     Results that differ get their cause."""
     explains = verdict.status in (VerdictStatus.DIFFERENT, VerdictStatus.RACY) and verdict.fault is None
-    if case.device != "emulator" or not (explains or verdict.status is VerdictStatus.EQUIVALENT):
+    if not runs or not (explains or verdict.status is VerdictStatus.EQUIVALENT):
         return verdict
-    build = case.build_emulated("races")
-    if isinstance(build, Outcome):
-        return no_verdict(VerdictStatus.INFRASTRUCTURE, f"the build that watches accesses: {first_line(build.message)}")
-    runs = run_tests(build, trial.calls, case.candidate.function, limits=CANDIDATE_LIMITS)
     if explains:
         return _explained(verdict, trial, runs)
     # Few blocks run here, so that grid-stride loops stride: what they compute then has to be right too.
-    strided = case.find(sides.sanitized, trial.expected, {FEW_BLOCKS: runs})
+    strided = case.find(sides.sanitized, trial.expected, {WATCHED: runs})
     for position, found in enumerate(strided):
         if found and runs[position].outcome.status not in _SLOWER:
-            return _overruled(case, verdict, trial, position, found[0], f", {FEW_BLOCKS}")
+            return _overruled(case, verdict, trial, position, found[0], f", {WATCHED}")
     unwritten = [i for i, run in enumerate(runs) if FaultKind.UNINITIALISED_READ in run.remarks]
     if unwritten:
         return _with_other_fillings(case, verdict, trial, sides, runs, unwritten)
@@ -92,10 +87,12 @@ def _with_other_fillings(
 
 
 def _overruled(case: Case, verdict: Verdict, trial: Trial, position: int, finding: Finding, note: str) -> Verdict:
+    failed = trial.expected[position].index
     return replace(
         verdict,
         status=finding.status,
         tests_passed=max(0, verdict.tests_passed - 1),
+        results=tuple(False if i == failed else each for i, each in enumerate(verdict.results)),
         reason=f"{trial.name(position)}{note}: {finding.message}",
         counterexample=make_counterexample(case.function, trial.expected[position].test, finding),
         fault=finding.fault,

@@ -192,7 +192,7 @@ bool run_test(Task next, const Descriptors &fds, uint64_t deadline, Capture *cap
         close(ends[0]);
         enter_child(tests, ends[1], fds.tests, fds.results, fds.signals);
         state_of_this_child = shared.state;
-        if (tests.header->workers > 1 && musl_hook_workers) musl_hook_workers(tests.header->workers);
+        if (tests.header->workers > 1 && next.schedule->unit == 0 && musl_hook_workers) musl_hook_workers(tests.header->workers);
         limit_memory(tests.header->memory_bytes);
         refuse_system_calls(tests, next.seal);
         task = next;
@@ -264,8 +264,8 @@ bool run_schedule(Task next, const Descriptors &fds, Capture *capture, bool *tim
 
 // Runs every test in every schedule and never returns in the parent. In a child it returns, to main().
 void serve(int argc, char **argv) {
-    if (argc != 3 && argc != 4) {
-        fprintf(stderr, "usage: %s tests_fd results_fd [unit]\n", argv[0]);
+    if (argc < 3) {
+        fprintf(stderr, "usage: %s tests_fd results_fd [unit...]\n", argv[0]);
         _exit(2);
     }
     // A process that is not dumpable cannot be traced, nor its memory or descriptors be opened through /proc.
@@ -275,8 +275,11 @@ void serve(int argc, char **argv) {
     Shared shared = map_shared(tests);
     Capture capture = make_capture(tests.header->stderr_bytes);
     bool timed_out = false;
-    for (uint32_t i = 0; i < tests.header->schedule_count && !timed_out; ++i)
-        if (!run_schedule({tests, tests.schedules + i, nullptr, 0, shared, argv[3]}, fds, &capture, &timed_out)) return;
+    for (uint32_t i = 0; i < tests.header->schedule_count && !timed_out; ++i) {
+        const musl_schedule *schedule = tests.schedules + i;
+        const char *unit = argc > 3 ? argv[min_of(3 + schedule->unit, static_cast<uint64_t>(argc) - 1)] : nullptr;
+        if (!run_schedule({tests, schedule, nullptr, 0, shared, unit}, fds, &capture, &timed_out)) return;
+    }
     _exit(0);
 }
 

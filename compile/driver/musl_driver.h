@@ -6,7 +6,7 @@
  * It loads a unit: the user's translation unit with a call stub appended (compile/driver/stub.py), which defines
  * musl_call(). Where no unit is named, musl_call() is linked into the executable itself.
  *
- * Protocol. `EXECUTABLE tests_fd results_fd [unit]`: the tests come in on the first descriptor (a file, mapped), the
+ * Protocol. `EXECUTABLE tests_fd results_fd [unit...]`: the tests come in on the first descriptor (a file, mapped), the
  * results go out on the second (compile/runner.py is the other end). The parent forks one child for each test. The child
  * closes both descriptors, loads the unit, gives every array its own malloc of exactly its size, makes the call and
  * copies the results to a shared mapping; only the parent, which never runs code under test, writes to the results.
@@ -83,7 +83,8 @@ struct musl_header {
 
 struct musl_schedule {
     uint64_t seed;
-    uint64_t test_count; /* only so many of the tests, from the first one on, run in this schedule */
+    uint32_t test_count; /* only so many of the tests, from the first one on, run in this schedule */
+    uint32_t unit;       /* which of the units it runs, from 0; those behind the first get no workers */
     char name[32]; /* NUL-terminated: see compile/emulator/runtime/schedule.cpp; on the C side "round up", "round down".
                     * " after another" at its end: the child makes the call of the next test first, and forgets its results */
 };

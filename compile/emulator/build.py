@@ -24,10 +24,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import shlex
 import subprocess
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -38,7 +40,7 @@ from compile.driver.stub import make_stub
 from compile.emulator.codes import EMULATOR_CODES
 from compile.emulator.rewrite import RewriteError, UnsupportedError, rewrite
 from compile.emulator.scopes import keeps_addresses
-from compile.host import driver_object, include_flags, run_steps
+from compile.host import driver_object, include_flags, run_script, shell_words
 from compile.imports import check_unit
 from compile.includes import include_folders
 from compile.outcome import Outcome, Status
@@ -96,6 +98,7 @@ def build_emulated(
     source: SourceFile | None = None,
     *,
     check: Check = "bounds",
+    watched: bool = False,
     cache: BuildCache | None = None,
 ) -> Build | Outcome:
     """A build that calls `function` of the .cu text `cuda_text` on the CPU, or the COMPILE_ERROR with the
@@ -106,21 +109,31 @@ def build_emulated(
     `runner.run_tests`, under the schedules "forward", "reverse" and "shuffle" (with a seed), each with a pattern of its
     own for memory that was never written, or with the one that is named: "forward fill 7f". With `check` "races" the
     build looks for data races instead of accesses out of bounds, in any one schedule: a test in which threads race
-    ends as RUNTIME_ERROR with a message that begins with "race:".
+    ends as RUNTIME_ERROR with a message that begins with "race:". With `watched` the build has such a unit too, beside
+    that of `check`.
     """
     stub = make_stub(function, cplusplus=True)
     folder = Path(tempfile.mkdtemp(prefix="emulator-", dir=scratch)).resolve()
     own = sandbox.within(folder)
-    name = _file_name(source, function.path)
-    link = link_step(folder, more=WRAPS[check])
-    outcome = _compile(cuda_text, name, stub, RENAME_MAIN, link, source, own, check, cache=cache)
+    text = _rewritten(cuda_text, _file_name(source, function.path))
+    if isinstance(text, Outcome):
+        return text
+    checks: tuple[Check, ...] = (check, "races") if watched else (check,)
+    units = []
+    for each in checks:
+        place = folder / each if each != check else folder
+        place.mkdir(exist_ok=True)
+        link = link_step(place, more=WRAPS[each])
+        units.append(_write_unit(place, cuda_text, text + stub, RENAME_MAIN, link, source, each))
+    outcome = _compile(units, own, source, cache=cache)
     if not outcome.ok:
         return outcome
-    unit = folder / UNIT
-    checked = check_unit(unit, emulator_host())
-    if not checked.ok:
-        return checked
-    return Build(place_host(emulator_host(), folder), "emulator", own, unit, outcome.message)
+    for unit in units:
+        checked = check_unit(unit.folder / UNIT, emulator_host())
+        if not checked.ok:
+            return checked
+    watching = units[1].folder / UNIT if watched else None
+    return Build(place_host(emulator_host(), folder), "emulator", own, folder / UNIT, watching, _once(outcome.message))
 
 
 def build_emulated_program(
@@ -147,7 +160,11 @@ def build_emulated_program(
     # The runtime first: its own constructors must run before those of the program.
     link = [str(find_gxx().path), "-fsanitize=address", *linked, "unit.o", "-o", "run", "-lm"]
     readable = [Path(path) for path in linked]
-    outcome = _compile(cuda_text, _file_name(source, Path("program.cu")), "", "", link, source, own, more=readable)
+    text = _rewritten(cuda_text, _file_name(source, Path("program.cu")))
+    if isinstance(text, Outcome):
+        return text
+    unit = _write_unit(folder, cuda_text, text, "", link, source, "bounds")
+    outcome = _compile([unit], own, source, more=readable)
     if not outcome.ok:
         return outcome
     environment = {"MUSL_SCHEDULE": schedule, "MUSL_SEED": str(seed)}
@@ -228,21 +245,17 @@ def _defines(source: SourceFile | None) -> list[str]:
     return [define if "=" in define else f"{define}=1" for define in defines]
 
 
-def _compile(
-    cuda_text: str,
-    name: str,
-    stub: str,
-    head: str,
-    link: Sequence[str],
-    source: SourceFile | None,
-    sandbox: Sandbox,
-    check: Check = "bounds",
-    *,
-    more: Sequence[Path] = (),
-    cache: BuildCache | None = None,
-) -> Outcome:
-    """Write and compile one translation unit in the sandbox's folder, and link it with the command `link`, which reads
-    `more`."""
+@dataclass(frozen=True)
+class _Unit:
+    """One translation unit: the folder that it stands in, the commands that are run there, and the header they read."""
+
+    folder: Path
+    steps: tuple[Sequence[str], ...]
+    header: Path
+
+
+def _rewritten(cuda_text: str, name: str) -> str | Outcome:
+    """The text as g++ takes it, under its own name and lines; INFRASTRUCTURE or COMPILE_ERROR where there is none."""
     try:
         text = rewrite(cuda_text).text
     except UnsupportedError as error:
@@ -250,36 +263,59 @@ def _compile(
     except RewriteError as error:
         return Outcome(Status.COMPILE_ERROR, stderr=f"{name}:{error}\n".encode())
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
+    return f'#line 1 "{quoted}"\n{text}\n'
+
+
+def _write_unit(
+    folder: Path,
+    cuda_text: str,
+    text: str,
+    head: str,
+    link: Sequence[str],
+    source: SourceFile | None,
+    check: Check,
+) -> _Unit:
+    """Write unit.cpp of the rewritten `text` of `cuda_text`; it is compiled for `check` and linked with the command
+    `link`."""
     if check == "races":
         head += FEW_BLOCKS
     head += "".join(f"#define {define.replace('=', ' ', 1)}\n" for define in _defines(source))
-    (sandbox.scratch / "unit.cpp").write_text(f'{head}#line 1 "{quoted}"\n{text}\n{stub}', encoding="utf-8")
+    (folder / "unit.cpp").write_text(f"{head}{text}", encoding="utf-8")
     header = precompiled_header(check, library_of(cuda_text, source))
-    compiler = str(find_gxx().path)
     flags = (*_unit_flags(check), *(() if keeps_addresses(cuda_text) else NO_SCOPES))
     includes = [flag for flag in include_flags(source) if not flag.startswith("-D")] if source is not None else []
-    steps = [
-        [
-            compiler,
-            *flags,
-            *includes,
-            "-include",
-            str(header),
-            "-c",
-            "unit.cpp",
-            "-o",
-            "unit.o",
-        ],
-        link,
-    ]
+    compiler = [str(find_gxx().path), *flags, *includes, "-include", str(header)]
+    return _Unit(folder, ([*compiler, "-c", "unit.cpp", "-o", "unit.o"], link), header)
+
+
+def _compile(
+    units: Sequence[_Unit],
+    sandbox: Sandbox,
+    source: SourceFile | None,
+    *,
+    more: Sequence[Path] = (),
+    cache: BuildCache | None = None,
+) -> Outcome:
+    """Compile and link all units in one run of the sandbox; they read `more` too."""
     folders = include_folders(source) if source is not None else []
+    if cache is not None and not folders:
+        kept = [cache.fetch(unit.steps, unit.folder, UNIT, "unit.cpp") for unit in units]
+        if kept[0] is not None and (not kept[0].ok or None not in kept):
+            return _without_limits(kept[0])
+    script = " && ".join(f"cd {shlex.quote(str(u.folder))} && {shell_words(u.steps)}" for u in units)
+    outcome = run_script(script, sandbox, [INCLUDE, *(unit.header.parent for unit in units), *folders, *more])
+    built = [unit for unit in units if (unit.folder / UNIT).exists()]
+    if built and not outcome.ok and outcome.status is Status.COMPILE_ERROR:  # the same text, for another check
+        return dataclasses.replace(outcome, status=Status.INFRASTRUCTURE)
+    if cache is not None and not folders:
+        for unit in units if outcome.ok else units[:1]:
+            cache.keep(unit.steps, unit.folder, UNIT, "unit.cpp", outcome)
+    return _without_limits(outcome)
 
-    def run() -> Outcome:
-        return run_steps(steps, sandbox, [INCLUDE, header.parent, *folders, *more])
 
-    if cache is None or folders:
-        return _without_limits(run())
-    return _without_limits(cache.build(steps, sandbox.scratch, UNIT, "unit.cpp", run))
+def _once(lines: str) -> str:
+    """The lines without those that come again: two units of one text have the same warnings."""
+    return "\n".join(dict.fromkeys(lines.splitlines()))
 
 
 def _without_limits(outcome: Outcome) -> Outcome:

@@ -22,7 +22,7 @@ REPEATS = "MUSL_REPEATS"  # in the environment: call each test so many times, an
 
 _MAGIC, _NULL = 0x314C53554D554D55, (1 << 64) - 1
 _HEADER = struct.Struct("<QIIIIQQQIIIII4x")
-_SCHEDULE = struct.Struct("<QQ32s")
+_SCHEDULE = struct.Struct("<QII32s")
 _PARAMETER = struct.Struct("<II")
 RESULT = struct.Struct("<IiQQII")
 
@@ -73,7 +73,7 @@ class TestFile:
         self._tests = list(self._offsets(at + _PARAMETER.size * parameters))
 
     def _schedule(self, at: int) -> Schedule:
-        seed, count, name = _SCHEDULE.unpack_from(self._data, at)
+        seed, count, _, name = _SCHEDULE.unpack_from(self._data, at)
         return Schedule(name.rstrip(b"\0").decode(), seed, count)
 
     def _offsets(self, at: int) -> Iterator[int]:

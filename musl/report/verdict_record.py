@@ -55,7 +55,8 @@ class MutantsRecord(Record):
 
 class VerdictRecord(Record):
     """The judgement of one pair. `id` and `sample` are those of the input; `verdict` is one of `equivalent`,
-    `different`, `racy`, `out_of_bounds`, `candidate_failed`, `no_valid_test`, `infrastructure`."""
+    `different`, `racy`, `out_of_bounds`, `candidate_failed`, `no_valid_test`, `infrastructure`. `results` says of each
+    test whether it passed, those given first: null where one does not count, empty where none was run."""
 
     id: int | str
     sample: int = 0
@@ -68,6 +69,7 @@ class VerdictRecord(Record):
     device: str = ""
     counterexample: CounterexampleRecord | None = None
     fault: FaultRecord | None = None
+    results: tuple[bool | None, ...] = ()
     seconds: float = 0.0
 
 

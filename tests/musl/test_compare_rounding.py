@@ -14,6 +14,7 @@ from data.find_functions import find_functions
 from data.source_file import SourceFile
 from data.testcase import TestCase
 from musl.compare_rounding import measure_slack
+from musl.reference import Expected
 
 TEXT = """
 typedef struct { double low, high; } range;
@@ -29,8 +30,8 @@ def test_a_struct_by_value_keeps_its_signs(tmp_path: Path) -> None:
     test = TestCase((np.int32(3), -np.ones(3), values[0]))
     build = build_host(source, function, "sanitize", tmp_path, sandbox)
     assert isinstance(build, Build), build.message
-    runs = run_tests(build, [test], function)
-    slack = measure_slack(build, function, [test], runs)
+    (run,) = run_tests(build, [test], function)
+    slack = measure_slack(build, function, [Expected(0, test, run, {})])
     assert set(slack[0]["x"]) == {""}
     assert values[0].tolist() == (-0.25, -1.5)
     assert np.array_equal(np.asarray(test.arguments[1]), -np.ones(3))

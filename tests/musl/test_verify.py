@@ -15,7 +15,7 @@ import pytest
 from data.pairs import Pair
 from musl.audit import anonymous, audit_lines, audit_page
 from musl.errors import MachineError, UsageError
-from musl.journal import Journal
+from musl.journal import Journal, is_final
 from musl.judge_pair import Judge, judge_pair
 from musl.preflight import preflight
 from musl.report.verdict_record import VerdictRecord, VerdictTests
@@ -172,15 +172,15 @@ def test_an_earlier_run_with_other_settings_does_not_count(tmp_path: Path) -> No
     out = tmp_path / "verdicts.jsonl"
     record = VerdictRecord(id="good", verdict=VerdictStatus.EQUIVALENT)
     for seed, known in ((0, 0), (0, 1), (1, 0)):
-        with Journal(out, {"seed": seed}) as journal:
+        with Journal(out, {"seed": seed}, VerdictRecord, is_final) as journal:
             assert len(journal.known) == known
             journal.add(record)
 
 
 def test_verdicts_about_the_machine_are_tried_again(tmp_path: Path) -> None:
-    with Journal(tmp_path / "out", {}) as journal:
+    with Journal(tmp_path / "out", {}, VerdictRecord, is_final) as journal:
         journal.add(VerdictRecord(id=1, verdict=VerdictStatus.INFRASTRUCTURE))
-    with Journal(tmp_path / "out", {}) as journal:
+    with Journal(tmp_path / "out", {}, VerdictRecord, is_final) as journal:
         assert journal.known == {}
 
 

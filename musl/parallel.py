@@ -1,0 +1,75 @@
+"""`map_in_workers`: one function over many items in forked workers, each of which takes the next item when it is
+done."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import itertools
+import os
+import struct
+from collections.abc import Callable, Iterator, Sequence
+from typing import Generic, TypeVar
+
+from musl.errors import MachineError
+from musl.workers import Died, Stage, WorkerPool
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class _Result(Generic[R]):
+    """What a worker sends: the number of the item, and what became of it."""
+
+    def __init__(self, index: int, value: R) -> None:
+        self.index, self.value = index, value
+
+
+def map_in_workers(
+    work: Callable[[T], R], items: Sequence[T], jobs: int, timeout: float
+) -> Iterator[tuple[int, R | Died]]:
+    """(index of the item, what `work` returned) as they come; `Died` where the worker crashed, raised or took longer
+    than `timeout` seconds for the item. Raises MachineError where workers cannot be started."""
+    queue = _queue_of(len(items))
+    pool = WorkerPool(jobs)
+    in_hand: dict[str, int] = {}
+    started = itertools.count()
+
+    def start() -> None:
+        pool.submit(str(next(started)), functools.partial(_work_off, work, items, queue), timeout)
+
+    for _ in range(min(jobs, len(items))):
+        start()
+    try:
+        with contextlib.closing(pool.messages()) as messages:
+            for key, message in messages:
+                if isinstance(message, Stage):
+                    in_hand[key] = int(message.text)
+                elif isinstance(message, _Result):
+                    del in_hand[key]
+                    yield message.index, message.value
+                elif isinstance(message, Died):
+                    if key not in in_hand:
+                        raise MachineError(f"a worker ended before it had begun: {message.detail}")
+                    yield in_hand.pop(key), message
+                    start()
+    finally:
+        os.close(queue)
+
+
+def _queue_of(count: int) -> int:
+    """A file of the numbers below `count`. Forked processes share its position: each read takes the next number, and
+    one that is killed holds no lock."""
+    queue = os.memfd_create("items")
+    with os.fdopen(os.dup(queue), "wb") as file:
+        file.write(struct.pack(f"<{count}I", *range(count)))
+    os.lseek(queue, 0, os.SEEK_SET)
+    return queue
+
+
+def _work_off(work: Callable[[T], R], items: Sequence[T], queue: int) -> Iterator[object]:
+    """Task of a worker: one item after the other, as long as there are some."""
+    while taken := os.read(queue, 4):
+        (index,) = struct.unpack("<I", taken)
+        yield Stage(str(index))
+        yield _Result(index, work(items[index]))
