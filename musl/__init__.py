@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from musl.report.page import make_report
     from musl.translate import translate_file
     from musl.verify import verify_pairs
 
-__all__ = ["translate_file", "verify_pairs"]
+__all__ = ["make_report", "translate_file", "verify_pairs"]
 
 
 def __getattr__(name: str) -> object:
     """Loads a function when it is first used: `import musl` alone, as the command line does it, stays light."""
+    if name == "make_report":
+        from musl.report.page import make_report
+
+        return make_report
     if name == "translate_file":
         from musl.translate import translate_file
 

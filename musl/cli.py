@@ -1,5 +1,5 @@
-"""The commands `translate` (also `musl translate`), `musl verify`, `musl audit` and `musl doctor`: thin layers over
-functions of the same words.
+"""The commands `translate` (also `musl translate`), `musl verify`, `musl audit`, `musl report` and `musl doctor`: thin
+layers over functions of the same words.
 
 Nothing heavy is imported before a command runs, so that `--help` answers at once.
 """
@@ -11,7 +11,7 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
@@ -215,6 +215,108 @@ def audit(
     raise typer.Exit(run_audit(work, json=json, page=page))
 
 
+def report(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders that `musl eval` wrote.")],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", metavar="FILE.html", help="The page. Default: report.html, none with a table."),
+    ] = None,
+    csv: Annotated[bool, typer.Option("--csv", help="Print the figures as CSV.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    latex: Annotated[bool, typer.Option("--latex", help="Print the headline table as LaTeX, for booktabs.")] = False,
+) -> None:
+    """Show runs of `musl eval` as one page that needs no network and no server, or as a table.
+
+    Several runs are compared. Exit status: 0; 2 wrong usage, or a folder that holds no finished run.
+    """
+    from musl.report_command import run_report
+
+    raise typer.Exit(run_report(runs, output, csv=csv, json=json, latex=latex))
+
+
+def evaluate(
+    benchmark: Annotated[
+        Path, typer.Argument(metavar="BENCHMARK.jsonl", help="Problems in the BabelTower unit-test format.")
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="RUN", help="Folder of the run's files; a killed run goes on there.")
+    ],
+    translator: Annotated[
+        str, typer.Option(metavar="analytic|MODEL", help="What writes the translations.")
+    ] = "analytic",
+    translations: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help='Score these instead: lines of {"id", "sample", "cuda"} ("c" for cuda2c).'),
+    ] = None,
+    direction: Annotated[str, typer.Option(metavar="c2cuda|cuda2c", help="What is translated into what.")] = "c2cuda",
+    harness: Annotated[
+        str,
+        typer.Option(metavar="reference|own", help="The benchmark's host wrapper around the kernel, or MuSL's own."),
+    ] = "own",
+    samples: Annotated[int, typer.Option(min=1, metavar="N", help="Translations of each problem.")] = 1,
+    tests: Annotated[int, typer.Option(min=0, metavar="N", help="Fuzz tests where a problem's own show nothing.")] = 20,
+    serial_kernels: Annotated[
+        bool, typer.Option("--serial-kernels", help="A kernel of one thread where nothing is parallel, not a refusal.")
+    ] = False,
+    strength: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Also measure the tests with N faults planted in each reference.")
+    ] = 0,
+    compress_tests: Annotated[
+        bool, typer.Option("--compress-tests", help="Also write the fewest tests that fail the same translations.")
+    ] = False,
+    ids: Ids = None,
+    device: Device = "auto",
+    seed: Seed = 0,
+    jobs: Jobs = None,
+    timeout: Seconds = 600.0,
+    json: Annotated[bool, typer.Option("--json", help="Print metrics.json instead of text.")] = False,
+    no_cache: NoCache = False,
+    unsafe_no_sandbox: Unsafe = False,
+) -> None:
+    """Translate a benchmark, judge every translation, and score both with the field's metrics.
+
+    Exit status: 0 the run is whole, whatever its figures; 2 wrong usage or unreadable input; 1 this machine cannot
+    judge.
+    """
+    from musl.evaluation.evaluate import EvaluationOptions, evaluate_benchmark
+    from musl.evaluation_command import run_evaluation
+
+    work = functools.partial(
+        evaluate_benchmark,
+        benchmark,
+        out,
+        EvaluationOptions(
+            translator=translator,
+            translations=translations,
+            direction=_one_of("--direction", direction, "c2cuda", "cuda2c"),
+            harness=_one_of("--harness", harness, "reference", "own"),
+            samples=samples,
+            tests=tests,
+            serial_kernels=serial_kernels,
+            mutants=strength,
+            compress_tests=compress_tests,
+            seed=seed,
+        ),
+        device=device,
+        ids=ids or (),
+        jobs=jobs,
+        timeout=timeout,
+        cache=not no_cache,
+        unsafe_no_sandbox=unsafe_no_sandbox,
+    )
+    raise typer.Exit(run_evaluation(work, out, json=json))
+
+
+Choice = TypeVar("Choice", bound=str)
+
+
+def _one_of(option: str, value: str, *choices: Choice) -> Choice:
+    for choice in choices:
+        if value == choice:
+            return choice
+    raise typer.BadParameter(f"{option} {value}: choose {' or '.join(choices)}")
+
+
 def doctor(
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
@@ -233,6 +335,8 @@ def main() -> None:
     app.command(no_args_is_help=True)(translate)
     app.command(no_args_is_help=True)(verify)
     app.command(no_args_is_help=True)(audit)
+    app.command("eval", no_args_is_help=True)(evaluate)
+    app.command(no_args_is_help=True)(report)
     app.command()(doctor)
     app.callback(invoke_without_command=True, no_args_is_help=True)(_musl)
     _run(app)
