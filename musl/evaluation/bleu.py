@@ -19,6 +19,7 @@ from typing import Literal
 import numpy as np
 
 from musl.evaluation.bootstrap import Floats, Measure, ProblemId
+from musl.evaluation.extra import require
 from musl.evaluation.token_spacing import spaced
 
 Tokenization = Literal["spaced", "13a"]
@@ -34,8 +35,9 @@ def bleu(
     """BLEU in percent over all samples of all problems; the texts need no spacing yet.
 
     A problem's row is the sum over its samples of (hypothesis tokens, reference tokens, matching n-grams of order 1 to
-    4, n-grams of order 1 to 4). KeyError for a problem without a reference.
+    4, n-grams of order 1 to 4). KeyError for a problem without a reference, MachineError without sacrebleu.
     """
+    require("sacrebleu")
     from sacrebleu.metrics.bleu import BLEU
 
     # effective_order changes sentence scores alone, which are not used: it keeps sacrebleu from advising it.

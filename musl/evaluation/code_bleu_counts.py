@@ -18,6 +18,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from musl.evaluation.extra import require
+
 LANGUAGE = "cpp"
 ORDERS = 4
 WIDTH = 3 + 4 * ORDERS + 4
@@ -28,7 +30,9 @@ Edge = tuple[str, str, Gram]
 
 
 def count_pairs(pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
-    """A row of WIDTH counts for each (hypothesis, reference): see `count`. RuntimeError where the process fails."""
+    """A row of WIDTH counts for each (hypothesis, reference): see `count`. MachineError without codebleu,
+    RuntimeError where the process fails."""
+    require("codebleu")
     index = {text: i for i, text in enumerate(dict.fromkeys(text for pair in pairs for text in pair))}
     request = {
         "texts": list(index),
@@ -43,7 +47,7 @@ def count_pairs(pairs: Sequence[tuple[str, str]]) -> list[list[float]]:
         check=False,
     )
     if done.returncode:
-        raise RuntimeError(f"CodeBLEU's counts could not be taken: {done.stderr.strip().splitlines()[-1:]}")
+        raise RuntimeError(f"the process that takes CodeBLEU's counts failed:\n{done.stderr.strip()}")
     rows: list[list[float]] = json.loads(done.stdout)
     return rows
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from compile.emulator.tokens import Token, macro_bodies, scan
+from musl.evaluation.extra import require
 
 _OPERATOR = re.compile(r"<<<|>>>|<<=|>>=|\.\.\.|->\*|->|::|\+\+|--|&&|\|\||<<|>>|##|\.\*|[-+*/%&|^=!<>]=|.", re.DOTALL)
 _BEFORE_OPERAND = frozenset(["return", "case"])  # a minus sign after another word subtracts
@@ -184,6 +185,7 @@ def _split_at_punctuation(text: str) -> str:
 
 @functools.cache
 def _international() -> Respell:
+    require("sacrebleu")
     from sacrebleu.tokenizers.tokenizer_intl import TokenizerV14International
 
     tokenizer: Respell = TokenizerV14International()  # type: ignore[no-untyped-call]
