@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from translator.analytic import codes
 from translator.analytic.block_calls import expand_memory_calls
 from translator.analytic.block_phases import BlockPhases
+from translator.analytic.counters import INT
 from translator.analytic.dependence import Reason
 from translator.analytic.device_calls import DeviceCode, constant_globals, device_code
 from translator.analytic.device_printer import DevicePrinter, variable_extents
@@ -22,6 +23,7 @@ from translator.analytic.grid_phases import GridPhases
 from translator.analytic.host_text import without_unused_scalars
 from translator.analytic.ir import (
     Array,
+    Binary,
     Const,
     Declare,
     Expr,
@@ -30,6 +32,7 @@ from translator.analytic.ir import (
     Pointer,
     Program,
     Symbol,
+    Unary,
     Void,
 )
 from translator.analytic.launch_plan import Choose, Kernel, Launch, Plan, Repeat, Run, each_node, head_of
@@ -91,11 +94,14 @@ class _Writer:
     @property
     def name(self) -> str:
         """`saxpy_kernel` for saxpy and saxpy_cpu; a name that is none of the file's."""
-        base = re.sub(r"_(cpu|host|seq|serial)$", "", self.source.name, flags=re.IGNORECASE)
-        name = base if re.search(r"kernel$", base, re.IGNORECASE) else f"{base}_kernel"
+        name = self._base if re.search(r"kernel$", self._base, re.IGNORECASE) else f"{self._base}_kernel"
         while self.program.function(name) is not None:
             name += "_cuda"
         return name
+
+    @property
+    def _base(self) -> str:
+        return re.sub(r"_(cpu|host|seq|serial)$", "", self.source.name, flags=re.IGNORECASE)
 
     def constants(self, *nodes: Node) -> dict[Symbol, str]:
         """The literal values of the globals that the nodes name."""
@@ -129,15 +135,18 @@ class _Writer:
         if not guards:
             return "", []
         plain, body, definitions = self._sequential()
-        name = f"{self.source.name}_sequential"
+        name = f"{self._base}_in_order"
         function = f"static __device__ void {name}({self._parameters(plain)}) {{\n{body}}}\n"
-        failed = " || ".join(f"!({printer.expression(guard)})" for guard in guards)
+        failed = " || ".join(printer.expression(_negated(guard), 4) for guard in guards)
         arguments = ", ".join(symbol.name for symbol in self.source.params)
-        test = (
-            f"{INDENT}if ({failed}) {{\n{INDENT * 2}if ({_FIRST_OF_ALL} == 0) {name}({arguments});\n"
-            f"{INDENT * 2}return;\n{INDENT}}}\n"
-        )
-        return test, [*definitions, function]
+        lines = [
+            f"if ({failed}) {{  // the loops depend on each other",
+            f"{INDENT}if ({_FIRST_OF_ALL} > 0) return;",
+            f"{INDENT}{name}({arguments});",
+            f"{INDENT}return;",
+            "}",
+        ]
+        return "".join(f"{INDENT}{line}\n" for line in lines), [*definitions, function]
 
     # ------------------------------------------------------------ text
 
@@ -158,6 +167,16 @@ class _Writer:
 
     def _parameters(self, printer: Printer) -> str:
         return ", ".join(_parameter(printer, symbol) for symbol in self.source.params)
+
+
+_OPPOSITE = {"<": ">=", ">=": "<", ">": "<=", "<=": ">", "==": "!=", "!=": "=="}
+
+
+def _negated(guard: Expr) -> Expr:
+    """The condition that holds where a guard, which compares integers, does not."""
+    if isinstance(guard, Binary) and guard.op in _OPPOSITE:
+        return Binary(_OPPOSITE[guard.op], guard.left, guard.right, guard.type, at=guard.at)
+    return Unary("!", guard, INT, at=guard.at)
 
 
 def check_void(function: Function) -> None:

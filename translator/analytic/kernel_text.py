@@ -23,6 +23,7 @@ from translator.analytic.ir import (
     Var,
 )
 from translator.analytic.launch_plan import Kernel
+from translator.analytic.places import element_size
 from translator.analytic.print_c import INDENT, Printer
 from translator.analytic.scalars import Reduction
 from translator.analytic.usage import element_type
@@ -97,8 +98,11 @@ class KernelPrinter(DevicePrinter):
         return self.expression(upper, 11), relation
 
     def shared_head(self, stmt: Loop) -> str:
-        """The head of a loop whose iterations the threads share: each strides over them."""
+        """The head of a loop whose iterations the threads share: each strides over them. There may be more threads than
+        a counter narrower than int can number."""
         name, kind = stmt.iterator.name, self.scalar_name(stmt.iterator.type)
+        if (element_size(stmt.iterator.type) or 4) < 4:
+            kind = "int"
         last, relation = self.bound(stmt)
         place, threads = self.position(self.axis(stmt))
         wide = isinstance(stmt.iterator.type, Scalar) and "long" in stmt.iterator.type.name

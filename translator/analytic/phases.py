@@ -17,6 +17,7 @@ from translator.analytic.ir import (
     Continue,
     Declare,
     For,
+    Index,
     InitList,
     Loop,
     Node,
@@ -27,7 +28,7 @@ from translator.analytic.ir import (
 from translator.analytic.kernel_text import KernelPrinter
 from translator.analytic.launch_plan import Choose, HostNode, Kernel, Launch, Plan, Repeat, Run, Scope, head_of
 from translator.analytic.print_c import INDENT
-from translator.analytic.visit import assigned_scalars, declared, escapes, symbols, walk
+from translator.analytic.visit import assigned_scalars, declared, escapes, only_counters, root, symbols, walk
 
 
 class NotInPhases(Exception):
@@ -73,6 +74,7 @@ class Phases:
         self.printer = self._in_order(Kernel("host", plan.function.at, ()))
         self.spread: list[Kernel] = []
         self.names = Names(s.name for s in _all_symbols(plan))
+        self._only_counters = only_counters(plan.function.body)
         self._pending = Uses()  # since the threads last waited for each other
         swapped = plan.table.swapped_arrays
         self._exchanged: set[Symbol | str] = {*swapped, *swapped.values()}
@@ -129,6 +131,8 @@ class Phases:
         return self._repeat(node, depth)
 
     def _run(self, stmt: Stmt, depth: int) -> str:
+        if isinstance(stmt, Declare) and stmt.init is None and stmt.symbol in self._only_counters:
+            return ""  # each loop declares its counter itself
         waits = self.wait_for(self.uses(stmt), depth)
         if isinstance(stmt, Declare) and isinstance(stmt.symbol.type, Array) and not self._is_table(stmt):
             return waits + self.local_array(stmt, depth)
@@ -227,16 +231,27 @@ class Phases:
     def uses(self, *nodes: Node) -> Uses:
         """The arrays that statements or expressions use. Pointers that are exchanged count as one array."""
         inner = {id(n) for n in walk(*nodes)}
+        known: set[int] = set()
         uses = Uses()
         for access in self.plan.table.accesses:
             if id(access.stmt) in inner or id(access.node) in inner:
+                known.add(id(access.node))
                 (uses.writes if access.is_write else uses.reads).add(access.array)
                 if access.is_write and access.op != "=":
                     uses.reads.add(access.array)
+        for node in walk(*nodes):  # conditions that the planner made are not in the table
+            if isinstance(node, Index) and id(node) not in known:
+                uses.reads |= self._arrays_behind(node)
         for kept in (uses.reads, uses.writes):
             if kept & self._exchanged:
                 kept |= self._exchanged
         return uses
+
+    def _arrays_behind(self, index: Index) -> set[Symbol | str]:
+        """The arrays that the variable at the bottom of an element may stand for."""
+        base = root(index)
+        found = {a.array for a in self.plan.table.accesses if base is not None and root(a.node) is base}
+        return {*found, *([base] if base is not None else [])}
 
 
 def _all_symbols(plan: Plan) -> set[Symbol]:

@@ -94,6 +94,27 @@ def declared(*nodes: Node) -> set[Symbol]:
     return found
 
 
+def only_counters(node: Node) -> set[Symbol]:
+    """The iterators of counted loops that nothing outside of those loops names."""
+    counters: set[Symbol] = set()
+    named: set[Symbol] = set()
+
+    def visit(each: Node, counting: frozenset[Symbol]) -> None:
+        if isinstance(each, Var) and each.symbol not in counting:
+            named.add(each.symbol)
+        if isinstance(each, Loop):
+            counters.add(each.iterator)
+            for bound in (each.lower, each.upper, each.step):
+                visit(bound, counting)
+            visit(each.body, counting | {each.iterator})
+            return
+        for child in children(each):
+            visit(child, counting)
+
+    visit(node, frozenset())
+    return counters - named
+
+
 def root(target: Expr) -> Symbol | None:
     """The variable at the bottom of an lvalue (`a` of `a[i].x`, `p` of `*(p + 1)`), None where there is none."""
     while True:
