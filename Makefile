@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 run: $(VENV)/.core sandbox
 	$(BIN)/translate $(FILE) $(ARGS)
 
-test: lint
+test: lint browser
 	$(BIN)/python -m pytest -n 2
 
 lint: $(VENV)/.dev sandbox
@@ -54,6 +54,17 @@ sandbox:
 	      || echo "could not install bubblewrap" >&2; \
 	  else \
 	    echo "bubblewrap is missing; ask an administrator for: apt-get install bubblewrap" >&2; \
+	  fi; }
+
+# The report is opened in Chromium by the tests, which skip those checks where it cannot be had.
+.PHONY: browser
+browser:
+	@{ command -v chromium && command -v chromedriver; } >/dev/null || { \
+	  if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium chromium-driver; } >&2 \
+	      || echo "could not install chromium" >&2; \
+	  else \
+	    echo "chromium is missing; ask an administrator for: apt-get install chromium chromium-driver" >&2; \
 	  fi; }
 
 clean:

@@ -39,10 +39,12 @@ def marks_of(text: str) -> str:
 
 def _letters(text: str) -> Iterator[tuple[str, int]]:
     for _, kind, value in _lexer().get_tokens_unprocessed(text):
-        if value in BUILTINS:
-            yield "b", len(value)
-        else:
-            yield next((letter for letter, group in KINDS if kind in group), PLAIN), len(value)
+        yield "b" if value in BUILTINS else _letter(kind), len(value)
+
+
+@cache
+def _letter(kind: _TokenType) -> str:
+    return next((letter for letter, group in KINDS if kind in group), PLAIN)
 
 
 def _joined(runs: Iterable[tuple[str, int]]) -> Iterator[tuple[str, int]]:

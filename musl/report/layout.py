@@ -38,4 +38,4 @@ def laid_out(text: str) -> str:
             else:
                 end()
     end()
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + ("\n" if text.endswith("\n") else "")

@@ -20,12 +20,12 @@ from musl.evaluation.records import Interval
 from musl.output import Destination
 from musl.report.breakdown import Breakdown, break_down
 from musl.report.compare_runs import pairs_of, passed
+from musl.report.headline import FIGURES, headline_rows, published_rows
 from musl.report.page_data import page_data
 from musl.report.plots import failure_chart, item_chart, mutant_chart, pass_chart, round_charts, strength_chart
 from musl.report.published import BENCHMARKS, PUBLISHED_SIZES
 from musl.report.read_run import EvaluationRun, read_evaluations
 from musl.report.svg import Chart
-from musl.report.tables import FIGURES, headline_rows, published_rows
 
 MOST_POINTS = 20  # of a Pass@k curve
 
@@ -52,8 +52,8 @@ class SilentTests:
 
 
 def make_report(runs: Sequence[Path | str], output: Path | str) -> Path:
-    """Write the page of the runs in the given folders to `output`, which is returned. UsageError where one is no finished
-    run of `musl eval`, or the page cannot be written."""
+    """Write the page of the runs in the given folders to `output`, which is returned. UsageError where one is no
+    finished run of `musl eval`, or the page cannot be written."""
     path = Path(output)
     if path.is_dir():
         raise UsageError(f"{path}: is a directory; give the name of the page")

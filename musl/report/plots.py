@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 
 from musl.evaluation.records import Interval
+from musl.report.headline import FIGURES, shown
 from musl.report.read_run import EvaluationRun
 from musl.report.svg import ACCENT, INK, KIND_COLOURS, KINDS, SERIES, Chart, chart_height, draw
-from musl.report.tables import FIGURES, shown
 
 MARKERS = "osD^vPX*"
+LABEL_WIDTH = 24  # characters of a run's name in a picture
 
 
 def pass_chart(curves: Mapping[str, Mapping[int, Interval]]) -> Chart | None:
@@ -46,10 +47,11 @@ def failure_chart(counts: Mapping[str, Mapping[str, int]]) -> Chart:
 
     def paint(axes: Axes) -> None:
         names = list(counts)
+        labels = [shorten(name) for name in names]
         left = [0.0] * len(names)
         for kind in present:
             widths = [100 * counts[name].get(kind, 0) / totals[name] for name in names]
-            axes.barh(names, widths, left=left, height=0.6, color=KIND_COLOURS[kind], label=kind)
+            axes.barh(labels, widths, left=left, height=0.6, color=KIND_COLOURS[kind], label=kind)
             left = [a + b for a, b in zip(left, widths, strict=True)]
         axes.invert_yaxis()
         axes.set(xlabel="translations, %", xlim=(0, 100))
@@ -204,6 +206,11 @@ def mutant_chart(name: str, run: EvaluationRun) -> Chart | None:
     return Chart(f"{name}-mutants", title, summary, svg, ("the weakest: problem", "faults found"), rows)
 
 
+def shorten(name: str) -> str:
+    """A name that fits beside an axis; the end of a long one tells more than its beginning."""
+    return name if len(name) <= LABEL_WIDTH else f"…{name[-LABEL_WIDTH + 1 :]}"
+
+
 def _band(axes: Axes, number: int, label: str, xs: Sequence[int], intervals: Sequence[Interval]) -> None:
     colour = SERIES[number % len(SERIES)]
     values = [interval.value or 0.0 for interval in intervals]
@@ -214,7 +221,15 @@ def _band(axes: Axes, number: int, label: str, xs: Sequence[int], intervals: Seq
         interval.high if interval.high is not None else value for interval, value in zip(intervals, values, strict=True)
     ]
     axes.fill_between(xs, lows, highs, color=colour, alpha=0.18, linewidth=0)
-    axes.plot(xs, values, color=colour, marker=MARKERS[number % len(MARKERS)], markersize=4, linewidth=1.6, label=label)
+    axes.plot(
+        xs,
+        values,
+        color=colour,
+        marker=MARKERS[number % len(MARKERS)],
+        markersize=4,
+        linewidth=1.6,
+        label=shorten(label),
+    )
 
 
 def _errors(bars: Sequence[tuple[str, Interval]]) -> list[list[float]]:

@@ -142,15 +142,12 @@ def _first(error: ValidationError) -> str:
 def _names(paths: Sequence[Path]) -> list[str]:
     """The folders' own names; where two are the same, as much of the paths as tells them apart, else a number."""
     resolved = [path.resolve() for path in paths]
-    names = [path.name or str(path) for path in resolved]
+    folders = {path: path.name or str(path) for path in resolved}
     for depth in range(2, 6):
-        doubled = {name for name, count in Counter(names).items() if count > 1}
-        names = [
-            "/".join(path.parts[-depth:]) if name in doubled else name
-            for path, name in zip(resolved, names, strict=True)
-        ]
-    seen: Counter[str] = Counter()
-    for index, name in enumerate(names):
-        seen[name] += 1
-        names[index] = name if seen[name] == 1 else f"{name} ({seen[name]})"
+        doubled = {name for name, count in Counter(folders.values()).items() if count > 1}
+        folders = {p: "/".join(p.parts[-depth:]) if name in doubled else name for p, name in folders.items()}
+    names = list[str]()
+    for path in resolved:
+        same = sum(name == folders[path] or name.startswith(f"{folders[path]} (") for name in names)
+        names.append(folders[path] if not same else f"{folders[path]} ({same + 1})")
     return names

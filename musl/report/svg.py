@@ -20,7 +20,7 @@ from musl.evaluation.records import Failure
 SERIES = tuple(f"#0101{number:02x}" for number in range(1, 9))
 INK, FAINT, ACCENT = "#020202", "#030303", "#040404"
 PASSED = "passed"  # what is shown for the failure ""
-KINDS = tuple(name or PASSED for name in get_args(Failure))
+KINDS: tuple[str, ...] = tuple(name or PASSED for name in get_args(Failure))
 KIND_COLOURS = {name: f"#0505{number:02x}" for number, name in enumerate(KINDS, 1)}
 _OF_PAGE = {
     INK: "currentColor",

@@ -62,11 +62,13 @@
     if ([...seen].some((letter) => letter !== letter.toLowerCase())) controls.outcome.append(option("+signature", "only its parameter list"));
     form.hidden = table.hidden = false;
     form.addEventListener("submit", (event) => event.preventDefault());
-    form.addEventListener("input", (event) => {
+    const changed = (event) => {
       if (event.target.name === "benchmark") fillRuns();
       if (event.target.name === "benchmark" || event.target.name === "run") head();
       show();
-    });
+    };
+    controls.text.addEventListener("input", changed);
+    form.addEventListener("change", changed);
     form.addEventListener("reset", () => setTimeout(() => { fillRuns(); head(); show(); }));
     controls.open.addEventListener("click", () => visible().forEach((row) => open(row)));
     controls.close.addEventListener("click", () => rows.forEach(close));
@@ -217,7 +219,8 @@
   }
   function verdict(judgement, sample) {
     const kind = judgement.failure || "passed", reason = judgement.refusal || judgement.reason || "";
-    const line = el("p", { class: "verdict" }, chip(kind), ` ${judgement.verdict.replaceAll("_", " ")}`, reason ? `: ${reason}` : "");
+    const status = judgement.verdict.replaceAll("_", " "); // says no more than its kind where both are the same word
+    const line = el("p", { class: "verdict" }, chip(kind), status === kind ? "" : ` ${status}`, reason ? `: ${reason}` : "");
     const message = judgement.message && !reason.includes(judgement.message) ? el("p", { class: "mono" }, judgement.message) : null;
     const signature = judgement.signature ? el("p", { class: "note warn" }, el("strong", {}, "Fails only because of its parameter list. "), judgement.signature) : null;
     return el("div", {}, line, message ?? "", signature ?? "");
