@@ -7,6 +7,7 @@ Counters add up over runs of the same build. A call that crashed or ran out of i
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TypedDict, cast
 
@@ -57,13 +58,27 @@ class _File(TypedDict):
 
 def measure_coverage(build: Build, function: Function) -> MeasuredCoverage | Outcome:
     """Coverage of `function` by all tests run on `build` so far; INFRASTRUCTURE where gcov does not answer."""
+    files = _counted(build)
+    return files if isinstance(files, Outcome) else _summarize(_lines_of(files, function))
+
+
+def measure_functions(build: Build, names: Collection[str]) -> MeasuredCoverage | Outcome:
+    """As `measure_coverage`, of all functions with these names together (the kernels of a CUDA text)."""
+    files = _counted(build)
+    if isinstance(files, Outcome):
+        return files
+    wanted = {record["name"] for file in files for record in file["functions"] if _plain_name(record) in names}
+    return _summarize([line for file in files for line in file["lines"] if line.get("function_name") in wanted])
+
+
+def _counted(build: Build) -> list[_File] | Outcome:
+    """What gcov says of the unit's files."""
     gcov = str(find_gcov().path)
     argv = [gcov, "--json-format", "--stdout", "--branch-probabilities", "unit.o"]
     outcome = build.sandbox.run(argv, limits=_LIMITS, writable=True)
     if not outcome.ok:
         return Outcome(Status.INFRASTRUCTURE, b"", outcome.stderr or b"gcov failed", outcome.seconds, outcome.exit_code)
-    files = cast("list[_File]", json.loads(outcome.stdout)["files"])
-    return _summarize(_lines_of(files, function))
+    return cast("list[_File]", json.loads(outcome.stdout)["files"])
 
 
 def reset_coverage(build: Build) -> None:
@@ -79,12 +94,17 @@ def _lines_of(files: list[_File], function: Function) -> list[_Line]:
         (abs(record["start_line"] - function.span.line), record["name"], file)
         for file in files
         for record in file["functions"]
-        if record["demangled_name"].split("(")[0].split("::")[-1] == name
+        if _plain_name(record) == name
     ]
     if not candidates:
         return []
     _, linker_name, file = min(candidates, key=lambda candidate: candidate[0])
     return [line for line in file["lines"] if line.get("function_name") == linker_name]
+
+
+def _plain_name(record: _Function) -> str:
+    """The name in the source: without parameters, template arguments and namespaces."""
+    return record["demangled_name"].split("(")[0].split("<")[0].split("::")[-1].split(" ")[-1]
 
 
 def _summarize(lines: list[_Line]) -> MeasuredCoverage:

@@ -71,6 +71,7 @@ WRAPPED = (
     "strchr",
 )
 # Lets the driver write the counters, which only the unit itself can reach.
+DUMP_CXX = 'extern "C" { void __gcov_dump(void); void musl_dump(void); void musl_dump(void) { __gcov_dump(); } }\n'
 DUMP = "void __gcov_dump(void); void musl_dump(void); void musl_dump(void) { __gcov_dump(); }\n"
 # Flags of a file's own build that change what its text means.
 KEPT_PREFIXES = ("-std=", "-U", "-isystem", "-iquote", "-fwrapv", "-fpermissive", "-fms-extensions")
@@ -96,7 +97,7 @@ def build_host(
     cplusplus = source.language == "c++"
     stub = make_stub(function, cplusplus=cplusplus)
     if mode == "coverage":
-        stub += f'extern "C" {{ {DUMP} }}\n' if cplusplus else DUMP
+        stub += DUMP_CXX if cplusplus else DUMP
     own = sandbox.within(folder)
     failure: Outcome | None = None
     write_unit(folder, source, stub)

@@ -122,9 +122,9 @@ def _strengthened(record: VerdictRecord, strength: Strength) -> VerdictRecord:
     counts = MutantsRecord(
         killed=score.killed, survived=score.survived, equivalent=score.equivalent, stillborn=score.stillborn
     )
-    covered = strength.coverage
-    coverage = record.coverage if covered is None else CoverageRecord(line=covered.line, branch=covered.branch)
-    return record.model_copy(update={"mutants": counts, "coverage": coverage})
+    found = {"coverage": strength.coverage, "cuda_coverage": strength.cuda_coverage}
+    covered = {name: CoverageRecord(line=c.line, branch=c.branch) for name, c in found.items() if c is not None}
+    return record.model_copy(update={"mutants": counts, **covered})
 
 
 def prepare_for_gpu(judge: Judge, pair: Pair) -> tuple[Reference, Build | Outcome]:
@@ -236,7 +236,7 @@ def _cuda_side(sides: _Sides) -> Function:
     if pair.c_calls is not None and not pair.wrapper:  # no test names it
         name = next(iter(heads), "")
     head = heads.get(name)
-    if head is not None and pair.c_calls is not None and not head.launches:
+    if head is not None and pair.given_wrapper and not head.launches:
         # Tests that call a sequential copy of the function instead of the wrapper that launches the kernel.
         others = [other for other in heads.values() if other.launches and other.parameters == head.parameters]
         head = others[0] if len(others) == 1 else head

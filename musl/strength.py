@@ -6,23 +6,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from compile.build import Build
-from compile.coverage import MeasuredCoverage, measure_coverage
+from compile.coverage import MeasuredCoverage, measure_coverage, measure_functions
+from compile.emulator.build import build_emulated
 from compile.host import build_host
 from compile.runner import run_tests
 from compile.sandbox import Sandbox
 from data.function import Function
 from data.source_file import SourceFile
 from data.testcase import TestCase
-from musl.case import Candidate
+from musl.case import CANDIDATE_LIMITS, Candidate
+from musl.cuda_parts import device_functions
 from musl.mutation_score import MutationScore, mutation_score
 from tester.protocol import Coverage, TestSuite
 
 
 @dataclass(frozen=True)
 class Strength:
-    """`coverage` is None where the C side cannot be built with counters."""
+    """`coverage` is of the C function, `cuda_coverage` of the kernels and device functions; None where a side cannot be
+    built with counters."""
 
     coverage: Coverage | None
+    cuda_coverage: Coverage | None
     mutants: MutationScore
 
 
@@ -46,7 +50,9 @@ def measure_strength(
         limit=mutants,
         candidate=candidate,
     )
-    return Strength(_coverage(source, function, tests, sandbox), score)
+    return Strength(
+        _coverage(source, function, tests, sandbox), _cuda_coverage(source, candidate, tests, sandbox), score
+    )
 
 
 def _coverage(source: SourceFile, function: Function, tests: Sequence[TestCase], sandbox: Sandbox) -> Coverage | None:
@@ -55,4 +61,17 @@ def _coverage(source: SourceFile, function: Function, tests: Sequence[TestCase],
         return None
     run_tests(build, [test.filled(0) for test in tests], function)
     measured = measure_coverage(build, function)
+    return Coverage(measured.line, measured.branch) if isinstance(measured, MeasuredCoverage) else None
+
+
+def _cuda_coverage(
+    source: SourceFile, candidate: Candidate, tests: Sequence[TestCase], sandbox: Sandbox
+) -> Coverage | None:
+    names = {name for name, _ in device_functions(candidate.text)}
+    build = build_emulated(candidate.text, candidate.function, sandbox.scratch, sandbox, source, check="coverage")
+    if not isinstance(build, Build) or not names:
+        return None
+    calls = tests if candidate.tests is None else candidate.tests
+    run_tests(build, [call.filled(0) for call in calls], candidate.function, limits=CANDIDATE_LIMITS)
+    measured = measure_functions(build, names)
     return Coverage(measured.line, measured.branch) if isinstance(measured, MeasuredCoverage) else None

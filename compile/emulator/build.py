@@ -40,7 +40,7 @@ from compile.driver.stub import make_stub
 from compile.emulator.codes import EMULATOR_CODES
 from compile.emulator.rewrite import RewriteError, UnsupportedError, rewrite
 from compile.emulator.scopes import keeps_addresses
-from compile.host import driver_object, include_flags, run_script, shell_words
+from compile.host import DUMP_CXX, driver_object, include_flags, run_script, shell_words
 from compile.imports import check_unit
 from compile.includes import include_folders
 from compile.outcome import Outcome, Status
@@ -48,11 +48,11 @@ from compile.prelude import NO_SPECIAL_FUNCTIONS, names_special_function
 from compile.program import compile_unit, program_object
 from compile.sandbox import Sandbox
 from compile.toolchain import find_gxx
-from compile.unit import UNIT, host_executable, link_step, place_host
+from compile.unit import UNIT, gcov_library, host_executable, link_step, place_host
 from data.function import Function
 from data.source_file import SourceFile
 
-Check = Literal["bounds", "races"]
+Check = Literal["bounds", "races", "coverage"]
 # What of the C++ library comes with cuda_runtime.h: nothing, which halves the time of a text that needs nothing; all
 # but the special functions; all.
 Library = Literal["lean", "usual", "all"]
@@ -67,11 +67,12 @@ FLAGS = (
 )
 CHECKS = {
     "bounds": ("-fsanitize=address,alignment", "-fno-sanitize-recover=alignment"),
+    "coverage": ("-O0", "--coverage"),
     "races": ("-fsanitize=thread",),  # only the calls that it makes at each access: runtime/races.cpp answers them
 }
 # Without the check that a local variable is not used beyond its scope, which takes a fifth of a small unit's time.
 NO_SCOPES = ("-fno-sanitize-address-use-after-scope",)
-WRAPS = {"bounds": (), "races": tuple(f"--wrap={name}" for name in ("memcpy", "memmove", "memset"))}
+_WRAPPED = tuple(f"--wrap={name}" for name in ("memcpy", "memmove", "memset"))
 # The forms in which the compiler reports what unsupported.py marks and the headers declare.
 _LIMIT = re.compile(
     r"^(?P<place>[^\n]*?:\d+):(?:\d+:)? error: "
@@ -110,7 +111,7 @@ def build_emulated(
     own for memory that was never written, or with the one that is named: "forward fill 7f". With `check` "races" the
     build looks for data races instead of accesses out of bounds, in any one schedule: a test in which threads race
     ends as RUNTIME_ERROR with a message that begins with "race:". With `watched` the build has such a unit too, beside
-    that of `check`.
+    that of `check`. With `check` "coverage" it counts what its functions execute, for compile/coverage.py.
     """
     stub = make_stub(function, cplusplus=True)
     folder = Path(tempfile.mkdtemp(prefix="emulator-", dir=scratch)).resolve()
@@ -123,8 +124,8 @@ def build_emulated(
     for each in checks:
         place = folder / each if each != check else folder
         place.mkdir(exist_ok=True)
-        link = link_step(place, more=WRAPS[each])
-        units.append(_write_unit(place, cuda_text, text + stub, RENAME_MAIN, link, source, each))
+        body = f"{text}{stub}{DUMP_CXX}" if each == "coverage" else text + stub
+        units.append(_write_unit(place, cuda_text, body, RENAME_MAIN, _link(place, each), source, each))
     outcome = _compile(units, own, source, cache=cache)
     if not outcome.ok:
         return outcome
@@ -133,7 +134,15 @@ def build_emulated(
         if not checked.ok:
             return checked
     watching = units[1].folder / UNIT if watched else None
-    return Build(place_host(emulator_host(), folder), "emulator", own, folder / UNIT, watching, _once(outcome.message))
+    host, writable = place_host(emulator_host(), folder), check == "coverage"
+    return Build(host, "emulator", own, folder / UNIT, watching, _once(outcome.message), writable=writable)
+
+
+def _link(folder: Path, check: Check) -> list[str]:
+    """The command that links a unit for a check."""
+    if check == "coverage":
+        return link_step(folder, more=[gcov_library()], exports=("musl_call", "musl_dump"))
+    return link_step(folder, more=_WRAPPED if check == "races" else ())
 
 
 def build_emulated_program(

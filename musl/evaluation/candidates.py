@@ -10,7 +10,7 @@ In the direction cuda2c the translation is a C function in both.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +18,8 @@ from data.find_functions import find_functions
 from data.pairs import Pair, pair_of_case
 from data.read_source import SourceError
 from data.source_file import SourceFile
-from musl.evaluation.cuda_parts import Kernel, kernels_of, launched_kernels, with_arguments, with_kernel
+from musl.cuda_parts import Kernel, kernels_of, launched_kernels, with_arguments, with_kernel
+from musl.evaluation.own_wrapper import NAME, own_wrappers
 from musl.evaluation.problems import Problem
 from musl.evaluation.records import Harness
 
@@ -55,8 +56,7 @@ def _c_pair(problem: Problem, text: str, sample: int) -> Pair | Unusable:
     if not names:
         return Unusable("it defines no function")
     name = case.c_name if case.c_name in names else names[-1]
-    called = re.compile(rf"\bwrapper\s*\(\s*{re.escape(case.c_name)}\b")
-    calls = tuple(called.sub(f"wrapper({name}", call) for call in case.c_calls)
+    calls = tuple(rename_callee(call, case.c_name, name) for call in case.c_calls)
     pair = replace(pair_of_case(case), cuda=text, sample=sample, given_wrapper=False, candidate="c")
     return replace(pair, wrapper=name, cuda_calls=calls)
 
@@ -88,11 +88,11 @@ def _launched(problem: Problem) -> list[tuple[str, Kernel]]:
 
 @dataclass(frozen=True)
 class OtherParameters:
-    """The translation's kernel takes other parameters than the wrapper passes: how they differ, and the pair in which
-    the wrapper passes them by name in the kernel's order (None where a name is not the reference's)."""
+    """The translation's kernel takes other parameters than the reference's wrapper passes: how they differ, and the
+    pairs in which a wrapper passes what it takes. Where one of them is right, the list is all that is wrong."""
 
     difference: str
-    adapted: Pair | None
+    adapted: tuple[Pair, ...]
 
 
 def other_parameters(problem: Problem, text: str, sample: int) -> OtherParameters | None:
@@ -105,12 +105,31 @@ def other_parameters(problem: Problem, text: str, sample: int) -> OtherParameter
     if kernel.types == reference.types:
         return None
     difference = f"its kernel takes {kernel.signature}, the reference's wrapper passes {reference.signature}"
+    by_name = _by_name(problem, text, sample, kernel, name, reference)
+    return OtherParameters(difference, (*by_name, *_own(problem, text, sample, kernel)))
+
+
+def _by_name(problem: Problem, text: str, sample: int, kernel: Kernel, name: str, reference: Kernel) -> Iterator[Pair]:
+    """The reference's wrapper, which passes the same arguments in the kernel's order."""
     places = {parameter.name: i for i, parameter in enumerate(reference.parameters)}
     order = [places.get(parameter.name, -1) for parameter in kernel.parameters]
-    if -1 in order:
-        return OtherParameters(difference, None)
-    wrapper = with_arguments(problem.case.wrapper_text, name, order)
-    if wrapper is None:
-        return OtherParameters(difference, None)
-    adapted = f"{text}\n{with_kernel(wrapper, name, kernel.name)}\n"
-    return OtherParameters(difference, replace(pair_of_case(problem.case), cuda=adapted, sample=sample))
+    wrapper = with_arguments(problem.case.wrapper_text, name, order) if -1 not in order else None
+    if wrapper is not None:
+        adapted = f"{text}\n{with_kernel(wrapper, name, kernel.name)}\n"
+        yield replace(pair_of_case(problem.case), cuda=adapted, sample=sample)
+
+
+def _own(problem: Problem, text: str, sample: int, kernel: Kernel) -> Iterator[Pair]:
+    """Wrappers with the C function's parameters."""
+    function = kernels_of(f"__global__ {problem.case.c_text}")
+    if not function or function[0].types != kernel.types:
+        return
+    calls = tuple(rename_callee(call, problem.case.c_name, NAME) for call in problem.case.c_calls)
+    for wrapper in own_wrappers(kernel):
+        pair = replace(pair_of_case(problem.case), cuda=f"{text}\n{wrapper}", sample=sample, given_wrapper=False)
+        yield replace(pair, wrapper=NAME, cuda_calls=calls)
+
+
+def rename_callee(call: str, name: str, other: str) -> str:
+    """The snippet with a call of another function."""
+    return re.sub(rf"\bwrapper\s*\(\s*{re.escape(name)}\b", f"wrapper({other}", call)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from data.babeltower import BenchmarkCase, read_cases
+from musl.cuda_parts import device_code, kernels_of, launched_kernels
 from musl.errors import UsageError
-from musl.evaluation.cuda_parts import device_code, kernels_of, launched_kernels
 from musl.evaluation.records import Direction, ProblemRecord
 from musl.report.verdict_record import VerdictRecord
 from musl.verdict import VerdictStatus

@@ -12,8 +12,8 @@ from data.find_functions import find_functions
 from data.read_source import SourceError
 from data.source_file import SourceFile
 from musl.bench import replacement_text
+from musl.cuda_parts import device_code
 from musl.errors import UsageError
-from musl.evaluation.cuda_parts import device_code
 from musl.evaluation.problems import Problem
 from musl.evaluation.records import Direction, Harness, TranslationRecord
 from translator.analytic.adapt_cxx import to_cxx

@@ -55,8 +55,9 @@ class MutantsRecord(Record):
 
 class VerdictRecord(Record):
     """The judgement of one pair. `id` and `sample` are those of the input; `verdict` is one of `equivalent`,
-    `different`, `racy`, `out_of_bounds`, `candidate_failed`, `no_valid_test`, `infrastructure`. `results` says of each
-    test whether it passed, those given first: null where one does not count, empty where none was run."""
+    `different`, `racy`, `out_of_bounds`, `candidate_failed`, `no_valid_test`, `infrastructure`. `coverage` is of the C
+    function, `cuda_coverage` of the kernels. `results` says of each test whether it passed, those given first: null
+    where one does not count, empty where none was run."""
 
     id: int | str
     sample: int = 0
@@ -64,6 +65,7 @@ class VerdictRecord(Record):
     reason: str = ""
     tests: VerdictTests = VerdictTests()
     coverage: CoverageRecord | None = None
+    cuda_coverage: CoverageRecord | None = None
     mutants: MutantsRecord | None = None
     schedules: tuple[str, ...] = ()
     device: str = ""

@@ -51,6 +51,15 @@ def kernels_of(cuda_text: str) -> list[Kernel]:
     return found
 
 
+def device_functions(cuda_text: str) -> list[tuple[str, bool]]:
+    """(name, whether it is a kernel) of the functions for the device that the text defines, in order."""
+    text = CudaText(cuda_text)
+    kernels = {opening for _, _, opening in _functions(text, {"__global__"})}
+    found = _functions(text, {"__global__", "__device__"})
+    defined = [(name, opening) for _, name, opening in found if _is_definition(text, text.partner.get(opening))]
+    return [(text.tokens[name].text, opening in kernels) for name, opening in defined]
+
+
 def device_code(cuda_text: str) -> str:
     """The definitions of kernels and device functions; the whole text where it has no host function beside them."""
     text = CudaText(cuda_text)
@@ -98,7 +107,8 @@ def with_arguments(host_text: str, name: str, order: list[int]) -> str | None:
 
 def _arguments(text: str, start: int) -> tuple[list[str], int]:
     """The arguments from behind an opening parenthesis, and where the closing one is (-1: nowhere)."""
-    depth, begin, found = 0, start, []
+    depth, begin = 0, start
+    found: list[str] = []
     for i in range(start, len(text)):
         if text[i] in "([{":
             depth += 1
@@ -133,8 +143,8 @@ def _body(text: CudaText, closing: int) -> int | None:
     return None
 
 
-def _is_definition(text: CudaText, closing: int) -> bool:
-    return _body(text, closing) is not None
+def _is_definition(text: CudaText, closing: int | None) -> bool:
+    return closing is not None and _body(text, closing) is not None
 
 
 def _line_start(cuda_text: str, text: CudaText, first: int, name: int) -> int:
