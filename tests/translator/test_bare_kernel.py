@@ -22,9 +22,7 @@ from translator.analytic.adapt_cxx import to_cxx
 from translator.analytic.translator import AnalyticTranslator
 from translator.protocol import Refusal, Translation, TranslationOptions
 
-SAXPY = (
-    "void saxpy_cpu(int n, float a, const float *x, float *y) { for (int i = 0; i < n; i++) y[i] = a * x[i] + y[i]; }"
-)
+SAXPY = "void saxpy(int n, float a, const float *x, float *y) { for (int i = 0; i < n; i++) y[i] = a * x[i] + y[i]; }"
 
 
 def outcome_of(
@@ -59,7 +57,7 @@ def test_one_loop_becomes_a_grid_stride_loop_and_nothing_else() -> None:
         "__global__ void saxpy_kernel(int n, float a, const float *x, float *y) {\n"
         "    if (blockIdx.y + blockIdx.z + threadIdx.y + threadIdx.z > 0) return;\n"
         "    for (int i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += gridDim.x * blockDim.x) {\n"
-        "        y[i] += a * x[i];\n"
+        "        y[i] = a * x[i] + y[i];\n"
         "    }\n"
         "}\n"
     )
@@ -94,7 +92,8 @@ def test_the_extent_of_an_array_need_not_be_known() -> None:
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("void add_cpu(int *a, int n) { for (int i = 0; i < n; i++) a[i]++; }", "add_kernel"),
+        ("void add_cpu(int *a, int n) { for (int i = 0; i < n; i++) a[i]++; }", "add"),
+        ("void add(int *a, int n) { for (int i = 0; i < n; i++) a[i]++; }", "add_kernel"),
         ("void addKernel(int *a, int n) { for (int i = 0; i < n; i++) a[i]++; }", "addKernel_cuda"),
         (
             "int add_kernel(int x) { return x + 1; }\n"
@@ -122,13 +121,45 @@ def test_loops_that_wait_for_each_other_are_run_by_one_block_which_is_said() -> 
 def test_loops_over_different_arrays_share_the_whole_grid() -> None:
     kernel = kernel_of(
         "void f(float *a, float *b, int n, int m) {\n"
-        "    for (int i = 0; i < n; i++) a[i] = 1;\n"
+        "    for (int i = 0; i < n; i++) a[i] += 1;\n"
         "    for (int i = 0; i < n; i++) for (int j = 0; j < m; j++) b[i * m + j] = 2;\n"
         "}"
     )
     assert codes_of(kernel)[-1:] != ["MUSL116"]
     assert "__syncthreads" not in kernel.kernels
     assert "if (blockIdx.y + threadIdx.y == 0)" in kernel.kernels
+
+
+@pytest.mark.parametrize(
+    ("body", "guarded"),
+    [
+        ("a[i] = b[i] * 2;", False),
+        ("if (b[i] > 0) a[i] = 1; else a[i] = 2;", False),
+        ("a[2 * i] = b[i]; a[2 * i + 1] = 0;", False),
+        ("for (int k = 0; k < 4; k++) a[4 * i + k] = b[k];", False),
+        ("a[i] += b[i];", True),
+        ("a[i] = 0; a[i] = b[i];", True),
+        ("a[i] = 0; for (int k = 0; k < 4; k++) a[i] += b[k];", True),
+        ("for (int k = 0; k < 4; k++) a[i] = b[k];", True),
+        ("b[i] = a[i]; a[i] = 3;", True),
+    ],
+)
+def test_threads_beyond_the_first_layer_leave_where_they_would_do_harm(body: str, guarded: bool) -> None:
+    kernel = kernel_of(f"void f(int *a, int *b, int n) {{ for (int i = 0; i < n; i++) {{ {body} }} }}")
+    assert ("threadIdx.y + threadIdx.z > 0) return;" in kernel.kernels) == guarded
+
+
+def test_loops_that_may_depend_on_each_other_are_run_by_one_thread_when_they_do() -> None:
+    kernel = kernel_of("void f(int *a, int n, int m) { for (int i = 0; i < n; i++) a[i * m] += i; }").kernels
+    assert "if (m <= 0) {  // in order, by one thread\n        if (first > 0) return;\n        stride = 1;" in kernel
+    assert "for (int i = first; i < n; i += stride) {" in kernel
+
+
+def test_a_rewritten_loop_has_the_source_beside_it_for_one_thread() -> None:
+    body = "int k = 0; for (int i = 0; i < n; i++) for (int j = 0; j < m; j++) a[k++] = i;"
+    kernel = kernel_of(f"void f(int *a, int n, int m) {{ {body} }}").kernels
+    assert "static __device__ void f_in_order(int *a, int n, int m) {" in kernel
+    assert re.search(r"if \(.*m < 0\) \{.*\n +if \(.* == 0\) f_in_order\(a, n, m\);\n +return;", kernel)
 
 
 def test_a_sum_over_all_iterations_needs_one_block() -> None:

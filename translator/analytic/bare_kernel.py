@@ -93,8 +93,10 @@ class _Writer:
 
     @property
     def name(self) -> str:
-        """`saxpy_kernel` for saxpy and saxpy_cpu; a name that is none of the file's."""
-        name = self._base if re.search(r"kernel$", self._base, re.IGNORECASE) else f"{self._base}_kernel"
+        """`saxpy` for saxpy_cpu, `saxpy_kernel` for saxpy; a name that is none of the file's."""
+        name = self._base
+        if name == self.source.name and not re.search(r"kernel$", name, re.IGNORECASE):
+            name += "_kernel"
         while self.program.function(name) is not None:
             name += "_cuda"
         return name
@@ -118,10 +120,10 @@ class _Writer:
         body = phases.text()
         if not phases.spread:
             raise NotInPhases("no loop is left whose iterations several threads can run")
-        body = without_unused_scalars(phases.prologue() + body)
         guards = [folded(substitute(g, plan.table.entry_values)) for g in plan.guards]
-        guarded, helpers = self._guarded(list(dict.fromkeys(guards)), phases.printer)
-        text = self._global(phases.printer, guarded + body)
+        guarded, helpers = self._guarded(list(dict.fromkeys(guards)), phases)
+        body = without_unused_scalars(phases.prologue() + guarded + body)
+        text = self._global(phases.printer, body)
         return BareKernel(self.name, _joined([*code.definitions, *helpers, text]), tuple(phases.spread), remark)
 
     def in_order(self, why: str) -> BareKernel:
@@ -130,23 +132,20 @@ class _Writer:
         text = self._global(printer, first + body)
         return BareKernel(self.name, _joined([*definitions, text]), (), Reason(codes.ONE_THREAD, why, self.source.at))
 
-    def _guarded(self, guards: Sequence[Expr], printer: Printer) -> tuple[str, list[str]]:
-        """The test whether the parallel path applies, and the function that one thread calls where it does not."""
+    def _guarded(self, guards: Sequence[Expr], phases: Phases) -> tuple[str, list[str]]:
+        """The test whether the loops are independent, and the function that one thread calls where they are not."""
         if not guards:
             return "", []
+        failed = " || ".join(phases.printer.expression(_negated(guard), 4) for guard in guards)
+        head = f"{INDENT}if ({failed}) {{  // in order, by one thread\n"
+        alone = phases.alone()
+        if alone:
+            return f"{head}{alone}{INDENT}}}\n", []
         plain, body, definitions = self._sequential()
         name = f"{self._base}_in_order"
         function = f"static __device__ void {name}({self._parameters(plain)}) {{\n{body}}}\n"
-        failed = " || ".join(printer.expression(_negated(guard), 4) for guard in guards)
-        arguments = ", ".join(symbol.name for symbol in self.source.params)
-        lines = [
-            f"if ({failed}) {{  // the loops depend on each other",
-            f"{INDENT}if ({_FIRST_OF_ALL} > 0) return;",
-            f"{INDENT}{name}({arguments});",
-            f"{INDENT}return;",
-            "}",
-        ]
-        return "".join(f"{INDENT}{line}\n" for line in lines), [*definitions, function]
+        call = f"if ({phases.first_thread()}) {name}({', '.join(symbol.name for symbol in self.source.params)});"
+        return f"{head}{INDENT * 2}{call}\n{INDENT * 2}return;\n{INDENT}}}\n", [*definitions, function]
 
     # ------------------------------------------------------------ text
 

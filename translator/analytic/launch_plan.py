@@ -86,7 +86,9 @@ HostNode: TypeAlias = Run | Choose | Repeat | Scope | Launch
 
 @dataclass
 class Plan:
-    """`guards` must all hold for the parallel path; `remarks` say which loops stay sequential and why."""
+    """`guards` must all hold for the parallel path; `remarks` say which loops stay sequential and why. With
+    `in_source_order` one thread that runs the nodes in order does what the source does, whether the guards hold or
+    not."""
 
     function: Function
     table: AccessTable
@@ -94,6 +96,7 @@ class Plan:
     kernels: list[Kernel]
     guards: list[Expr]
     remarks: list[Reason]
+    in_source_order: bool = False
 
     @property
     def is_parallel(self) -> bool:

@@ -85,6 +85,11 @@ class Phases:
         """The statements before all others, once `text` has been asked for."""
         raise NotImplementedError
 
+    def alone(self) -> str:
+        """What makes one thread run all iterations, two levels deep, where the loops turn out to depend on each other;
+        empty where this way of sharing cannot."""
+        return ""
+
     def barrier(self) -> str:
         """The statement at which all threads wait for each other."""
         raise NotImplementedError

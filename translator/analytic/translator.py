@@ -3,6 +3,7 @@ reasons why not."""
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -11,7 +12,7 @@ from pathlib import Path
 from data.function import Function
 from data.source_file import SourceFile
 from translator.analytic import codes, ir
-from translator.analytic.bare_kernel import NotOneKernel, bare_kernel, check_void, one_thread_kernel
+from translator.analytic.bare_kernel import BareKernel, NotOneKernel, bare_kernel, check_void, one_thread_kernel
 from translator.analytic.block_calls import expand_memory_calls, refuse_memory_calls
 from translator.analytic.dependence import Reason
 from translator.analytic.device_calls import DeviceCode, UncallableOnDevice, device_code
@@ -110,10 +111,28 @@ def _reason(
     return error.reason
 
 
-def _analysed(program: ir.Program, parsed: ir.Function, options: TranslationOptions) -> Plan:
+def _analysed(
+    program: ir.Program, parsed: ir.Function, options: TranslationOptions, *, as_written: bool = False
+) -> Plan:
+    """The plan; with `as_written` updates of array elements keep the source's form, which fewer loops are parallel
+    with."""
     expanded = expand_memory_calls(inline_array_calls(parsed, program))
     refuse_memory_calls(expanded, program)
-    return _plan(canonical_updates(normalize(expanded)), options)
+    normalized = normalize(expanded)
+    return _plan(normalized if as_written else canonical_updates(normalized), options)
+
+
+def _one_kernel(program: ir.Program, parsed: ir.Function, options: TranslationOptions) -> tuple[BareKernel, Plan]:
+    """The kernel, in the source's own words where the whole grid can run it so."""
+    with contextlib.suppress(*_REFUSALS):
+        plan = _analysed(program, parsed, options, as_written=True)
+        kernel = bare_kernel(program, parsed, plan)
+        if plan.is_parallel and kernel.remark is None:
+            return kernel, plan
+    plan = _analysed(program, parsed, options)
+    if not plan.is_parallel:
+        raise _Refused(_why_not(plan))
+    return bare_kernel(program, parsed, plan), plan
 
 
 def _as_kernel(
@@ -123,11 +142,8 @@ def _as_kernel(
     check_void(parsed)
     remarks: list[Reason]
     try:
-        plan = _analysed(program, parsed, options)
+        kernel, plan = _one_kernel(program, parsed, options)
         remarks = plan.remarks
-        if not plan.is_parallel:
-            raise _Refused(_why_not(plan))
-        kernel = bare_kernel(program, parsed, plan)
     except (NotPlanned, Unprovable, UnknownBase, _Refused) as error:
         if not options.serial_kernels:
             raise
@@ -152,7 +168,9 @@ def _plan(function: ir.Function, options: TranslationOptions) -> Plan:
     leave: set[ir.Symbol] = set()
     while True:
         try:
-            return make_plan(close_inductions(function, frozenset(leave)), strict_fp=options.strict_fp)
+            plan = make_plan(close_inductions(function, frozenset(leave)), strict_fp=options.strict_fp)
+            plan.in_source_order = plan.function.body == function.body
+            return plan
         except Unprovable as unprovable:
             if unprovable.symbol is None or unprovable.symbol in leave:
                 raise
