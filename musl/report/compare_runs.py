@@ -57,13 +57,12 @@ def _differences(first: EvaluationRun, second: EvaluationRun) -> Iterator[tuple[
 
 
 def passed(run: EvaluationRun) -> Outcomes:
-    """Which samples are right, by problem."""
-    return {identity: list(run.passes(identity)) for identity in run.samples}
+    """Which samples are right, by problem; a problem of which the machine could judge none is left out."""
+    outcomes = {identity: run.passes(identity) for identity in run.samples}
+    return {identity: given for identity, given in outcomes.items() if given}
 
 
 def compiled(run: EvaluationRun) -> Outcomes:
-    """Which samples compile, by problem; a refused one does not."""
-    return {
-        identity: [False if s.verdict.failure == "refused" else s.verdict.compiles for s in samples]
-        for identity, samples in run.samples.items()
-    }
+    """Which samples compile, by problem; a problem of which none was tried is left out."""
+    outcomes = {identity: [sample.verdict.compiles for sample in samples] for identity, samples in run.samples.items()}
+    return {identity: given for identity, given in outcomes.items() if any(each is not None for each in given)}

@@ -44,11 +44,18 @@ class TestsPart:
 
 @dataclass(frozen=True)
 class SilentTests:
-    """Tests of one problem, by number from 1, that every translation passes or that every one fails."""
+    """Tests of one problem, by number from 1: those that every translation passes, that every one fails, and that none
+    came to."""
 
     problem: str
     passing: tuple[int, ...]
     failing: tuple[int, ...]
+    unused: tuple[int, ...]
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return len(self.passing) + len(self.failing) + len(self.unused)
 
 
 def make_report(runs: Sequence[Path | str], output: Path | str) -> Path:
@@ -122,10 +129,10 @@ def _outcomes(runs: Sequence[EvaluationRun]) -> dict[str, object]:
 def _curve(run: EvaluationRun) -> dict[int, Interval]:
     """Pass@k for every k that all problems have samples for; those that the run's metrics have are theirs."""
     known = {int(name.partition("@")[2]): value for name, value in run.metrics.all.pass_at.items()}
-    most = min((len(run.passes(identity)) for identity in run.samples), default=0)
+    outcomes = passed(run)
+    most = min((len(given) for given in outcomes.values()), default=0)
     step = max(1, -(-most // MOST_POINTS))
     places = sorted({1, *range(step, most + 1, step), *(k for k in known if k <= most)} & set(range(1, most + 1)))
-    outcomes = passed(run)
     return {k: known[k] if k in known else interval(pass_at(k, outcomes)) for k in places}
 
 
@@ -166,8 +173,12 @@ def _silent(run: EvaluationRun) -> Iterator[SilentTests]:
     for problem in run.problems:
         silent = [item for item in run.items.get(str(problem.id), ()) if item.discrimination is None]
         if silent:
-            passing = tuple(item.test + 1 for item in silent if not item.failed)
-            yield SilentTests(str(problem.id), passing, tuple(item.test + 1 for item in silent if item.failed))
+            yield SilentTests(
+                str(problem.id),
+                passing=tuple(item.test + 1 for item in silent if item.given and not item.failed),
+                failing=tuple(item.test + 1 for item in silent if item.failed),
+                unused=tuple(item.test + 1 for item in silent if not item.given),
+            )
 
 
 def _prefixes(runs: Sequence[EvaluationRun]) -> dict[str, str]:

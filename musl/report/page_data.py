@@ -123,7 +123,9 @@ def _tried(run: EvaluationRun, identity: str, texts: _Pool, judgements: _Pool) -
         {
             "items": [_item(item) for item in run.items.get(identity, ())],
             "samples": [_sample(sample, texts, judgements) for sample in run.samples.get(identity, ())],
-            "strength": reference.model_dump(mode="json", include={"coverage", "mutants"}, exclude_none=True)
+            "strength": reference.model_dump(
+                mode="json", include={"coverage", "cuda_coverage", "mutants"}, exclude_none=True
+            )
             if reference is not None
             else None,
         }

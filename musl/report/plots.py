@@ -17,10 +17,10 @@ LABEL_WIDTH = 24  # characters of a run's name in a picture
 
 
 def pass_chart(curves: Mapping[str, Mapping[int, Interval]]) -> Chart | None:
-    """Pass@k over k with its 95 % band, a curve a run; none where no run has a figure."""
+    """Pass@k over k with its 95 % band, a curve a run; none where every run has one sample a problem."""
     drawn = {name: {k: i for k, i in curve.items() if i.value is not None} for name, curve in curves.items()}
     drawn = {name: curve for name, curve in drawn.items() if curve}
-    if not drawn:
+    if all(len(curve) < 2 for curve in drawn.values()):
         return None
 
     def paint(axes: Axes) -> None:

@@ -257,7 +257,7 @@
   }
   function grid(caption, headings, lines) {
     const row = (cells, options = {}) => el("tr", options, ...cells);
-    return el("div", {}, el("h4", {}, caption), el("div", { class: "scroll", tabindex: "0" },
+    return el("div", {}, el("h4", {}, caption), el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption },
       el("table", {}, headings.length ? el("thead", {}, row(headings.map((text) => el("th", { scope: "col" }, text)))) : null, el("tbody", {}, ...lines.map((line) => row(line.cells, line.options))))));
   }
   const mono = (text) => el("td", { class: "mono" }, text);
@@ -304,8 +304,10 @@
   }
   function footnote(row, tried, sample, judgement) {
     const parts = [];
-    const strength = tried.strength ?? {}, mutants = strength.mutants, coverage = strength.coverage;
-    if (coverage) parts.push(`tests cover ${coverage.line.toFixed(0)} % of the lines${coverage.branch === undefined ? "" : ` and ${coverage.branch.toFixed(0)} % of the branches`}`);
+    const strength = tried.strength ?? {}, mutants = strength.mutants;
+    const covered = ({ line, branch }) => `${line.toFixed(0)} % of the lines${branch === undefined ? "" : ` and ${branch.toFixed(0)} % of the branches`}`;
+    if (strength.coverage) parts.push(`tests cover ${covered(strength.coverage)}`);
+    if (strength.cuda_coverage) parts.push(`in the reference's kernels ${covered(strength.cuda_coverage)}`);
     if (mutants) parts.push(`they find ${mutants.killed} of ${mutants.killed + mutants.survived} planted faults`);
     if (judgement?.compiles !== undefined) parts.push(judgement.compiles ? "compiles" : "does not compile");
     if (judgement?.schedules) parts.push(`schedules: ${judgement.schedules.join(", ")}`);

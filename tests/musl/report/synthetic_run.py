@@ -219,7 +219,7 @@ def _verdict(
         signature="takes (float *, int), the reference wrapper passes (float *, float *, int)"
         if failure == "compile" and not problem.alike
         else "",
-        compiles=None if failure in ("refused", "infrastructure") else failure != "compile",
+        compiles=None if failure == "infrastructure" else failure not in ("refused", "compile"),
     )
 
 
@@ -261,7 +261,7 @@ def _scores(problems: list[ProblemRecord], verdicts: list[EvaluatedRecord], what
         if verdict.failure != "infrastructure":
             tried[verdict.id] += 1
             right[verdict.id] += verdict.failure == ""
-    names: dict[str, int] = dict(Counter(verdict.failure or "passed" for verdict in verdicts))
+    names: dict[str, int] = dict(Counter(verdict.failure for verdict in verdicts if verdict.failure))
 
     def around(value: float) -> Interval:
         return Interval(value=value, low=max(0.0, value - 3.1), high=min(100.0, value + 2.9), count=len(problems))

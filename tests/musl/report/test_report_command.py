@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import shutil
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -132,3 +133,16 @@ def test_make_report_refuses_a_folder_that_is_no_run(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="holds no run"):
         musl.make_report([tmp_path], tmp_path / "page.html")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_tests_that_tell_nothing_are_named(tmp_path: Path, one_run: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(one_run, run)
+    items = [json.loads(line) for line in (run / "items.jsonl").read_text().splitlines()]
+    silent = {"difficulty": None, "discrimination": None}
+    for test, changes in enumerate(({"failed": 0}, {"failed": 10}, {"given": 0, "failed": 0})):
+        items[test] |= silent | changes
+    (run / "items.jsonl").write_text("".join(f"{json.dumps(item)}\n" for item in items))
+    text = musl.make_report([run], tmp_path / "page.html").read_text()
+    assert "14 tests tell nothing apart" in text
+    assert '<tr><td><a href="#case-0">0</a></td><td>1</td><td>2</td><td>3</td></tr>' in text
