@@ -115,7 +115,7 @@ def published_rows(runs: Sequence[EvaluationRun]) -> list[HeadlineRow]:
     return [
         HeadlineRow(
             name=result.system,
-            detail="" if result.size_b is None else f"{result.size_b:g} B",
+            detail="" if result.size_b is None else f"{result.size_b:g}\N{NO-BREAK SPACE}B",
             cells=tuple(_published_cell(figure.published(result)) for figure in FIGURES),
             benchmark=result.benchmark,
             source=result.source,
