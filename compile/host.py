@@ -8,12 +8,12 @@ Modes of `build_host`:
   (compile/valid.py).
 - `trace`: every load and store is seen by compile/trace/runtime.c, which tells the elements that a call touches.
 - `coverage`: -O0 with gcov's counters (compile/coverage.py).
+- `optimized`: -O3, to be timed.
 
-All are built with -O0: from -O1 on, gcc 12 takes an uninitialised variable for whatever suits it, pattern or not, and
-compiling is the greater part of a small function's time. Floating point is the same in all of them and on the CUDA
-side: no contraction to fused multiply-add, no fast-math. gcc before 12 cannot fill variables: with it, uninitialised
-ones show only where the two builds happen to differ.
-"""
+All that judge are built with -O0: from -O1 on, gcc 12 takes an uninitialised variable for whatever suits it, pattern
+or not, and compiling is the greater part of a small function's time. Floating point is the same in all of them and on
+the CUDA side: no contraction to fused multiply-add, no fast-math. gcc before 12 cannot fill variables: with it,
+uninitialised ones show only where the two builds happen to differ."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from compile.unit import UNIT, gcov_library, host_executable, link_step, place_h
 from data.function import Function
 from data.source_file import SourceFile
 
-Mode = Literal["plain", "sanitize", "trace", "coverage"]
+Mode = Literal["plain", "sanitize", "trace", "coverage", "optimized"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 HERE = Path(__file__).resolve().parent
@@ -213,6 +213,8 @@ def _mode_flags(mode: Mode) -> tuple[list[str], list[str]]:
     filled = ["-ftrivial-auto-var-init=zero"] if modern else []
     if mode == "plain":
         return ["-O0", *filled], []
+    if mode == "optimized":
+        return ["-O3"], []
     if mode == "sanitize":
         return ["-O0", *SANITIZE_FLAGS, *(["-ftrivial-auto-var-init=pattern"] if modern else [])], []
     if mode == "coverage":

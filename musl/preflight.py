@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from data.pairs import Json, Pair
 from musl.errors import MachineError
-from musl.judge_pair import Judge, judge_pair
+from musl.judge import Judge
+from musl.judge_pair import judge_pair
 from musl.verdict import VerdictStatus
 
 _C = "void preflight(const float *x, float *y, int n) { for (int i = 0; i < n; i++) y[i] = 2.0f * x[i] + y[i]; }\n"

@@ -25,7 +25,8 @@ from data.pairs import Pair, PairError, read_pairs
 from musl.case import GpuOptions
 from musl.errors import MachineError, UsageError
 from musl.journal import Journal, is_final
-from musl.judge_pair import Judge, judge_pair
+from musl.judge import Judge
+from musl.judge_pair import judge_pair
 from musl.parallel import map_in_workers
 from musl.preflight import preflight
 from musl.prepare import check_compilers, choose_device, make_sandbox, preprocessing_in

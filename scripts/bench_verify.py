@@ -112,7 +112,7 @@ def timed(name: str, way: Callable[[], None]) -> float:
 def verify(cases: Sequence[object], scratch: Path, *, jobs: int, cache: bool, tests: int = 0) -> None:
     """What `musl verify` does with these cases, without its start and its preflight."""
     from compile.sandbox import Sandbox
-    from musl.judge_pair import Judge
+    from musl.judge import Judge
     from musl.prepare import preprocessing_in
     from musl.verify import judge_all
 
@@ -137,7 +137,8 @@ def pairs_of(cases: Sequence[object]) -> list[object]:
 def nvcc_path(cases: Sequence[object], scratch: Path) -> None:
     """Each pair as for a GPU, up to the device's own work."""
     from compile.sandbox import Sandbox
-    from musl.judge_pair import Judge, prepare_for_gpu
+    from musl.judge import Judge
+    from musl.pair_times import prepare_for_gpu
     from musl.prepare import preprocessing_in
 
     folder = Path(tempfile.mkdtemp(dir=scratch))

@@ -28,13 +28,15 @@ QUANTILES = 5  # low and high are the first and the last of the four cuts: 20 % 
 @dataclass(frozen=True)
 class GpuTiming:
     """Milliseconds that a call's kernels took together: median, and the range that holds the middle 60 % of the `runs`.
-    `call_ms` is the median of the whole call: allocating, copying and the host's own work too."""
+    `call_ms` is the median of the whole call: allocating, copying and the host's own work too. `threads` are those of
+    its largest launch."""
 
     median_ms: float
     low: float
     high: float
     runs: int
     call_ms: float
+    threads: int
 
 
 def time_gpu(
@@ -57,10 +59,11 @@ def time_gpu(
     (run,) = run_tests(timed, [test], function, limits=limits)
     if not run.outcome.ok:
         return run.outcome
-    return _summary(json.loads(run.outcome.stderr.splitlines()[0]))
+    said = json.loads(run.outcome.stderr.splitlines()[0])
+    return _summary(said["times"], said["threads"])
 
 
-def _summary(times: Sequence[tuple[float, float]]) -> GpuTiming:
+def _summary(times: Sequence[tuple[float, float]], threads: int) -> GpuTiming:
     kernels, calls = ([pair[i] for pair in times] for i in range(2))
     low, *_, high = statistics.quantiles(kernels, n=QUANTILES, method="inclusive")
-    return GpuTiming(statistics.median(kernels), low, high, len(kernels), statistics.median(calls))
+    return GpuTiming(statistics.median(kernels), low, high, len(kernels), statistics.median(calls), threads)

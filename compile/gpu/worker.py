@@ -119,6 +119,7 @@ class Device:
         self.runtime = ctypes.CDLL(plan["runtime"], ctypes.RTLD_GLOBAL)
         for name in ("musl_gpu_load", "musl_gpu_open"):
             getattr(self.runtime, name).restype = ctypes.c_char_p
+        self.runtime.musl_gpu_threads.restype = ctypes.c_uint64
         missing = self.runtime.musl_gpu_load()
         if missing is not None:
             raise OSError(f"NVIDIA's driver has no {missing.decode()}")
@@ -186,8 +187,8 @@ def run_test(device: Device, tests: TestFile, command: Command) -> Reply:
 
 
 def time_test(device: Device, tests: TestFile, command: Command) -> Reply:
-    """The same call again and again. The message is a list in JSON with a pair for each: milliseconds in kernels, and
-    of the whole call."""
+    """The same call again and again. The message is JSON: "threads" of its largest launch, and in "times" a pair for
+    each call: milliseconds in kernels, and of the whole call."""
     call = Call.make(tests, command.test)
     unit, table = device.load_unit()
     device.open(table)
@@ -207,8 +208,9 @@ def time_test(device: Device, tests: TestFile, command: Command) -> Reply:
         if run >= WARM_UPS:
             stop.synchronize()
             times.append((round(kernel_ms, 6), round(float(start.time_till(stop)), 6)))
+    timed = {"threads": device.runtime.musl_gpu_threads(), "times": times}
     device.runtime.musl_gpu_close()
-    return Reply(OK, 0, 0, launches, message=json.dumps(times).encode(), payload=call.payload(tests))
+    return Reply(OK, 0, 0, launches, message=json.dumps(timed).encode(), payload=call.payload(tests))
 
 
 def _failure(ending: int, spent: int, launches: int, message: bytes) -> Reply:

@@ -24,7 +24,7 @@ from compile.scratch import scratch_folder
 from compile.toolchain import find_gxx, find_nvcc
 from data.pairs import pair_of_case
 from musl.errors import MachineError
-from musl.evaluation.items import find_items
+from musl.evaluation.items import compressed_benchmark, find_items
 from musl.evaluation.judging import Judging
 from musl.evaluation.problems import Problem, problem_record, read_problems
 from musl.evaluation.records import (
@@ -36,11 +36,20 @@ from musl.evaluation.records import (
     RunRecord,
     TranslationRecord,
 )
-from musl.evaluation.run_folder import ITEMS, METRICS, PROBLEMS, REFERENCES, TRANSLATIONS, VERDICTS, RunFolder
+from musl.evaluation.run_folder import (
+    COMPRESSED,
+    ITEMS,
+    METRICS,
+    PROBLEMS,
+    REFERENCES,
+    TRANSLATIONS,
+    VERDICTS,
+    RunFolder,
+)
 from musl.evaluation.scores import score_run
 from musl.evaluation.translations import Writing, read_translations
 from musl.journal import Key, is_final
-from musl.judge_pair import Judge
+from musl.judge import Judge
 from musl.machine import describe_machine, find_commit
 from musl.parallel import map_in_workers
 from musl.preflight import preflight
@@ -116,7 +125,7 @@ def evaluate_benchmark(
         verdicts = _verdicts(folder, judging, problems, translations, workers)
         if cache:
             BuildCache().prune()
-    return _score(folder, records, references, translations, verdicts)
+    return _score(folder, records, references, translations, verdicts, path if asked.compress_tests else None)
 
 
 @dataclass(frozen=True)
@@ -255,9 +264,13 @@ def _score(
     references: Mapping[Key, VerdictRecord],
     translations: Sequence[TranslationRecord],
     verdicts: Sequence[EvaluatedRecord],
+    compressed: Path | None,
 ) -> MetricsRecord:
+    """The numbers; with `compressed`, the benchmark, also a copy of it with fewer tests."""
     items = find_items(problems, verdicts)
     folder.write_lines(ITEMS, items)
+    if compressed is not None:
+        folder.write(COMPRESSED, compressed_benchmark(compressed, items))
     metrics = score_run(folder.run, problems, list(references.values()), translations, verdicts, items)
     folder.write(METRICS, json.dumps(published_names(metrics), indent=2) + "\n")
     return metrics

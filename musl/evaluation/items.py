@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from musl.evaluation.compress_tests import compress_tests
 from musl.evaluation.item_response import fit_items
 from musl.evaluation.records import EvaluatedRecord, ItemRecord, ProblemRecord
+
+# The keys of a case that hold an entry for each test.
+TESTS = ("consistent_cpp_inputs", "consistent_cuda_inputs", "consistent_outputs")
 
 
 def answers_of(problem: ProblemRecord, verdicts: Sequence[EvaluatedRecord]) -> list[list[bool | None]]:
@@ -57,3 +62,20 @@ def find_items(problems: Sequence[ProblemRecord], verdicts: Sequence[EvaluatedRe
                 )
             )
     return items
+
+
+def compressed_benchmark(benchmark: Path, items: Sequence[ItemRecord]) -> str:
+    """The lines of the benchmark's problems with those tests only that are kept: fewer that fail the same
+    translations."""
+    kept: dict[int | str, list[int]] = {}
+    for item in items:
+        kept.setdefault(item.id, []).extend([item.test] if item.kept else [])
+    lines = []
+    for index, line in enumerate(benchmark.read_text(encoding="utf-8").splitlines()):
+        if index in kept:
+            record = json.loads(line)
+            for key in TESTS:
+                if key in record:
+                    record[key] = [record[key][test] for test in kept[index] if test < len(record[key])]
+            lines.append(json.dumps(record) + "\n")
+    return "".join(lines)

@@ -8,11 +8,14 @@ from compile.nvcc import compile_nvcc
 from compile.outcome import Status
 from compile.sandbox import Sandbox
 from compile.toolchain import find_nvcc
+from data.pairs import Pair, pair_of_case
 from musl.evaluation.candidates import OtherParameters, Unusable, other_parameters, pair_of
 from musl.evaluation.failures import failure_of, message_of
 from musl.evaluation.problems import Problem
-from musl.evaluation.records import EvaluatedRecord, Failure, Harness, TranslationRecord
-from musl.judge_pair import Judge, judge_pair
+from musl.evaluation.records import EvaluatedRecord, Failure, Harness, TimeRecord, TranslationRecord
+from musl.judge import Judge
+from musl.judge_pair import judge_pair
+from musl.pair_times import time_pair
 from musl.verdict import VerdictStatus
 
 
@@ -45,8 +48,24 @@ class Judging:
             if other is not None:
                 message = other.difference if failure == "compile" else message
                 signature = self._signature(other)
+        times = self._times(problem, pair) if not failure and problem.direction == "c2cuda" else None
         return EvaluatedRecord(
-            **verdict.model_dump(), failure=failure, message=message, compiles=compiles, signature=signature
+            **verdict.model_dump(), failure=failure, message=message, compiles=compiles, signature=signature, time=times
+        )
+
+    def _times(self, problem: Problem, pair: Pair) -> TimeRecord | None:
+        """How fast a right translation is, beside the reference; None without a GPU, or where one cannot be timed."""
+        if self.judge.device != "gpu":
+            return None
+        own, reference = time_pair(self.judge, pair), time_pair(self.judge, pair_of_case(problem.case))
+        if own is None or reference is None:
+            return None
+        return TimeRecord(
+            translation=own.kernels,
+            reference=reference.kernels,
+            sequential=own.sequential,
+            threads=own.threads,
+            repeats=own.repeats,
         )
 
     def _signature(self, other: OtherParameters) -> str:

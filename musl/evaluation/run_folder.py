@@ -16,6 +16,7 @@ from musl.output import Destination
 R = TypeVar("R", bound=BaseModel)
 RUN, PROBLEMS, REFERENCES = "run.json", "problems.jsonl", "references.jsonl"
 TRANSLATIONS, VERDICTS, ITEMS, METRICS = "translations.jsonl", "verdicts.jsonl", "items.jsonl", "metrics.json"
+COMPRESSED = "compressed.jsonl"
 # What may differ between the two halves of a run that was killed.
 _MAY_DIFFER = frozenset({"started", "machine", "compiler", "version", "commit"})
 

@@ -20,6 +20,7 @@ from musl.evaluation.records import (
     TestsScores,
     TranslationRecord,
 )
+from musl.evaluation.speedup import FAILED, best_at, efficiency_of, speedup_of
 from musl.report.records import CoverageRecord
 from musl.report.verdict_record import VerdictRecord
 
@@ -82,6 +83,7 @@ def _scores(
         compile_pass=interval(pass_at(1, _compiled(own)), seed=seed),
         computational_accuracy=interval(computational_accuracy(passed), seed=seed),
         pass_at={f"pass@{k}": interval(pass_at(k, passed), seed=seed) for k in DRAWS},
+        speedup=_speedups(own, seed),
         failures=dict(Counter(record.failure for record in own if record.failure)),
     )
 
@@ -94,6 +96,21 @@ def outcomes_of(verdicts: Sequence[EvaluatedRecord]) -> Outcomes:
         outcome = None if record.failure == "infrastructure" else record.failure == ""
         found.setdefault(str(record.id), []).append(outcome)
     return {problem: given for problem, given in found.items() if any(each is not None for each in given)}
+
+
+def _speedups(verdicts: Sequence[EvaluatedRecord], seed: int) -> dict[str, Interval]:
+    """ParEval's speedup_n@k and efficiency_n@k, n being the threads of each launch; nothing where none was timed."""
+    if not any(record.time is not None for record in verdicts):
+        return {}
+    found: dict[str, Interval] = {}
+    for name, value_of in (("speedup", speedup_of), ("efficiency", efficiency_of)):
+        values: dict[ProblemId, list[float | None]] = {}
+        for record in verdicts:
+            passed = None if record.time is None else value_of(record.time)
+            values.setdefault(str(record.id), []).append(FAILED if record.failure else passed)
+        for k in DRAWS:
+            found[f"{name}@{k}"] = interval(best_at(k, values), seed=seed)
+    return found
 
 
 def _compiled(verdicts: Sequence[EvaluatedRecord]) -> Outcomes:

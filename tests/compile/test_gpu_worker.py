@@ -227,7 +227,7 @@ def test_timing_gives_the_kernels_time_and_leaves_the_arguments_alone(standin: S
     """The stand-in's clock moves on by 1 ms with every launch, and by nothing else."""
     test = make_test(standin.function, VALUES, len(VALUES), 0, 3.0)
     timing = time_gpu(standin.build, test, standin.function, repeats=5)
-    assert timing == GpuTiming(1.0, 1.0, 1.0, 5, 1.0)
+    assert timing == GpuTiming(1.0, 1.0, 1.0, 5, 1.0, threads=256)
 
 
 def test_timing_a_call_that_fails_says_how(standin: StandIn) -> None:

@@ -16,7 +16,8 @@ from data.pairs import Pair
 from musl.audit import anonymous, audit_lines, audit_page
 from musl.errors import MachineError, UsageError
 from musl.journal import Journal, is_final
-from musl.judge_pair import Judge, judge_pair
+from musl.judge import Judge
+from musl.judge_pair import judge_pair
 from musl.preflight import preflight
 from musl.report.verdict_record import VerdictRecord, VerdictTests
 from musl.verdict import VerdictStatus

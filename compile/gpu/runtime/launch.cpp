@@ -59,7 +59,7 @@ void launch_kernel(const char *stub, void **arguments, const unsigned *bytes, un
         return;
     }
     const dim3 &grid = config->grid, &block = config->block;
-    before_launch(config->stream);
+    before_launch(config->stream, 1ull * grid.x * grid.y * grid.z * block.x * block.y * block.z);
     CUresult result = driver.cuLaunchKernel(function, grid.x, grid.y, grid.z, block.x, block.y, block.z,
                                             static_cast<unsigned>(config->shared), config->stream, arguments, nullptr);
     after_launch(config->stream);

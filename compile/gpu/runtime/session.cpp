@@ -27,6 +27,7 @@ cudaError_t error_now;
 char error_call[64];
 char machine_message[256];
 uint64_t launch_count;
+uint64_t most_threads;  // of one launch
 bool timed;
 std::vector<Span> spans;
 
@@ -118,8 +119,9 @@ CUfunction find_function(const void *kernel, const musl_gpu_symbol **found) {
     return function;
 }
 
-void before_launch(CUstream stream) {
+void before_launch(CUstream stream, uint64_t threads) {
     launch_count++;
+    if (threads > most_threads) most_threads = threads;
     if (!timed) return;
     Span span;
     if (driver.cuEventCreate(&span.begin, 0) != 0 || driver.cuEventCreate(&span.end, 0) != 0) {
@@ -195,11 +197,13 @@ const char *musl_gpu_open(const void *cubin, const musl_gpu_symbol *table, uint3
 void musl_gpu_begin(uint32_t fill, uint32_t with_events) {
     pattern = static_cast<unsigned char>(fill);
     timed = with_events != 0;
-    launch_count = 0;
+    launch_count = most_threads = 0;
     error_now = cudaSuccess;
     error_call[0] = machine_message[0] = 0;
     in_kernel = false;
 }
+
+uint64_t musl_gpu_threads(void) { return most_threads; }
 
 int musl_gpu_end(uint64_t *launches, double *kernel_ms, char *message, size_t capacity) {
     *launches = launch_count;

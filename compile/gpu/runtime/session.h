@@ -44,6 +44,8 @@ void musl_gpu_begin(uint32_t pattern, uint32_t timed);
 // After a call: waits for the device and frees what the call left. `message` is one line where the result is not MUSL_GPU_OK.
 int musl_gpu_end(uint64_t *launches, double *kernel_ms, char *message, size_t capacity);
 void musl_gpu_close(void);
+// The threads of the call's largest launch.
+uint64_t musl_gpu_threads(void);
 }
 #pragma GCC visibility pop
 
@@ -60,7 +62,7 @@ void blame_machine(const char *format, ...) __attribute__((format(printf, 1, 2))
 const musl_gpu_symbol *find_symbol(const void *address, bool is_kernel);
 // The cubin's function for a kernel of the unit, given as a pointer to it or to its stub's variable; null where it is none.
 CUfunction find_function(const void *kernel, const musl_gpu_symbol **symbol = nullptr);
-void before_launch(CUstream stream);
+void before_launch(CUstream stream, uint64_t threads);
 void after_launch(CUstream stream);
 int device_attribute(int attribute);
 
