@@ -27,7 +27,8 @@ class Diagnostic:
 
 @dataclass(frozen=True)
 class ParallelLoop:
-    """A loop that became parallel: line, iterators, and what it became (`grid`, `reduction`, `atomics`, ...)."""
+    """A loop that became parallel: line, iterators, and what it became (`grid`, `reduction`, `atomics`, ...; `block`
+    where only the threads of one block share it)."""
 
     line: int
     iterators: tuple[str, ...]

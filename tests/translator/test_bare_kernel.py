@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ from compile.sandbox import Sandbox
 from data.find_functions import find_functions
 from data.read_source import read_source
 from data.source_file import SourceFile
+from musl.bench import replacement_text
 from translator.analytic.adapt_cxx import to_cxx
+from translator.analytic.prelude import PRELUDE
 from translator.analytic.translator import AnalyticTranslator
 from translator.protocol import Refusal, Translation, TranslationOptions
 
@@ -92,7 +95,7 @@ def test_the_extent_of_an_array_need_not_be_known() -> None:
 @pytest.mark.parametrize(
     ("text", "name"),
     [
-        ("void add_cpu(int *a, int n) { for (int i = 0; i < n; i++) a[i]++; }", "add"),
+        ("void add_cpu(int *a, int n) { for (int i = 0; i < n; i++) a[i]++; }", "add_kernel"),
         ("void add(int *a, int n) { for (int i = 0; i < n; i++) a[i]++; }", "add_kernel"),
         ("void addKernel(int *a, int n) { for (int i = 0; i < n; i++) a[i]++; }", "addKernel_cuda"),
         (
@@ -115,7 +118,7 @@ def test_loops_that_wait_for_each_other_are_run_by_one_block_which_is_said() -> 
     )
     assert codes_of(kernel) == ["MUSL116"]
     assert kernel.kernels.count("__syncthreads();") == 1
-    assert [loop.line for loop in kernel.parallel] == [2, 3]
+    assert [(loop.line, loop.form) for loop in kernel.parallel] == [(2, "block"), (3, "block")]
 
 
 def test_loops_over_different_arrays_share_the_whole_grid() -> None:
@@ -391,8 +394,8 @@ def program_text() -> str:
     return FUNCTIONS + main.replace("B[SIZE], launch;", "B[SIZE];\nint launch;")
 
 
-def cuda_of(path: Path) -> str:
-    """The program with a kernel in place of every function, launched as `launch` says."""
+def kernels_of(path: Path) -> dict[str, str]:
+    """For each function a kernel, with a wrapper that launches it as `launch` says."""
     source = read_source(path)
     wanted = [f for f in find_functions(source).functions if f.name in NAMES]
     outcomes = AnalyticTranslator().translate(source, wanted, TranslationOptions(form="kernel", serial_kernels=True))
@@ -404,7 +407,63 @@ def cuda_of(path: Path) -> str:
             for k, (grid, block) in enumerate(GEOMETRIES)
         )
         texts[name] = WRAPPER.format(kernel=outcome[0].kernels, name=name, launches=launches)
-    return to_cxx(source, texts, "", path.with_suffix(".cu"))
+    return texts
+
+
+def serial_drop_ins_of(path: Path) -> dict[str, str]:
+    """The functions with nothing parallel, as host functions that launch one thread."""
+    source = read_source(path)
+    wanted = [f for f in find_functions(source).functions if f.name in NAMES]
+    outcomes = AnalyticTranslator().translate(source, wanted, TranslationOptions(serial_kernels=True))
+    serial = {n: o[0] for n, o in outcomes.items() if not isinstance(o, Refusal) and not o[0].parallel}
+    assert "prefix" in serial and all("grid(1);" in each.host_wrapper for each in serial.values())
+    return {name: replacement_text(each) for name, each in serial.items()}
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The program's C text."""
+    path = tmp_path_factory.mktemp("program") / "user.c"
+    path.write_text(program_text())
+    return path
+
+
+@pytest.fixture(scope="module")
+def expected(program: Path) -> list[str]:
+    """What the C program prints under the sanitizers, line by line."""
+    flags = ["-w", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+    made = program.with_suffix("")
+    subprocess.run(["gcc", *flags, str(program), "-o", str(made)], check=True, capture_output=True, text=True)
+    lines = subprocess.run([str(made)], check=True, capture_output=True, text=True, timeout=20).stdout.splitlines()
+    assert len(lines) == len(NAMES) * len(GEOMETRIES) * (6 * 2 + 4)
+    return lines
+
+
+def wrong_lines(
+    program: Path, texts: Mapping[str, str], expected: Sequence[str], *, schedule: str = "forward", header: str = ""
+) -> list[str]:
+    """Where the program with `texts` in place of its functions prints something else in the emulator."""
+    source = read_source(program)
+    cuda = to_cxx(source, texts, header, program.with_suffix(".cu"))
+    build = build_emulated_program(cuda, program.parent, Sandbox(program.parent), source, schedule=schedule, seed=5)
+    assert isinstance(build, Build), build.message
+    outcome = run_program(build)
+    assert outcome.ok, outcome.message
+    printed = outcome.stdout.decode().splitlines()
+    return [f"{want}   got {got}" for want, got in zip(expected, printed, strict=True) if want != got]
+
+
+@pytest.mark.parametrize("schedule", ["forward", "shuffle"])
+def test_kernels_compute_what_the_source_computes_under_any_launch(
+    program: Path, expected: list[str], schedule: str
+) -> None:
+    assert not wrong_lines(program, kernels_of(program), expected, schedule=schedule)
+
+
+def test_serial_kernels_in_drop_in_functions_compute_what_the_source_computes(
+    program: Path, expected: list[str]
+) -> None:
+    assert not wrong_lines(program, serial_drop_ins_of(program), expected, header=PRELUDE)
 
 
 def test_no_thread_of_a_block_uses_what_another_one_writes_without_waiting(tmp_path: Path) -> None:
@@ -420,22 +479,3 @@ def test_no_thread_of_a_block_uses_what_another_one_writes_without_waiting(tmp_p
     CudaSide(Sandbox(tmp_path), tmp_path).on_array(
         texts, launches.replace(" n,", " 77,"), values, 2, schedules=["forward"]
     )
-
-
-def test_kernels_compute_what_the_source_computes_under_any_launch(tmp_path: Path) -> None:
-    path = tmp_path / "user.c"
-    path.write_text(program_text())
-    flags = ["-w", "-O1", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-    subprocess.run(["gcc", *flags, str(path), "-o", str(tmp_path / "user")], check=True, capture_output=True, text=True)
-    run = subprocess.run([str(tmp_path / "user")], check=True, capture_output=True, text=True, timeout=20)
-    expected = run.stdout.splitlines()
-    assert len(expected) == len(NAMES) * len(GEOMETRIES) * (6 * 2 + 4)
-    for schedule in ("forward", "shuffle"):
-        cuda, source = cuda_of(path), read_source(path)
-        build = build_emulated_program(cuda, tmp_path, Sandbox(tmp_path), source, schedule=schedule, seed=5)
-        assert isinstance(build, Build), build.message
-        outcome = run_program(build)
-        assert outcome.ok, outcome.message
-        printed = outcome.stdout.decode().splitlines()
-        wrong = [f"{want}   got {got}" for want, got in zip(expected, printed, strict=True) if want != got]
-        assert not wrong

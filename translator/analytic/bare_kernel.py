@@ -93,10 +93,9 @@ class _Writer:
 
     @property
     def name(self) -> str:
-        """`saxpy` for saxpy_cpu, `saxpy_kernel` for saxpy; a name that is none of the file's."""
-        name = self._base
-        if name == self.source.name and not re.search(r"kernel$", name, re.IGNORECASE):
-            name += "_kernel"
+        """`saxpy_kernel` for saxpy and saxpy_cpu. It is none of the file's functions, and hardly a variable of whoever
+        launches it, as plain `mean` would be."""
+        name = self._base if re.search(r"kernel$", self._base, re.IGNORECASE) else f"{self._base}_kernel"
         while self.program.function(name) is not None:
             name += "_cuda"
         return name

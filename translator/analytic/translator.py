@@ -157,7 +157,7 @@ def _as_kernel(
         sequential="",
         host_wrapper="",
         kernel_names=(kernel.name,),
-        parallel=tuple(_parallel_loops(kernel.spread, kernel.name)),
+        parallel=tuple(_loops_of(kernel)),
         remarks=tuple(_diagnostic(r, source.path) for r in remarks),
         provenance=Provenance("analytic", 0, options.seed),
     )
@@ -207,7 +207,7 @@ def _assemble(
         sequential=_sequential(source, parsed, function) if needs_sequential else "",
         host_wrapper=wrapper,
         kernel_names=tuple(_names(plan.kernels)),
-        parallel=tuple(_parallel_loops(plan.kernels)),
+        parallel=tuple(_parallel_loops(plan)),
         remarks=tuple(_diagnostic(r, source.path) for r in plan.remarks),
         provenance=Provenance("analytic", 0, options.seed),
         prelude=PRELUDE,
@@ -232,13 +232,20 @@ def _names(kernels: Sequence[Kernel]) -> list[str]:
     return [name for k in kernels for name in ([f"{k.name}_order"] if k.ordered else []) + [k.name]]
 
 
-def _parallel_loops(kernels: Sequence[Kernel], name: str = "") -> list[ParallelLoop]:
-    """The parallel loops of kernels, which are all part of the one called `name` where that is given."""
+def _parallel_loops(plan: Plan) -> list[ParallelLoop]:
+    return [_parallel_loop(kernel, kernel.name, kernel.form) for kernel in plan.kernels if kernel.grid]
+
+
+def _loops_of(kernel: BareKernel) -> list[ParallelLoop]:
+    """The loops whose iterations the threads of one kernel share, over the grid or (as its remark says) in a block."""
+    whole_grid = kernel.remark is None
     return [
-        ParallelLoop(k.grid[0].at.line, tuple(loop.iterator.shown for loop in k.grid), name or k.name, k.form)
-        for k in kernels
-        if k.grid
+        _parallel_loop(k, kernel.name, k.form if whole_grid or k.form != "grid" else "block") for k in kernel.spread
     ]
+
+
+def _parallel_loop(kernel: Kernel, name: str, form: str) -> ParallelLoop:
+    return ParallelLoop(kernel.grid[0].at.line, tuple(loop.iterator.shown for loop in kernel.grid), name, form)
 
 
 def _sequential(source: SourceFile, parsed: ir.Function, function: Function) -> str:
