@@ -50,7 +50,10 @@ def is_case(record: Mapping[str, object]) -> bool:
 
 
 def make_case(index: int, record: Mapping[str, object]) -> BenchmarkCase:
-    """The case of a line; ValueError where a key does not hold what it must."""
+    """The case of a line; ValueError where a key is not there or does not hold what it must."""
+    lacking = [key for key in KEYS if key not in record]
+    if lacking:
+        raise ValueError(f"it has no {', '.join(lacking)}")
     texts = {key: record[key] for key in KEYS}
     for key in ("cpp_code", "cuda_code", "cuda_wrapper"):
         if not isinstance(texts[key], str):
@@ -66,13 +69,21 @@ def make_case(index: int, record: Mapping[str, object]) -> BenchmarkCase:
 
 
 def read_cases(path: Path) -> list[BenchmarkCase]:
-    """All cases of a benchmark file; ValueError names the line that is none."""
-    cases = []
-    for index, line in enumerate(path.read_text(encoding="utf-8").splitlines()):
+    """All cases of a benchmark file, empty lines left out; ValueError names the line that is none."""
+    cases: list[BenchmarkCase] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1):
+        if not line.strip():
+            continue
         try:
-            cases.append(make_case(index, json.loads(line)))
-        except (ValueError, KeyError) as error:
-            raise ValueError(f"{path}:{index + 1}: {error}") from None
+            record = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"{path}:{number}: not JSON: {error}") from None
+        if not isinstance(record, dict):
+            raise ValueError(f"{path}:{number}: a line is an object with the keys {', '.join(KEYS)}")
+        try:
+            cases.append(make_case(len(cases), record))
+        except ValueError as error:
+            raise ValueError(f"{path}:{number}: {error}") from None
     return cases
 
 

@@ -181,8 +181,11 @@ def _split(tokens: list[str]) -> list[list[str]]:
 def _parameter(tokens: list[str]) -> KernelParameter:
     if "=" in tokens:
         tokens = tokens[: tokens.index("=")]
+    is_array = "[" in tokens
+    if is_array:  # what follows is its extents
+        tokens = tokens[: tokens.index("[")]
     words = [token for token in tokens if token not in _DROPPED]
-    stars = words.count("*") + ("[" in words)
+    stars = words.count("*") + is_array
     names = [word for word in words if re.fullmatch(r"[A-Za-z_]\w*", word)]
     name = names[-1] if len(names) > 1 else ""
     kind = " ".join(names[:-1] if name else names)

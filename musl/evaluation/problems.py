@@ -52,6 +52,8 @@ def read_problems(path: Path, direction: Direction, ids: Sequence[str] = ()) -> 
         cases = read_cases(path)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{path}: not UTF-8 (byte {error.start})") from None
     except ValueError as error:
         raise UsageError(f"{error} (musl eval reads the BabelTower unit-test format)") from None
     unknown = [identity for identity in ids if identity not in {str(case.index) for case in cases}]

@@ -16,7 +16,7 @@ from musl.output import Destination
 R = TypeVar("R", bound=BaseModel)
 RUN, PROBLEMS, REFERENCES = "run.json", "problems.jsonl", "references.jsonl"
 TRANSLATIONS, VERDICTS, ITEMS, METRICS = "translations.jsonl", "verdicts.jsonl", "items.jsonl", "metrics.json"
-COMPRESSED = "compressed.jsonl"
+COMPRESSED, COUNTS = "compressed.jsonl", "counts.json"
 # What may differ between the two halves of a run that was killed.
 _MAY_DIFFER = frozenset({"started", "machine", "compiler", "version", "commit"})
 
@@ -81,7 +81,8 @@ def read_run(path: Path) -> RunRecord:
 
 def read_lines(path: Path, model: type[R], lasting: Callable[[R], bool] = lambda record: True) -> dict[Key, R]:
     """The records of a whole file by problem and sample."""
-    records = read_records(path.read_text(encoding="utf-8").splitlines(), model)
+    # Not splitlines: a text may hold other characters that end a line, which JSON leaves as they are.
+    records = read_records(path.read_text(encoding="utf-8").split("\n")[:-1], model)
     return {key: record for key, record in records.items() if lasting(record)}
 
 

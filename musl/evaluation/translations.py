@@ -73,7 +73,7 @@ def read_translations(path: Path, problems: Sequence[Problem], direction: Direct
     by_id = {str(problem.id): problem for problem in problems}
     records: dict[tuple[str, int], TranslationRecord] = {}
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: cannot be read ({error})") from None
     for number, line in enumerate(lines, 1):
@@ -103,6 +103,10 @@ def _line(place: str, line: str, key: str) -> tuple[str, int, str, str]:
     if not isinstance(record, dict) or "id" not in record:
         raise UsageError(f'{place}: a line is an object with "id", "sample" and "{key}"')
     sample, text, refusal = record.get("sample", 0), record.get(key, ""), record.get("refusal", "")
-    if not isinstance(sample, int) or not isinstance(text, str) or not isinstance(refusal, str):
-        raise UsageError(f'{place}: "sample" is a number and "{key}" a text')
+    if type(sample) is not int or sample < 0 or not isinstance(text, str) or not isinstance(refusal, str):
+        raise UsageError(f'{place}: "sample" is a number from 0, "{key}" and "refusal" are texts')
+    try:
+        f"{text}{refusal}".encode()
+    except UnicodeEncodeError:
+        raise UsageError(f'{place}: "{key}" holds half of a character (a lone surrogate)') from None
     return str(record["id"]), sample, text, refusal
