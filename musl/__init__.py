@@ -5,15 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from musl.evaluation.evaluate import evaluate_benchmark
     from musl.report.page import make_report
     from musl.translate import translate_file
     from musl.verify import verify_pairs
 
-__all__ = ["make_report", "translate_file", "verify_pairs"]
+__all__ = ["evaluate_benchmark", "make_report", "translate_file", "verify_pairs"]
 
 
 def __getattr__(name: str) -> object:
     """Loads a function when it is first used: `import musl` alone, as the command line does it, stays light."""
+    if name == "evaluate_benchmark":
+        from musl.evaluation.evaluate import evaluate_benchmark
+
+        return evaluate_benchmark
     if name == "make_report":
         from musl.report.page import make_report
 

@@ -13,6 +13,7 @@ import datetime
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -24,6 +25,7 @@ from compile.scratch import scratch_folder
 from compile.toolchain import find_gxx, find_nvcc
 from data.pairs import pair_of_case
 from musl.errors import MachineError
+from musl.evaluation.extra import require
 from musl.evaluation.items import compressed_benchmark, find_items
 from musl.evaluation.judging import Judging
 from musl.evaluation.problems import Problem, problem_record, read_problems
@@ -38,6 +40,7 @@ from musl.evaluation.records import (
 )
 from musl.evaluation.run_folder import (
     COMPRESSED,
+    COUNTS,
     ITEMS,
     METRICS,
     PROBLEMS,
@@ -46,7 +49,7 @@ from musl.evaluation.run_folder import (
     VERDICTS,
     RunFolder,
 )
-from musl.evaluation.scores import score_run
+from musl.evaluation.scores import counts_text, measure_texts, score_run
 from musl.evaluation.translations import Writing, read_translations
 from musl.journal import Key, is_final
 from musl.judge import Judge
@@ -105,14 +108,17 @@ def evaluate_benchmark(
     asked = options or EvaluationOptions()
     path = Path(benchmark)
     problems = read_problems(path, asked.direction, ids)
+    source = _source(asked, problems)
     check_compilers()
+    for package in ("sacrebleu", "codebleu"):  # now, not when everything is judged
+        require(package)
     chosen = choose_device(device)
     with scratch_folder() as scratch, contextlib.ExitStack() as stack:
         sandbox, obstacle = make_sandbox(scratch, unsafe=unsafe_no_sandbox)
         if sandbox is None:
             raise MachineError(obstacle)
         stack.enter_context(preprocessing_in(sandbox))
-        folder = RunFolder(Path(out), _run_record(path, asked, chosen, ids))
+        folder = RunFolder(Path(out), _run_record(path, asked, source, chosen, ids))
         judge = Judge(sandbox, chosen, asked.tests, 0, asked.seed, cache=cache, mutants=asked.mutants)
         workers = Workers(jobs or os.cpu_count() or 1, timeout, on_progress)
         warm_up(chosen)
@@ -120,7 +126,7 @@ def evaluate_benchmark(
         references = _references(folder, judge, problems, workers)
         records = [problem_record(problem, references[str(problem.id), 0]) for problem in problems]
         folder.write_lines(PROBLEMS, records)
-        translations = _translations(folder, asked, problems, workers)
+        translations = _translations(folder, source, problems, workers)
         judging = Judging(Judge(sandbox, chosen, asked.tests, 0, asked.seed, cache=cache), asked.harness)
         verdicts = _verdicts(folder, judging, problems, translations, workers)
         if cache:
@@ -137,26 +143,46 @@ class Workers:
     on_progress: OnProgress
 
 
-def _run_record(path: Path, asked: EvaluationOptions, device: str, ids: Sequence[str]) -> RunRecord:
+@dataclass(frozen=True)
+class Given:
+    """Translations of a file, under its name."""
+
+    name: str
+    samples: int
+    records: Sequence[TranslationRecord]
+
+
+def _source(asked: EvaluationOptions, problems: Sequence[Problem]) -> Given | Writing:
+    """Where the translations come from; UsageError where they cannot."""
+    path = asked.translations
+    if path is not None:
+        records = read_translations(path, problems, asked.direction)
+        most = max(Counter(str(record.id) for record in records).values())
+        return Given(f"{path.name} ({hashlib.sha256(path.read_bytes()).hexdigest()[:12]})", most, records)
+    form: Literal["kernel", "drop_in"] = "kernel" if asked.harness == "reference" else "drop_in"
+    options = TranslationOptions(seed=asked.seed, samples=asked.samples, form=form, serial_kernels=asked.serial_kernels)
+    return Writing(make_translator(asked.translator, asked.direction), asked.harness, options)
+
+
+def _run_record(
+    path: Path, asked: EvaluationOptions, source: Given | Writing, device: str, ids: Sequence[str]
+) -> RunRecord:
     nvcc = find_nvcc()
     digest = hashlib.sha256(path.read_bytes())
     for identity in sorted(ids):
         digest.update(f"\n{identity}".encode())
-    translator = asked.translator
-    if asked.translations is not None:
-        given = hashlib.sha256(asked.translations.read_bytes()).hexdigest() if asked.translations.is_file() else ""
-        translator = f"{asked.translations.name} ({given[:12]})"
-    elif asked.serial_kernels:
-        translator = f"{translator} with serial kernels"
+    serial = isinstance(source, Writing) and source.options.serial_kernels
+    translator = source.name if isinstance(source, Given) else asked.translator + " with serial kernels" * serial
     return RunRecord(
         benchmark=path.name,
         digest=digest.hexdigest(),
         direction=asked.direction,
         harness=asked.harness,
         translator=translator,
-        samples=asked.samples,
+        samples=source.samples if isinstance(source, Given) else asked.samples,
         seed=asked.seed,
         tests=asked.tests,
+        mutants=asked.mutants,
         device=device,
         machine=describe_machine(),
         compiler=", ".join([find_gxx().version, f"nvcc {nvcc.version}" if nvcc else "no nvcc"]),
@@ -186,24 +212,21 @@ def _references(
 
 
 def _translations(
-    folder: RunFolder, asked: EvaluationOptions, problems: Sequence[Problem], workers: Workers
+    folder: RunFolder, source: Given | Writing, problems: Sequence[Problem], workers: Workers
 ) -> list[TranslationRecord]:
-    if asked.translations is not None:
-        given = read_translations(asked.translations, problems, asked.direction)
-        folder.write_lines(TRANSLATIONS, given)
-        return given
-    form: Literal["kernel", "drop_in"] = "kernel" if asked.harness == "reference" else "drop_in"
-    options = TranslationOptions(seed=asked.seed, samples=asked.samples, form=form, serial_kernels=asked.serial_kernels)
-    writing = Writing(make_translator(asked.translator, asked.direction), asked.harness, options)
+    if isinstance(source, Given):
+        folder.write_lines(TRANSLATIONS, source.records)
+        return list(source.records)
+    samples = source.options.samples
     by_id = {str(problem.id): problem for problem in problems}
-    keys = [(identity, sample) for identity in by_id for sample in range(asked.samples)]
+    keys = [(identity, sample) for identity in by_id for sample in range(samples)]
 
     def work(waiting: Sequence[Key]) -> Iterator[TranslationRecord]:
         wanted = [by_id[identity] for identity in dict.fromkeys(identity for identity, _ in waiting)]
-        results = map_in_workers(writing.write, wanted, workers.jobs, workers.timeout)
+        results = map_in_workers(source.write, wanted, workers.jobs, workers.timeout)
         for done, (index, result) in enumerate(results, 1):
             workers.on_progress("translate", len(by_id) - len(wanted) + done, len(by_id))
-            yield from _samples(wanted[index], result, asked.samples)
+            yield from _samples(wanted[index], result, samples)
 
     return folder.complete(TRANSLATIONS, TranslationRecord, keys, work)
 
@@ -271,7 +294,9 @@ def _score(
     folder.write_lines(ITEMS, items)
     if compressed is not None:
         folder.write(COMPRESSED, compressed_benchmark(compressed, items))
-    metrics = score_run(folder.run, problems, list(references.values()), translations, verdicts, items)
+    measures = measure_texts(problems, translations)
+    folder.write(COUNTS, counts_text(measures))
+    metrics = score_run(folder.run, problems, list(references.values()), translations, verdicts, items, measures)
     folder.write(METRICS, json.dumps(published_names(metrics), indent=2) + "\n")
     return metrics
 

@@ -6,6 +6,7 @@
     RUN/translations.jsonl   what the Translator wrote, by problem and sample                TranslationRecord
     RUN/verdicts.jsonl       the verdict on each translation, by problem and sample          EvaluatedRecord
     RUN/items.jsonl          the tests: what each tells about the translations               ItemRecord
+    RUN/counts.json          what BLEU and CodeBLEU count, by metric and problem             scores.read_counts
     RUN/metrics.json         the numbers                                                     MetricsRecord
 
 Records are joined by `id` (the problem) and `sample`, never by position.
@@ -40,8 +41,9 @@ Failure = Literal[
 
 
 class RunRecord(Record):
-    """What a run was asked for and where it ran. `digest` is the SHA-256 of the benchmark file; `round` and `of_loop`
-    say which round of which training loop it belongs to, where it does."""
+    """What a run was asked for and where it ran. `digest` is the SHA-256 of the benchmark file (and of the ids, where
+    only some problems were asked for), `samples` the most that a problem has; `round` and `of_loop` say which round of
+    which training loop it belongs to, where it does."""
 
     benchmark: str
     digest: str
@@ -51,6 +53,7 @@ class RunRecord(Record):
     samples: int
     seed: int
     tests: int
+    mutants: int = 0
     device: str
     machine: str
     compiler: str

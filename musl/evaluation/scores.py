@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from musl.evaluation.bleu import bleu
-from musl.evaluation.bootstrap import Measure, ProblemId, Refused, interval, mean_of
-from musl.evaluation.code_bleu import code_bleu
+import numpy as np
+
+from musl.evaluation.bleu import bleu, bleu_of
+from musl.evaluation.bootstrap import Measure, ProblemId, Refused, Score, interval, mean_of
+from musl.evaluation.code_bleu import code_bleu, code_bleu_of
 from musl.evaluation.pass_at_k import Outcomes, computational_accuracy, pass_at
 from musl.evaluation.records import (
     EvaluatedRecord,
@@ -34,6 +37,7 @@ def score_run(
     translations: Sequence[TranslationRecord],
     verdicts: Sequence[EvaluatedRecord],
     items: Sequence[ItemRecord],
+    measures: Mapping[str, Measure],
 ) -> MetricsRecord:
     """The scores over all problems, and over the sound ones. Records are joined by id; ValueError where a problem has
     no translation, or a translation no verdict."""
@@ -43,7 +47,6 @@ def score_run(
     missing += [record.id for record in translations if (str(record.id), record.sample) not in keys]
     if missing:
         raise ValueError(f"problem {missing[0]} was not tried")
-    measures = _measures(problems, translations, verdicts)
     sound = [str(problem.id) for problem in problems if not problem.bad]
     return MetricsRecord(
         run=run,
@@ -53,10 +56,8 @@ def score_run(
     )
 
 
-def _measures(
-    problems: Sequence[ProblemRecord], translations: Sequence[TranslationRecord], verdicts: Sequence[EvaluatedRecord]
-) -> dict[str, Measure]:
-    """What is counted on texts, once for every set of problems."""
+def measure_texts(problems: Sequence[ProblemRecord], translations: Sequence[TranslationRecord]) -> dict[str, Measure]:
+    """What is counted on texts, once for every set of problems, under the names in `SCORES_OF_TEXTS`."""
     hypotheses: dict[ProblemId, list[str]] = {str(problem.id): [] for problem in problems}
     for record in translations:
         hypotheses[str(record.id)].append(record.scored)
@@ -65,6 +66,25 @@ def _measures(
         "bleu": bleu(hypotheses, references),
         "bleu_13a": bleu(hypotheses, references, "13a"),
         "codebleu": code_bleu(hypotheses, references),
+    }
+
+
+# The scores of summed rows, by the names of the metrics.
+SCORES_OF_TEXTS: Mapping[str, Score] = {"bleu": bleu_of, "bleu_13a": bleu_of, "codebleu": code_bleu_of}
+
+
+def counts_text(measures: Mapping[str, Measure]) -> str:
+    """The rows of the measures as JSON, for `read_counts`."""
+    rows = {name: {str(p): row.tolist() for p, row in measure.rows.items()} for name, measure in measures.items()}
+    return json.dumps(rows) + "\n"
+
+
+def read_counts(text: str) -> dict[str, Measure]:
+    """The measures of a run; ValueError or KeyError where the text holds none."""
+    rows = json.loads(text)
+    return {
+        name: Measure({problem: np.array(row, dtype=np.float64) for problem, row in rows[name].items()}, score)
+        for name, score in SCORES_OF_TEXTS.items()
     }
 
 

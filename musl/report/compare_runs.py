@@ -51,6 +51,9 @@ def _pair(first: EvaluationRun, second: EvaluationRun) -> RunPair:
 
 
 def _differences(first: EvaluationRun, second: EvaluationRun) -> Iterator[tuple[str, Comparison | Refused]]:
+    counts = first.counts, second.counts
+    for name, metric in (("BLEU", "bleu"), ("BLEU 13a", "bleu_13a"), ("CodeBLEU", "codebleu")):
+        yield name, compare(*(each.get(metric, Refused("the run holds no counts")) for each in counts))
     yield "Compile pass", compare(pass_at(1, compiled(first)), pass_at(1, compiled(second)))
     for k in TRIES:
         yield f"Pass@{k}", compare(pass_at(k, passed(first)), pass_at(k, passed(second)))

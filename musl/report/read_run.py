@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -12,6 +12,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from musl.errors import UsageError
+from musl.evaluation.bootstrap import Measure
 from musl.evaluation.records import (
     EvaluatedRecord,
     ItemRecord,
@@ -20,7 +21,8 @@ from musl.evaluation.records import (
     RunRecord,
     TranslationRecord,
 )
-from musl.evaluation.run_folder import ITEMS, METRICS, PROBLEMS, REFERENCES, TRANSLATIONS, VERDICTS, read_run
+from musl.evaluation.run_folder import COUNTS, ITEMS, METRICS, PROBLEMS, REFERENCES, TRANSLATIONS, VERDICTS, read_run
+from musl.evaluation.scores import read_counts
 from musl.report.verdict_record import VerdictRecord
 
 R = TypeVar("R", bound=BaseModel)
@@ -51,6 +53,7 @@ class EvaluationRun:
     references: dict[str, VerdictRecord]
     items: dict[str, tuple[ItemRecord, ...]]
     metrics: MetricsRecord
+    counts: Mapping[str, Measure]  # of BLEU and CodeBLEU, where the run has them
 
     @property
     def benchmark(self) -> tuple[str, str]:
@@ -66,6 +69,13 @@ class EvaluationRun:
 def read_evaluations(paths: Sequence[Path]) -> list[EvaluationRun]:
     """The runs in the given folders, each under a name of its own; UsageError where one is no finished run."""
     return [_read(path, name) for path, name in zip(paths, _names(paths), strict=True)]
+
+
+def _read_counts(path: Path) -> Mapping[str, Measure]:
+    try:
+        return read_counts(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (ValueError, KeyError):
+        raise UsageError(f"{path}: holds no counts") from None
 
 
 def _read(path: Path, name: str) -> EvaluationRun:
@@ -84,6 +94,7 @@ def _read(path: Path, name: str) -> EvaluationRun:
         references={str(record.id): record for record in _read_lines(path / REFERENCES, VerdictRecord)},
         items={identity: tuple(sorted(some, key=lambda item: item.test)) for identity, some in items.items()},
         metrics=metrics,
+        counts=_read_counts(path / COUNTS),
     )
 
 
