@@ -13,7 +13,6 @@ import datetime
 import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -50,7 +49,7 @@ from musl.evaluation.run_folder import (
     RunFolder,
 )
 from musl.evaluation.scores import counts_text, measure_texts, score_run
-from musl.evaluation.translations import Writing, read_translations
+from musl.evaluation.translations import Given, Writing, read_translations
 from musl.journal import Key, is_final
 from musl.judge import Judge
 from musl.machine import describe_machine, find_commit
@@ -143,22 +142,12 @@ class Workers:
     on_progress: OnProgress
 
 
-@dataclass(frozen=True)
-class Given:
-    """Translations of a file, under its name."""
-
-    name: str
-    samples: int
-    records: Sequence[TranslationRecord]
-
-
 def _source(asked: EvaluationOptions, problems: Sequence[Problem]) -> Given | Writing:
     """Where the translations come from; UsageError where they cannot."""
     path = asked.translations
     if path is not None:
         records = read_translations(path, problems, asked.direction)
-        most = max(Counter(str(record.id) for record in records).values())
-        return Given(f"{path.name} ({hashlib.sha256(path.read_bytes()).hexdigest()[:12]})", most, records)
+        return Given(f"{path.name} ({hashlib.sha256(path.read_bytes()).hexdigest()[:12]})", records)
     form: Literal["kernel", "drop_in"] = "kernel" if asked.harness == "reference" else "drop_in"
     options = TranslationOptions(seed=asked.seed, samples=asked.samples, form=form, serial_kernels=asked.serial_kernels)
     return Writing(make_translator(asked.translator, asked.direction), asked.harness, options)

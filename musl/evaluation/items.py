@@ -71,7 +71,8 @@ def compressed_benchmark(benchmark: Path, items: Sequence[ItemRecord]) -> str:
     for item in items:
         kept.setdefault(item.id, []).extend([item.test] if item.kept else [])
     lines = []
-    for index, line in enumerate(benchmark.read_text(encoding="utf-8").splitlines()):
+    given = (line for line in benchmark.read_text(encoding="utf-8").split("\n") if line.strip())
+    for index, line in enumerate(given):
         if index in kept:
             record = json.loads(line)
             for key in TESTS:

@@ -36,7 +36,7 @@ class RunFolder:
         if earlier is not None and _identity(earlier) != self.identity:
             differing = [key for key, value in self.identity.items() if _identity(earlier).get(key) != value]
             raise UsageError(f"{path}: holds a run with another {', '.join(differing)}; choose another folder")
-        self.write(RUN, run.model_dump_json(indent=2) + "\n")
+        self.write(RUN, self.run.model_dump_json(indent=2) + "\n")
 
     def write(self, name: str, text: str) -> None:
         """Write a file whole, under a temporary name that is then renamed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,6 +52,19 @@ class Writing:
         return to_cxx(
             source, {name: replacement_text(translation)}, translation.prelude, source.path.with_suffix(".cu")
         )
+
+
+@dataclass(frozen=True)
+class Given:
+    """Translations of a file, under its name."""
+
+    name: str
+    records: Sequence[TranslationRecord]
+
+    @property
+    def samples(self) -> int:
+        """The most that a problem has."""
+        return max(Counter(str(record.id) for record in self.records).values())
 
 
 def make_record(problem: Problem, sample: int, text: str, seconds: float) -> TranslationRecord:
