@@ -36,13 +36,11 @@ from translator.analytic.ir import (
     Void,
 )
 from translator.analytic.launch_plan import Choose, Kernel, Launch, Plan, Repeat, Run, each_node, head_of
-from translator.analytic.phases import NotInPhases, Phases
+from translator.analytic.phases import NotInPhases, Phases, thread_sum
 from translator.analytic.prelude import DEVICE_HELPERS
 from translator.analytic.print_c import INDENT, Printer
 from translator.analytic.usage import element_type
 from translator.analytic.visit import substitute, symbols, walk
-
-_FIRST_OF_ALL = " + ".join(f"{index}.{axis}" for index in ("blockIdx", "threadIdx") for axis in "xyz")
 
 
 class NotOneKernel(Exception):
@@ -127,7 +125,7 @@ class _Writer:
 
     def in_order(self, why: str) -> BareKernel:
         printer, body, definitions = self._sequential()
-        first = f"{INDENT}// In order, by one thread.\n{INDENT}if ({_FIRST_OF_ALL} > 0) return;\n"
+        first = f"{INDENT}// In order, by one thread.\n{INDENT}if ({thread_sum()} > 0) return;\n"
         text = self._global(printer, first + body)
         return BareKernel(self.name, _joined([*definitions, text]), (), Reason(codes.ONE_THREAD, why, self.source.at))
 

@@ -10,11 +10,9 @@ from collections.abc import Mapping, Sequence
 from translator.analytic.ir import Declare, Symbol
 from translator.analytic.kernel_text import KernelPrinter
 from translator.analytic.launch_plan import Kernel, Plan
-from translator.analytic.phases import NotInPhases, Phases
+from translator.analytic.phases import AXES, NotInPhases, Phases, thread_sum
 from translator.analytic.print_c import INDENT
 from translator.analytic.repeatable import repeatable
-
-_AXES = "xyz"
 
 
 class _NamedPrinter(KernelPrinter):
@@ -40,13 +38,13 @@ class GridPhases(Phases):
             self._name_axes()
 
     def _name_axes(self) -> None:
-        for axis in _AXES[: self._rank]:
+        for axis in AXES[: self._rank]:
             suffix = f"_{axis}" if self._rank > 1 else ""
             self._named[axis] = (self.names.fresh(f"first{suffix}"), self.names.fresh(f"stride{suffix}"))
 
     def prologue(self) -> str:
-        unused = "" if self._all_same else _AXES[self._rank :]
-        text = f"{INDENT}if ({_sum_of(unused)} > 0) return;\n" if unused else ""
+        unused = "" if self._all_same else AXES[self._rank :]
+        text = f"{INDENT}if ({thread_sum(unused)} > 0) return;\n" if unused else ""
         for axis, (first, stride) in self._named.items():
             text += f"{INDENT}int {first} = blockIdx.{axis} * blockDim.{axis} + threadIdx.{axis};\n"
             text += f"{INDENT}int {stride} = gridDim.{axis} * blockDim.{axis};\n"
@@ -63,7 +61,7 @@ class GridPhases(Phases):
         raise NotInPhases("a loop uses what another one writes")
 
     def first_thread(self) -> str:
-        return f"{_sum_of(_AXES if self._all_same else _AXES[: self._rank])} == 0"
+        return f"{thread_sum(AXES if self._all_same else AXES[: self._rank])} == 0"
 
     def kernel_printer(self, kernel: Kernel) -> KernelPrinter:
         printer = _NamedPrinter(kernel, self.plan.table, self.device_names, self.constants)
@@ -71,11 +69,11 @@ class GridPhases(Phases):
         return printer
 
     def phase(self, kernel: Kernel, depth: int) -> str:
-        unused = _AXES[len(kernel.grid) : self._rank]
+        unused = AXES[len(kernel.grid) : self._rank]
         if not unused or repeatable(self.plan.table, kernel):
             return super().phase(kernel, depth)
         pad = INDENT * depth
-        return f"{pad}if ({_sum_of(unused)} == 0) {{\n{super().phase(kernel, depth + 1)}{pad}}}\n"
+        return f"{pad}if ({thread_sum(unused)} == 0) {{\n{super().phase(kernel, depth + 1)}{pad}}}\n"
 
     def reduction(self, kernel: Kernel, depth: int) -> str:
         raise NotInPhases(f"all threads need the value of {kernel.reductions[0].symbol.shown}")
@@ -85,8 +83,3 @@ class GridPhases(Phases):
 
     def local_array(self, stmt: Declare, depth: int) -> str:
         raise NotInPhases(f"all threads share the local array {stmt.symbol.shown}")
-
-
-def _sum_of(axes: str) -> str:
-    """`blockIdx.y + blockIdx.z + threadIdx.y + threadIdx.z`: 0 only for the threads that are first along all axes."""
-    return " + ".join(f"{index}.{axis}" for index in ("blockIdx", "threadIdx") for axis in axes)

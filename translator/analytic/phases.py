@@ -30,6 +30,13 @@ from translator.analytic.launch_plan import Choose, HostNode, Kernel, Launch, Pl
 from translator.analytic.print_c import INDENT
 from translator.analytic.visit import assigned_scalars, declared, escapes, only_counters, root, symbols, walk
 
+AXES = "xyz"
+
+
+def thread_sum(axes: str = AXES) -> str:
+    """`blockIdx.y + blockIdx.z + threadIdx.y + threadIdx.z`: 0 only for the threads that are first along all axes."""
+    return " + ".join(f"{index}.{axis}" for index in ("blockIdx", "threadIdx") for axis in axes)
+
 
 class NotInPhases(Exception):
     """The plan needs more than this way of sharing the work offers. The message says what."""
