@@ -109,7 +109,7 @@ class CudaText:
             if token.text in _WITH_PARENTHESES:
                 i = self.partner.get(i + 1, i) + 1
             elif token.text == "operator":
-                operator, i = i, i + (2 if self.tokens[i + 1].text in _ENDS_SPECIFIERS else 1)
+                operator, i = i, i + (2 if self._text_at(i + 1) in _ENDS_SPECIFIERS else 1)
             elif token.text == "(":
                 name = i - 1 if self.tokens[i - 1].kind == "word" else operator
                 return None if name is None else (name, i)
