@@ -199,6 +199,9 @@ def test_a_global_that_is_not_constant_is_refused_and_a_constant_one_is_written_
     loop = "void f(int *a, int n) { for (int i = 0; i < n; i++) a[i] = g; }"
     assert codes_of(outcome_of(f"int g;\n{loop}", serial=True)) == ["MUSL115"]
     assert "a[i] = 7;" in kernel_of(f"const int g = 7;\n{loop}").kernels
+    assert "a[i] = (-7);" in kernel_of(f"const int g = -7;\n{loop}").kernels
+    assert "a[i] = ((float)0.1);" in kernel_of(f"const float g = 0.1;\n{loop}").kernels
+    assert "a[i] = (2 * 3 + 1);" in kernel_of(f"const int h = 2 * 3;\nconst int g = h + 1;\n{loop}").kernels
 
 
 def test_a_narrow_counter_can_number_more_threads_than_it_has_values() -> None:

@@ -8,8 +8,27 @@ from dataclasses import dataclass, field
 from translator.analytic import codes
 from translator.analytic.dependence import Reason
 from translator.analytic.device_printer import DevicePrinter
-from translator.analytic.ir import Assign, Call, Const, Function, Location, Node, Program, Symbol, Var
-from translator.analytic.visit import walk
+from translator.analytic.ir import (
+    Assign,
+    Binary,
+    Call,
+    Cast,
+    Conditional,
+    Const,
+    Expr,
+    Function,
+    Location,
+    Node,
+    Program,
+    Scalar,
+    Symbol,
+    Unary,
+    Var,
+)
+from translator.analytic.print_c import PRIMARY, Printer
+from translator.analytic.visit import substitute, symbols, walk
+
+_MADE_OF_LITERALS = (Const, Var, Unary, Binary, Conditional, Cast)
 
 
 class UncallableOnDevice(Exception):
@@ -63,15 +82,31 @@ def _check(function: Function, at: Location) -> None:
         if isinstance(node, Assign) and isinstance(node.target, Var) and node.target.symbol.kind == "global":
             message = f"{function.name} assigns the global {node.target.symbol.name}"
             raise UncallableOnDevice(Reason(codes.KERNEL_CALL, message, at))
-        if isinstance(node, Var) and node.symbol.kind == "global" and not isinstance(node.symbol.value, Const):
+        if isinstance(node, Var) and node.symbol.kind == "global" and _constant(node.symbol) is None:
             message = f"{function.name} uses the global {node.symbol.name}, which is not on the device"
             raise UncallableOnDevice(Reason(codes.KERNEL_CALL, message, at))
 
 
 def constant_globals(*nodes: Node) -> dict[Symbol, str]:
-    """The const globals that the nodes name, with their literal values."""
+    """The const globals that the nodes name, with their values as primary expressions."""
     found: dict[Symbol, str] = {}
-    for node in walk(*nodes):
-        if isinstance(node, Var) and node.symbol.kind == "global" and isinstance(node.symbol.value, Const):
-            found[node.symbol] = node.symbol.value.text
+    for symbol in symbols(*nodes):
+        value = _constant(symbol) if symbol.kind == "global" else None
+        if value is not None:
+            text = Printer().expression(value, 0 if isinstance(value, Const) else PRIMARY)
+            found[symbol] = f"({text})" if text.startswith("-") else text
     return found
+
+
+def _constant(symbol: Symbol) -> Expr | None:
+    """The value of a const global scalar in its own type, where it is made of literals alone."""
+    value = symbol.value
+    if value is None or not isinstance(symbol.type, Scalar):
+        return None
+    inner = {s: _constant(s) for s in symbols(value)}
+    known = {s: each for s, each in inner.items() if each is not None}
+    if len(known) != len(inner) or not all(isinstance(n, _MADE_OF_LITERALS) for n in walk(value)):
+        return None
+    value = substitute(value, known)
+    same = isinstance(value.type, Scalar) and value.type.name == symbol.type.name
+    return value if same else Cast(symbol.type, value, at=value.at)

@@ -69,7 +69,7 @@ _BINARY = {
     "%": 13,
 }
 LOWEST = 0
-_CONDITIONAL, _UNARY, _POSTFIX, _PRIMARY = 3, 14, 15, 16
+_CONDITIONAL, _UNARY, _POSTFIX, PRIMARY = 3, 14, 15, 16
 # combinations that compilers warn about; the parentheses stay although the grammar does not need them
 _CLARIFIED = {"||": {"&&"}, "&": {"+", "-", "<<", ">>"}, "|": {"&", "^", "+", "-", "<<", ">>"}, "^": {"&", "+", "-"}}
 _CLARIFIED |= {"<<": {"+", "-"}, ">>": {"+", "-"}}
@@ -97,9 +97,9 @@ class Printer:
     def _expression(self, expr: Expr) -> tuple[str, int]:
         match expr:
             case Const():
-                return self.constant(expr), _UNARY if expr.text.startswith("-") else _PRIMARY
+                return self.constant(expr), _UNARY if expr.text.startswith("-") else PRIMARY
             case Var():
-                return self.variable(expr), _PRIMARY
+                return self.variable(expr), PRIMARY
             case Unary():
                 return self.unary(expr), _UNARY
             case Binary():
