@@ -204,6 +204,13 @@ def test_a_global_that_is_not_constant_is_refused_and_a_constant_one_is_written_
     assert "a[i] = (2 * 3 + 1);" in kernel_of(f"const int h = 2 * 3;\nconst int g = h + 1;\n{loop}").kernels
 
 
+def test_a_constant_table_of_the_file_becomes_the_kernels_own() -> None:
+    loop = "void f(int *a, int n) { for (int i = 0; i < n; i++) a[i] = weights[i % 3]; }"
+    kernel = kernel_of(f"static const int weights[3] = {{1, -2, 1}};\n{loop}").kernels
+    assert "    const int weights[3] = {1, -2, 1};\n    for (int i = " in kernel
+    assert codes_of(outcome_of(f"int weights[3] = {{1, -2, 1}};\n{loop}", serial=True)) == ["MUSL115"]
+
+
 def test_a_narrow_counter_can_number_more_threads_than_it_has_values() -> None:
     kernel = kernel_of("void f(int *a) { for (unsigned char i = 0; i < 200; i++) a[i] = i; }")
     assert "for (int i = blockIdx.x" in kernel.kernels

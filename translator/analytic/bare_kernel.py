@@ -24,10 +24,12 @@ from translator.analytic.host_text import without_unused_scalars
 from translator.analytic.ir import (
     Array,
     Binary,
+    Cast,
     Const,
     Declare,
     Expr,
     Function,
+    InitList,
     Node,
     Pointer,
     Program,
@@ -106,7 +108,7 @@ class _Writer:
         """The literal values of the globals that the nodes name."""
         found = constant_globals(*nodes)
         for symbol in _globals(*nodes):
-            if symbol not in found:
+            if symbol not in found and not _is_table(symbol):
                 raise NotOneKernel(f"the global {symbol.shown} is not on the device", self.source)
         return found
 
@@ -114,7 +116,7 @@ class _Writer:
 
     def in_phases(self, plan: Plan, phases: Phases, code: DeviceCode, remark: Reason | None) -> BareKernel:
         """Raises NotInPhases."""
-        body = phases.text()
+        body = self._tables(phases.printer, *_nodes(plan)) + phases.text()
         if not phases.spread:
             raise NotInPhases("no loop is left whose iterations several threads can run")
         guards = [folded(substitute(g, plan.table.entry_values)) for g in plan.guards]
@@ -156,7 +158,13 @@ class _Writer:
                 raise NotOneKernel(f"the length of the local array {node.symbol.shown} is not constant", node)
         code = device_code(self.program, [function.body])
         printer = DevicePrinter(code.names, self.constants(function.body))
-        return printer, printer.statements(function.body.body, 1), code.definitions
+        body = self._tables(printer, function.body) + printer.statements(function.body.body, 1)
+        return printer, body, code.definitions
+
+    def _tables(self, printer: Printer, *nodes: Node) -> str:
+        """The constant arrays of the file that the nodes name, as the kernel's own."""
+        tables = sorted(filter(_is_table, _globals(*nodes)), key=lambda s: (s.at.line, s.at.column))
+        return "".join(f"{INDENT}{printer.initialized(table, table.value)};\n" for table in tables)
 
     def _global(self, printer: Printer, body: str) -> str:
         return f"__global__ void {self.name}({self._parameters(printer)}) {{\n{body}}}\n"
@@ -209,6 +217,15 @@ def _nodes(plan: Plan) -> Iterator[Node]:
             yield from node.kernel.body
         elif isinstance(node, Repeat):
             yield from head_of(node.loop)
+
+
+def _is_table(symbol: Symbol) -> bool:
+    """Whether a global is an array of constants."""
+    return (
+        isinstance(symbol.type, Array)
+        and isinstance(symbol.value, InitList)
+        and all(isinstance(n, InitList | Const | Unary | Cast) for n in walk(symbol.value))
+    )
 
 
 def _globals(*nodes: Node) -> set[Symbol]:
