@@ -33,6 +33,11 @@ class Kernel:
         return tuple(parameter.type for parameter in self.parameters)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What they are called, "" where they are not."""
+        return tuple(parameter.name for parameter in self.parameters)
+
+    @property
     def signature(self) -> str:
         """`(float *, int)`."""
         return f"({', '.join(self.types)})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,6 +21,11 @@ SHOWN_ELEMENTS = 8
 # Kinds of faults that are invalid accesses, and those that are races; the others are failures of other kinds.
 INVALID_ACCESS = frozenset({FaultKind.OUT_OF_BOUNDS, FaultKind.NULL_POINTER, FaultKind.USE_AFTER_FREE})
 RACES = frozenset({FaultKind.DATA_RACE, FaultKind.MISSING_BARRIER})
+# The sanitizer's words for an invalid access; its others are for an abort(), endless recursion, too much memory.
+_INVALID_ACCESS = re.compile(
+    r"AddressSanitizer: (?!stack-overflow|calloc)"
+    r"([\w-]+-(over|under)flow|[\w-]*use-after-[\w-]+|negative-size-param|(ended by )?(SEGV|BUS))"
+)
 # An invalid access comes before any other failure, that before a difference, and that before a race.
 ORDER = (VerdictStatus.OUT_OF_BOUNDS, VerdictStatus.CANDIDATE_FAILED, VerdictStatus.DIFFERENT, VerdictStatus.RACY)
 
@@ -64,7 +70,7 @@ def failed_run(schedule: str, got: TestRun) -> Finding:
     message = got.outcome.message or got.outcome.status.value
     fault = read_fault(message) if got.outcome.status is Status.RUNTIME_ERROR else None
     status = VerdictStatus.CANDIDATE_FAILED
-    if (fault is not None and fault.kind in INVALID_ACCESS) or (fault is None and "AddressSanitizer" in message):
+    if (fault is not None and fault.kind in INVALID_ACCESS) or (fault is None and _INVALID_ACCESS.search(message)):
         status = VerdictStatus.OUT_OF_BOUNDS
     elif fault is not None and fault.kind in RACES:
         status = VerdictStatus.RACY

@@ -107,7 +107,7 @@ def _results(function: Function) -> tuple[object, ...]:
     return (function.returns, *(p.dtype if p.is_array or p.reference else None for p in function.parameters))
 
 
-_HEAD = re.compile(r"((?:[A-Za-z_][\w:<>,]*[\s*&]+)+)([A-Za-z_]\w*)\s*\(([^()]*)\)\s*\{")
+_HEAD = re.compile(r"\b((?:[A-Za-z_][\w:<>,]*[\s*&]+){1,12})([A-Za-z_]\w*)\s*\(([^()]*)\)\s*\{")
 _NOT_A_TYPE = frozenset({"else", "return", "new", "delete", "case", "goto", "do", "throw"})
 
 
@@ -125,7 +125,8 @@ def _host_heads(text: str) -> dict[str, _Head]:
     """The host functions that the CUDA text defines, by name."""
     heads: dict[str, _Head] = {}
     matches = list(_HEAD.finditer(text))
-    for match, following in zip(matches, [*(m.start() for m in matches[1:]), len(text)], strict=True):
+    ends = [*(match.start() for match in matches[1:]), len(text)] if matches else []
+    for match, following in zip(matches, ends, strict=True):
         words = match[1].split()
         if "__global__" in words or ("__device__" in words and "__host__" not in words) or _NOT_A_TYPE & set(words):
             continue

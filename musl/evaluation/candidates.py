@@ -96,23 +96,26 @@ class OtherParameters:
 
 
 def other_parameters(problem: Problem, text: str, sample: int) -> OtherParameters | None:
-    """None where the parameter lists have the same types in the same order."""
+    """None where the parameter lists have the same types in the same order, and not the same names in another one."""
     kernels, launched = kernels_of(text), _launched(problem)
     if not kernels or len(launched) != 1:
         return None
     name, reference = launched[0]
     kernel = choose_kernel(kernels, reference)
-    if kernel.types == reference.types:
-        return None
-    difference = f"its kernel takes {kernel.signature}, the reference's wrapper passes {reference.signature}"
     by_name = _by_name(problem, text, sample, kernel, name, reference)
-    return OtherParameters(difference, (*by_name, *_own(problem, text, sample, kernel)))
+    if kernel.types != reference.types:
+        difference = f"its kernel takes {kernel.signature}, the reference's wrapper passes {reference.signature}"
+        return OtherParameters(difference, (*by_name, *_own(problem, text, sample, kernel)))
+    if kernel.names != reference.names and sorted(kernel.names) == sorted(reference.names):
+        taken, passed = ", ".join(kernel.names), ", ".join(reference.names)
+        return OtherParameters(f"its kernel takes ({taken}), the reference's wrapper passes ({passed})", tuple(by_name))
+    return None
 
 
 def _by_name(problem: Problem, text: str, sample: int, kernel: Kernel, name: str, reference: Kernel) -> Iterator[Pair]:
     """The reference's wrapper, which passes the same arguments in the kernel's order."""
-    places = {parameter.name: i for i, parameter in enumerate(reference.parameters)}
-    order = [places.get(parameter.name, -1) for parameter in kernel.parameters]
+    places = {parameter: i for i, parameter in enumerate(reference.names)}
+    order = [places.get(parameter, -1) for parameter in kernel.names]
     wrapper = with_arguments(problem.case.wrapper_text, name, order) if -1 not in order else None
     if wrapper is not None:
         adapted = f"{text}\n{with_kernel(wrapper, name, kernel.name)}\n"

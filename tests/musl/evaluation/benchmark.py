@@ -228,3 +228,28 @@ def without_nvcc() -> Iterator[None]:
 def _forget_tools() -> None:
     find_nvcc.cache_clear()
     installed_tools.cache_clear()
+
+
+def drop_in(
+    kernel: str = "if (i < n) a[i] = s * a[i];", *, launch: str = LINEAR, top: str = "", host: str = "", end: str = ""
+) -> str:
+    """A drop-in version of SCALE's function with this kernel, and with additions around and in its host function."""
+    start = f"scale_kernel<<<{launch}>>>(d, s, n);" if launch else ""
+    return f"""{top}
+__global__ void scale_kernel(float *a, float s, int n)
+{{
+    {INDEX}
+    {kernel}
+}}
+void scale_cpu(float *a, float s, int n)
+{{
+    {host}
+    float *d;
+    cudaMalloc(&d, n * sizeof(float));
+    cudaMemcpy(d, a, n * sizeof(float), cudaMemcpyHostToDevice);
+    {start}
+    cudaMemcpy(a, d, n * sizeof(float), cudaMemcpyDeviceToHost);
+    cudaFree(d);
+    {end}
+}}
+"""
