@@ -66,9 +66,9 @@ class Journal(Generic[R]):
     def __enter__(self) -> Journal[R]:
         self.known = self._read()
         lines = [self._head, *(record.model_dump_json() for record in self.known.values())]
-        # Under a temporary name first: a kill amid this must not cost what is known.
-        Destination(self.path).write("".join(f"{line}\n" for line in lines))
         try:
+            # Under a temporary name first: a kill amid this must not cost what is known.
+            Destination(self.path).write("".join(f"{line}\n" for line in lines))
             self._file = self.path.open("a", encoding="utf-8")
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be written ({error.strerror or error})") from None

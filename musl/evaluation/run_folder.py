@@ -40,7 +40,10 @@ class RunFolder:
 
     def write(self, name: str, text: str) -> None:
         """Write a file whole, under a temporary name that is then renamed."""
-        Destination(self.path / name).write(text)
+        try:
+            Destination(self.path / name).write(text)
+        except OSError as error:
+            raise UsageError(f"{self.path / name}: cannot be written ({error.strerror or error})") from None
 
     def write_lines(self, name: str, records: Iterable[BaseModel]) -> None:
         """Write records as lines of JSON."""
