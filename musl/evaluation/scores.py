@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from musl.evaluation.records import (
     RunRecord,
     Scores,
     TestsScores,
+    TimeRecord,
     TranslationRecord,
 )
 from musl.evaluation.speedup import FAILED, best_at, efficiency_of, speedup_of
@@ -126,11 +127,20 @@ def _speedups(verdicts: Sequence[EvaluatedRecord], seed: int) -> dict[str, Inter
     for name, value_of in (("speedup", speedup_of), ("efficiency", efficiency_of)):
         values: dict[ProblemId, list[float | None]] = {}
         for record in verdicts:
-            passed = None if record.time is None else value_of(record.time)
-            values.setdefault(str(record.id), []).append(FAILED if record.failure else passed)
+            values.setdefault(str(record.id), []).append(_timed(record, value_of))
+        known = {problem: given for problem, given in values.items() if any(each is not None for each in given)}
         for k in DRAWS:
-            found[f"{name}@{k}"] = interval(best_at(k, values), seed=seed)
+            found[f"{name}@{k}"] = interval(best_at(k, known), seed=seed)
     return found
+
+
+def _timed(record: EvaluatedRecord, value_of: Callable[[TimeRecord], float]) -> float | None:
+    """The value of a sample; None where the machine failed it, or did not time it."""
+    if record.failure == "infrastructure":
+        return None
+    if record.failure:
+        return FAILED
+    return None if record.time is None else value_of(record.time)
 
 
 def _compiled(verdicts: Sequence[EvaluatedRecord]) -> Outcomes:

@@ -23,7 +23,7 @@ import pytest
 
 from compile.toolchain import find_nvcc, installed_tools
 from musl.evaluation.problems import Problem, read_problems
-from musl.evaluation.records import Direction
+from musl.evaluation.records import Direction, RunRecord
 
 SCALE, ADD2D, COUNT, FLAG, SQUARE, NEGATE, PREFIX = range(7)
 SOUND = (SCALE, ADD2D, COUNT, FLAG, PREFIX)
@@ -112,6 +112,22 @@ def _download(array: Array) -> list[str]:
     return [*([copy] if array.copied != "in" else []), f"cudaFree(d_{array.name});"]
 
 
+# What a run was asked for that never was.
+RUN = RunRecord(
+    benchmark="b.jsonl",
+    digest="0" * 64,
+    direction="c2cuda",
+    harness="own",
+    translator="analytic",
+    samples=3,
+    seed=0,
+    tests=20,
+    device="emulator",
+    machine="one",
+    compiler="12.2.0",
+    version="0.1.0",
+    started="2026-01-01T00:00:00+00:00",
+)
 LINEAR = "(n + 31) / 32, 32"
 THREE = ("float a[] = {1, -2, 3.5f};", "a, 3")
 FIVE = ("float a[] = {0.5f, 4, -1, 8, 2};", "a, 5")

@@ -7,27 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from benchmark import RUN
 
 from musl.errors import UsageError
-from musl.evaluation.records import RunRecord, TranslationRecord
+from musl.evaluation.records import TranslationRecord
 from musl.evaluation.run_folder import RunFolder, read_run
 from musl.journal import Journal, Key
 
-RUN = RunRecord(
-    benchmark="b.jsonl",
-    digest="0" * 64,
-    direction="c2cuda",
-    harness="own",
-    translator="analytic",
-    samples=2,
-    seed=0,
-    tests=20,
-    device="emulator",
-    machine="one",
-    compiler="12.2.0",
-    version="0.1.0",
-    started="2026-01-01T00:00:00+00:00",
-)
 KEYS: list[Key] = [("0", 0), ("0", 1), ("1", 0), ("1", 1)]
 TEXT = "// one\u2028two\x85three\x0bfour\r\n__global__ void k() {}\n"
 
@@ -110,7 +96,7 @@ def test_the_journal_of_other_settings_says_nothing(tmp_path: Path) -> None:
     [
         ({"seed": 1}, "seed"),
         ({"harness": "reference"}, "harness"),
-        ({"samples": 3, "mutants": 5}, "samples, mutants"),
+        ({"samples": 5, "mutants": 5}, "samples, mutants"),
         ({"digest": "1" * 64}, "digest"),
         ({"device": "gpu"}, "device"),
     ],
