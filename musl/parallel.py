@@ -4,6 +4,7 @@ done."""
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import itertools
 import os
@@ -16,6 +17,7 @@ from musl.workers import Died, Stage, WorkerPool
 
 T = TypeVar("T")
 R = TypeVar("R")
+_NUMBER = struct.Struct("<I")
 
 
 class _Result(Generic[R]):
@@ -58,18 +60,27 @@ def map_in_workers(
 
 
 def _queue_of(count: int) -> int:
-    """A file of the numbers below `count`. Forked processes share its position: each read takes the next number, and
-    one that is killed holds no lock."""
+    """A file of the numbers below `count`. Forked processes share its position: each read takes the next number."""
     queue = os.memfd_create("items")
     with os.fdopen(os.dup(queue), "wb") as file:
-        file.write(struct.pack(f"<{count}I", *range(count)))
+        file.write(b"".join(map(_NUMBER.pack, range(count))))
     os.lseek(queue, 0, os.SEEK_SET)
     return queue
 
 
+def _take(queue: int) -> int | None:
+    """The next number, None where there is none left. Two reads of such a file at one time may give the same one: hence
+    the lock, which the kernel takes back from a process that is killed."""
+    fcntl.lockf(queue, fcntl.LOCK_EX)
+    try:
+        taken = os.read(queue, _NUMBER.size)
+    finally:
+        fcntl.lockf(queue, fcntl.LOCK_UN)
+    return int(_NUMBER.unpack(taken)[0]) if taken else None
+
+
 def _work_off(work: Callable[[T], R], items: Sequence[T], queue: int) -> Iterator[object]:
     """Task of a worker: one item after the other, as long as there are some."""
-    while taken := os.read(queue, 4):
-        (index,) = struct.unpack("<I", taken)
+    while (index := _take(queue)) is not None:
         yield Stage(str(index))
         yield _Result(index, work(items[index]))
