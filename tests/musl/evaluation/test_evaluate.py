@@ -142,6 +142,14 @@ def test_the_analytic_translator_writes_drop_in_functions(folder: Path) -> None:
     assert {stage for stage, _, _ in run.told} == {"references", "translate", "judge"}
 
 
+def test_samples_that_a_translator_does_not_give_are_refusals(folder: Path) -> None:
+    run = evaluate(folder / "benchmark.jsonl", folder / "two", ids=[str(SCALE)], samples=2)
+    verdicts = run.by_key("verdicts.jsonl")
+    assert {key: line["failure"] for key, line in verdicts.items()} == {(SCALE, 0): "", (SCALE, 1): "refused"}
+    assert verdicts[SCALE, 1]["message"] == "the Translator gave 1 of 2 samples"
+    assert run.metrics.all.pass_at["pass@1"].value == pytest.approx(50)
+
+
 def test_the_analytic_translator_writes_kernels_for_the_references_wrapper(folder: Path) -> None:
     asked = {"harness": "reference", "serial_kernels": True}
     run = evaluate(folder / "benchmark.jsonl", folder / "kernels", **asked)

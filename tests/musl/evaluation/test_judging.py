@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -108,6 +109,15 @@ def test_equal_compile_errors_have_equal_messages(judge_text: JudgeText) -> None
     assert first.failure == second.failure == "compile"
     assert first.message == second.message == "'factor' was not declared in this scope"
     assert first.reason != second.reason
+
+
+@quickly
+@pytest.mark.parametrize("harness", ["own", "reference"])
+def test_a_model_that_only_repeats_itself_is_soon_done_with(judge_text: JudgeText, harness: Harness) -> None:
+    started = time.monotonic()
+    assert judge_text(SCALE, "float " * 20_000, harness).failure == "parse"
+    assert judge_text(SCALE, "a(b " * 20_000, harness).failure == "parse"
+    assert time.monotonic() - started < 10
 
 
 @quickly
