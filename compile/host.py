@@ -20,7 +20,7 @@ from __future__ import annotations
 import re
 import shlex
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -76,6 +76,8 @@ DUMP = "void __gcov_dump(void); void musl_dump(void); void musl_dump(void) { __g
 # Flags of a file's own build that change what its text means.
 KEPT_PREFIXES = ("-std=", "-U", "-isystem", "-iquote", "-fwrapv", "-fpermissive", "-fms-extensions")
 KEPT_FLAGS = ("-ansi", "-fsigned-char", "-funsigned-char", "-fshort-enums", "-fgnu89-inline")
+# How a build runs its compilers: the script, the sandbox over its folder, and what they read.
+RunScript = Callable[[str, Sandbox, Sequence[Path]], Outcome]
 COMPILE_LIMITS = Limits(wall_seconds=60.0, memory_bytes=4096 * MIB, file_bytes=512 * MIB, output_bytes=MIB)
 
 
@@ -87,11 +89,13 @@ def build_host(
     sandbox: Sandbox,
     *,
     cache: BuildCache | None = None,
+    run: RunScript | None = None,
 ) -> Build | Outcome:
     """A build that calls `function` of `source`, or the COMPILE_ERROR with the compiler's words.
 
     `scratch` is a folder in which a new one is made for this build. A file that does not include the headers of
-    well-known functions (`sqrt`, `max`, `printf`) gets them in front; line numbers in messages stay the user's.
+    well-known functions (`sqrt`, `max`, `printf`) gets them in front; line numbers in messages stay the user's. `run`
+    runs the compilers (compile/shared_run.py), by default in a sandbox of their own.
     """
     folder = Path(tempfile.mkdtemp(prefix=f"{mode}-", dir=scratch)).resolve()
     cplusplus = source.language == "c++"
@@ -102,14 +106,15 @@ def build_host(
     failure: Outcome | None = None
     write_unit(folder, source, stub)
     for with_prelude in needs_prelude(source):
-        outcome = _compile(source, function, mode, own, with_prelude=with_prelude, cache=cache)
+        outcome = _compile(source, function, mode, own, with_prelude=with_prelude, cache=cache, run=run)
         if outcome.ok:
             unit, host = folder / UNIT, mode_host(mode)
             checked = check_unit(unit, host)
             if not checked.ok:
                 return checked
-            run = place_host(host, folder)
-            return Build(run, mode, own, unit, warnings=outcome.message, writable=mode == "coverage")
+            return Build(
+                place_host(host, folder), mode, own, unit, warnings=outcome.message, writable=mode == "coverage"
+            )
         failure = failure or outcome
         if outcome.status is not Status.COMPILE_ERROR:
             break
@@ -174,6 +179,7 @@ def _compile(
     *,
     with_prelude: bool,
     cache: BuildCache | None,
+    run: RunScript | None,
 ) -> Outcome:
     extra, linked = _mode_flags(mode)
     if mode == "trace" and any(p.dtype.names for p in function.parameters):
@@ -188,9 +194,13 @@ def _compile(
         [*command, "-c", unit, "-o", "unit.o"],
         link_step(sandbox.scratch, more=linked, exports=exports),
     ]
+
+    def make() -> Outcome:
+        return (run or run_script)(shell_words(steps), sandbox, readable)
+
     if cache is None or mode == "coverage" or include_folders(source):  # counters know their folder
-        return run_steps(steps, sandbox, readable)
-    return cache.build(steps, sandbox.scratch, UNIT, unit, lambda: run_steps(steps, sandbox, readable))
+        return make()
+    return cache.build(steps, sandbox.scratch, UNIT, unit, make)
 
 
 def compile_command(source: SourceFile, extra: Sequence[str], *, with_prelude: bool) -> tuple[list[str], list[Path]]:

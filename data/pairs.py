@@ -58,7 +58,7 @@ class Pair:
 def read_pairs(path: Path) -> list[Pair]:
     """The pairs of a file in order; PairError where a line is none, or where two have the same id and sample."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
         raise PairError(f"{path}: cannot be read ({error.strerror or error})") from None
     except UnicodeDecodeError as error:

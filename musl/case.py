@@ -10,7 +10,7 @@ from compile.build import Build
 from compile.build_cache import BuildCache
 from compile.emulator.build import build_emulated
 from compile.gpu.plan import Sanitizer
-from compile.host import Mode, build_host
+from compile.host import Mode, RunScript, build_host, run_script
 from compile.outcome import Outcome
 from compile.run_record import TestRun
 from compile.runner import AFTER_ANOTHER, Schedule, TestLimits, run_schedules
@@ -128,11 +128,11 @@ class Case:
     cache: BuildCache | None
     gpu: GpuOptions | None
 
-    def build_candidate(self) -> Build | Outcome:
+    def build_candidate(self, run: RunScript = run_script) -> Build | Outcome:
         if self.candidate.on_host:
             written = replace(self.source, text=self.candidate.text)
             return build_host(
-                *(written, self.candidate.function, "sanitize", self.scratch, self.sandbox), cache=self.cache
+                *(written, self.candidate.function, "sanitize", self.scratch, self.sandbox), cache=self.cache, run=run
             )
         if self.device == "gpu":
             from compile.gpu.build import build_gpu  # only where there is one
@@ -145,7 +145,7 @@ class Case:
             )
         text, function = self.candidate.text, self.candidate.function
         return build_emulated(
-            *(text, function, self.scratch, self.sandbox, self.source), watched=True, cache=self.cache
+            *(text, function, self.scratch, self.sandbox, self.source), watched=True, cache=self.cache, run=run
         )
 
     @property
@@ -153,8 +153,8 @@ class Case:
         """Whether the candidate's kernels run in the emulator."""
         return self.device == "emulator" and not self.candidate.on_host
 
-    def build_reference(self, mode: Mode) -> Build | Outcome:
-        return build_host(self.source, self.function, mode, self.scratch, self.sandbox, cache=self.cache)
+    def build_reference(self, mode: Mode, run: RunScript = run_script) -> Build | Outcome:
+        return build_host(self.source, self.function, mode, self.scratch, self.sandbox, cache=self.cache, run=run)
 
     def call_of(self, expected: Expected) -> TestCase:
         """The candidate's call of one test."""

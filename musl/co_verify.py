@@ -16,18 +16,20 @@ every schedule gives the right result.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
+from compile.build import Build
 from compile.build_cache import BuildCache
 from compile.cache import OwnBuildFailedError
+from compile.host import COMPILE_LIMITS, RunScript
 from compile.outcome import Outcome, Status
 from compile.runner import run_tests
 from compile.sandbox import Sandbox
+from compile.shared_run import SharedRun
 from data.function import Function
 from data.source_file import SourceFile
 from data.testcase import TestCase
@@ -41,7 +43,6 @@ from musl.watch import after_another, watch, why_idle
 from tester.protocol import TestSuite
 
 MOST_TRIES = 8  # at fitting a benchmark's tests to its wrapper (musl/given_wrapper.py)
-T = TypeVar("T")
 # Verdicts that say that the candidate is wrong.
 BLAMES = frozenset(
     {VerdictStatus.DIFFERENT, VerdictStatus.RACY, VerdictStatus.OUT_OF_BOUNDS, VerdictStatus.CANDIDATE_FAILED}
@@ -83,10 +84,7 @@ def co_verify(
 def _judge(case: Case, suite: TestSuite) -> Verdict:
     if not suite.tests:
         return no_verdict(VerdictStatus.NO_VALID_TEST, _why_no_tests(suite))
-    with _runner(case.threads) as start:
-        candidate_build = start(case.build_candidate)
-        sanitized = case.build_reference("sanitize")
-        candidate = candidate_build()
+    sanitized, candidate = _build(case)
     if isinstance(sanitized, Outcome):
         return _failed_build(sanitized, VerdictStatus.NO_VALID_TEST, "the C side does not compile")
     if isinstance(candidate, Outcome):
@@ -159,20 +157,26 @@ def _confirm(case: Case, reference: Reference) -> Reference:
     return reference if isinstance(plain, Outcome) else confirm(reference, plain, case.function)
 
 
-@contextmanager
-def _runner(threads: int) -> Iterator[Callable[[Callable[[], T]], Callable[[], T]]]:
-    """What starts a piece of work beside this thread and gives a function that waits for it; with one thread the work
-    is done when it is waited for."""
-    if threads < 2:
-        yield lambda work: work
-        return
-    with ThreadPoolExecutor(threads) as pool:
+def _build(case: Case) -> tuple[Build | Outcome, Build | Outcome]:
+    """The C side under the sanitizers, and the candidate: at the same time on two threads of the machine, or their
+    compilers one after the other in one sandbox."""
+    if case.threads >= 2:
+        with ThreadPoolExecutor(1) as pool:
+            building = pool.submit(case.build_candidate)
+            return case.build_reference("sanitize"), building.result()
+    if case.device != "emulator":  # nvcc runs under limits of its own
+        return case.build_reference("sanitize"), case.build_candidate()
+    shared = SharedRun(case.sandbox.within(case.scratch.resolve()), COMPILE_LIMITS, parties=2)
 
-        def start(work: Callable[[], T]) -> Callable[[], T]:
-            future: Future[T] = pool.submit(work)
-            return future.result
+    def build(rank: int, side: Callable[[RunScript], Build | Outcome]) -> Build | Outcome:
+        try:
+            return side(shared.of_rank(rank))
+        finally:
+            shared.leave()
 
-        yield start
+    with ThreadPoolExecutor(1) as pool:
+        building = pool.submit(build, 1, case.build_candidate)
+        return build(0, lambda run: case.build_reference("sanitize", run)), building.result()
 
 
 def _why_no_tests(suite: TestSuite) -> str:

@@ -40,7 +40,7 @@ from compile.driver.stub import make_stub
 from compile.emulator.codes import EMULATOR_CODES
 from compile.emulator.rewrite import RewriteError, UnsupportedError, rewrite
 from compile.emulator.scopes import keeps_addresses
-from compile.host import DUMP_CXX, driver_object, include_flags, run_script, shell_words
+from compile.host import DUMP_CXX, RunScript, driver_object, include_flags, run_script, shell_words
 from compile.imports import check_unit
 from compile.includes import include_folders
 from compile.outcome import Outcome, Status
@@ -101,6 +101,7 @@ def build_emulated(
     check: Check = "bounds",
     watched: bool = False,
     cache: BuildCache | None = None,
+    run: RunScript = run_script,
 ) -> Build | Outcome:
     """A build that calls `function` of the .cu text `cuda_text` on the CPU, or the COMPILE_ERROR with the
     compiler's words, or INFRASTRUCTURE where the emulator lacks something that the text needs.
@@ -126,7 +127,7 @@ def build_emulated(
         place.mkdir(exist_ok=True)
         body = f"{text}{stub}{DUMP_CXX}" if each == "coverage" else text + stub
         units.append(_write_unit(place, cuda_text, body, RENAME_MAIN, _link(place, each), source, each))
-    outcome = _compile(units, own, source, cache=cache)
+    outcome = _compile(units, own, source, cache=cache, run=run)
     if not outcome.ok:
         return outcome
     for unit in units:
@@ -304,6 +305,7 @@ def _compile(
     *,
     more: Sequence[Path] = (),
     cache: BuildCache | None = None,
+    run: RunScript = run_script,
 ) -> Outcome:
     """Compile and link all units in one run of the sandbox; they read `more` too."""
     folders = include_folders(source) if source is not None else []
@@ -312,7 +314,7 @@ def _compile(
         if kept[0] is not None and (not kept[0].ok or None not in kept):
             return _without_limits(kept[0])
     script = " && ".join(f"cd {shlex.quote(str(u.folder))} && {shell_words(u.steps)}" for u in units)
-    outcome = run_script(script, sandbox, [INCLUDE, *(unit.header.parent for unit in units), *folders, *more])
+    outcome = run(script, sandbox, [INCLUDE, *(unit.header.parent for unit in units), *folders, *more])
     built = [unit for unit in units if (unit.folder / UNIT).exists()]
     if built and not outcome.ok and outcome.status is Status.COMPILE_ERROR:  # the same text, for another check
         return dataclasses.replace(outcome, status=Status.INFRASTRUCTURE)
