@@ -32,7 +32,8 @@ def together(folder: Path, *builds: Build, seconds: float = 60.0) -> list[Outcom
             shared.leave()
 
     with ThreadPoolExecutor(len(builds)) as pool:
-        return list(pool.map(carry_out, range(len(builds))))
+        building = [pool.submit(carry_out, number) for number in range(len(builds))]
+    return [future.result() for future in building]
 
 
 def script(text: str) -> Build:
