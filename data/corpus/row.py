@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from pathlib import Path
@@ -148,14 +148,23 @@ def _read_shard(shard: Path) -> Iterator[Row]:
                 raise DataError(f"{shard}: no corpus of ours, it has no column {', '.join(lacking)}")
             for batch in file.iter_batches(batch_size=_ROWS_PER_GROUP, columns=SCHEMA.names):
                 for record in batch.to_pylist():
-                    yield _row(record)
+                    yield make_row(record, str(shard))
     except (OSError, pa.ArrowException) as error:
         raise DataError(f"{shard}: not a whole Parquet file ({one_line(error)})") from None
 
 
-def _row(record: dict[str, object]) -> Row:
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in record.items()}
-    return Row(**cast("dict[str, str]", values))  # type: ignore[arg-type]  # the schema has said what each is
+def make_row(record: Mapping[str, object], where: str) -> Row:
+    """The row of a record with all its columns; DataError, which begins with `where`, where one has another type."""
+    values = {name: _plain(record[name]) for name in SCHEMA.names}
+    for name, value in values.items():
+        wanted = {"line": int, "end_line": int, "includes": tuple, "apis": tuple}.get(name, str)
+        if not isinstance(value, wanted):
+            raise DataError(f"{where}: {name} is a {type(value).__name__}, not a {wanted.__name__}")
+    return Row(**cast("dict[str, str]", values))  # type: ignore[arg-type]  # each has just been looked at
+
+
+def _plain(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
 
 
 def _table(rows: list[Row]) -> pa.Table:
