@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from enum import Enum
+from typing import NamedTuple
 
 
 class LexemeKind(Enum):
@@ -27,8 +27,7 @@ class LexemeKind(Enum):
     PUNCTUATION = "punctuation"
 
 
-@dataclass(frozen=True)
-class Lexeme:
+class Lexeme(NamedTuple):
     """A piece of a text. `start` counts characters; `directive` is the word of the preprocessor line that the lexeme
     stands on ("define", "" in ordinary code)."""
 
@@ -51,6 +50,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
+_KINDS = {kind.value: kind for kind in LexemeKind}
 _HEADER = re.compile(r'<[^>\n]*>|"[^"\n]*"')
 _MESSAGE = re.compile(r"(?:\\\r?\n|(?!//|/\*)[^\n])+?(?=\s*(?:\n|//|/\*|\Z))")
 _SPLICE = re.compile(r"\\[ \t]*\r?\n")
@@ -81,12 +81,12 @@ def lex(text: str) -> Iterator[Lexeme]:
         position += len(lexeme.text)
         if lexeme.kind is LexemeKind.BLANK:
             if _ends_line(lexeme.text):
-                lexeme = replace(lexeme, directive="")
+                lexeme = lexeme._replace(directive="")
                 starts_line, after_hash, directive = True, False, ""
         elif lexeme.kind is not LexemeKind.COMMENT:
             if after_hash:
                 directive = lexeme.text
-                lexeme = replace(lexeme, kind=LexemeKind.DIRECTIVE, directive=directive)
+                lexeme = lexeme._replace(kind=LexemeKind.DIRECTIVE, directive=directive)
             after_hash = starts_line and lexeme.text == "#"
             starts_line = False
         yield lexeme
@@ -99,7 +99,7 @@ def _next(text: str, position: int, directive: str) -> Lexeme:
         return Lexeme(LexemeKind.HEADER, operand[0], position, directive)
     match = _TOKEN.match(text, position)
     assert match is not None and match.lastgroup is not None  # the last alternative takes any character
-    return Lexeme(LexemeKind(match.lastgroup), match[0], position, directive)
+    return Lexeme(_KINDS[match.lastgroup], match[0], position, directive)
 
 
 def _ends_line(blank: str) -> bool:

@@ -37,7 +37,6 @@ _REAL_LITERAL = re.compile(
     r"((?:\d[\d']*\.?[\d']*|\.\d[\d']*)(?:[eE][+-]?\d+)?|0[xX][\da-fA-F']*\.?[\da-fA-F']*[pP][+-]?\d+)([fFlL]?)"
 )
 _STANDING_LITERALS = frozenset({"0", "1", "2", "0.0", "1.0", "2.0", "0.", "1.", "2.", r"'\0'"})
-_WORD_END, _WORD_START = re.compile(r"[\w$]\Z"), re.compile(r"[\w$]")
 
 
 @dataclass(frozen=True)
@@ -225,11 +224,15 @@ def _joined(pieces: Iterable[tuple[str, Lexeme]]) -> str:
         if lexeme.kind in (LexemeKind.BLANK, LexemeKind.COMMENT):
             gap += text if lexeme.kind is LexemeKind.BLANK else " "
             continue
-        if out and not gap and _WORD_END.search(out[-1]) and _WORD_START.match(text):
+        if out and not gap and _in_word(out[-1][-1]) and _in_word(text[0]):
             gap = " "
         out += (_gap(gap) if out else "", text)
         gap = ""
     return "".join(out) + ("\n" if "\n" in gap else "")
+
+
+def _in_word(character: str) -> bool:
+    return character.isalnum() or character in "_$"
 
 
 def _gap(gap: str) -> str:
