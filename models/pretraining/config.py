@@ -1,0 +1,186 @@
+"""`PretrainConfig`: what one pretraining run is asked to do, read from YAML.
+
+Unknown keys and values that contradict each other are refused at once, with the key named.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal, TypeAlias
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from models.pretraining.errors import PretrainError
+from models.pretraining.sizes import SIZES, Family, Shape
+
+Precision: TypeAlias = Literal["float32", "bf16"]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class _Group(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class ModelGroup(_Group):
+    """The architecture: a named size, or `layers`, `hidden` (width) and `heads`."""
+
+    family: Family = "gpt_neox"
+    size: str | None = None
+    layers: Count | None = None
+    hidden: Count | None = None
+    heads: Count | None = None
+    context: Annotated[int, Field(ge=8)] = 512
+    """Tokens of one sequence: what the model sees at once, and the length of a packed sequence."""
+
+    @model_validator(mode="after")
+    def _one_shape(self) -> ModelGroup:
+        given = {"layers": self.layers, "hidden": self.hidden, "heads": self.heads}
+        named = [key for key, value in given.items() if value is not None]
+        if self.size is not None:
+            if self.size not in SIZES:
+                raise ValueError(f"size: no size '{self.size}' (choose {', '.join(SIZES)})")
+            if named:
+                raise ValueError(f"size and {named[0]} contradict: give a size, or layers, hidden and heads")
+        elif len(named) < len(given):
+            missing = next(key for key in given if key not in named)
+            raise ValueError(f"{missing}: missing (or give a size: {', '.join(SIZES)})")
+        elif self.shape.hidden % (2 * self.shape.heads):
+            raise ValueError("hidden is no even multiple of heads")
+        return self
+
+    @property
+    def shape(self) -> Shape:
+        """The layers, width and heads that are meant."""
+        if self.size is not None:
+            return SIZES[self.size]
+        return Shape(layers=self.layers or 0, hidden=self.hidden or 0, heads=self.heads or 0)
+
+
+class DataGroup(_Group):
+    """Corpora (folders of shards, or single Parquet files) and the tokenizer (a folder that transformers reads)."""
+
+    train: Annotated[list[Path], Field(min_length=1)]
+    held_out: list[Path] = []
+    held_out_share: Share | None = None
+    """Without `held_out`: this share of `train`, chosen by row id, is kept from training."""
+    tokenizer: Path
+    tokompiler: bool = False
+    """Names, literals and types made anonymous through the syntax tree before tokens are made."""
+    languages: list[Literal["c", "c++", "cuda"]] = ["c", "c++", "cuda"]
+
+    @model_validator(mode="after")
+    def _one_held_out(self) -> DataGroup:
+        if self.held_out and self.held_out_share is not None:
+            raise ValueError("held_out and held_out_share contradict: give one")
+        if not self.held_out and self.held_out_share is None:
+            raise ValueError("held_out: missing (or give held_out_share, a share of train)")
+        return self
+
+
+class TrainingGroup(_Group):
+    """AdamW with a linear warm-up and a cosine down to `final_learning_rate`."""
+
+    steps: Count
+    batch_sequences: Count
+    """Sequences of one step, over all processes and accumulated micro-batches."""
+    micro_batch: Count
+    """Sequences that one process computes at once."""
+    learning_rate: Annotated[float, Field(gt=0)]
+    final_learning_rate: Annotated[float, Field(ge=0)] = 0.0
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    beta1: Share = 0.9
+    beta2: Share = 0.95
+    clip_norm: Annotated[float, Field(gt=0)] = 1.0
+    precision: Precision = "float32"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TrainingGroup:
+        if self.batch_sequences % self.micro_batch:
+            raise ValueError(
+                f"batch_sequences ({self.batch_sequences}) is no multiple of micro_batch ({self.micro_batch})"
+            )
+        if self.warmup_steps >= self.steps:
+            raise ValueError(f"warmup_steps ({self.warmup_steps}) leaves nothing of steps ({self.steps})")
+        if self.final_learning_rate > self.learning_rate:
+            raise ValueError("final_learning_rate is above learning_rate")
+        return self
+
+
+class EvaluationGroup(_Group):
+    """What is measured on the held-out rows before the first step, every `every` steps, and after the last."""
+
+    every: Count = 500
+    rows: Count = 500
+    """The most held-out rows that are used (those with the smallest ids)."""
+    completions: Annotated[int, Field(ge=0)] = 0
+    """Functions that are completed after the last step and scored with CodeBLEU."""
+    completion_prompt: Count = 100
+    """Lexical tokens of a function that are given (arXiv 2312.13322 completes from 100, 300 and 600)."""
+    ngram_order: Annotated[int, Field(ge=0, le=8)] = 0
+    """Order of the Kneser-Ney baseline on the same tokens; 0 for none. It holds the corpus in memory."""
+
+
+class RunGroup(_Group):
+    """What does not change the result, so it may differ when a run goes on."""
+
+    checkpoint_every: Count = 500
+    keep_checkpoints: Count = 2
+    report_to: list[str] = []
+    """Trackers by accelerate's names (tensorboard, wandb, ...)."""
+
+
+class PretrainConfig(_Group):
+    """One run. All paths are relative to the folder it is started in."""
+
+    output: Path
+    seed: Annotated[int, Field(ge=0)] = 0
+    model: ModelGroup
+    data: DataGroup
+    training: TrainingGroup
+    evaluation: EvaluationGroup = EvaluationGroup()
+    run: RunGroup = RunGroup()
+
+
+def read_config(path: Path) -> PretrainConfig:
+    """The run that a YAML file asks for. PretrainError that names file and key where it cannot be read so."""
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise PretrainError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})") from None
+    except yaml.YAMLError as error:
+        raise PretrainError(f"{path}: not YAML ({' '.join(str(error).split())[:200]})") from None
+    return parse_config(given, str(path))
+
+
+def parse_config(given: object, place: str) -> PretrainConfig:
+    """A config from parsed YAML or JSON; `place` is named in errors. PretrainError as `read_config`."""
+    try:
+        return PretrainConfig.model_validate(given)
+    except ValidationError as error:
+        raise PretrainError(f"{place}: {'; '.join(_complaints(error))}") from None
+
+
+def _complaints(error: ValidationError) -> list[str]:
+    lines = []
+    for detail in error.errors():
+        key = ".".join(str(part) for part in detail["loc"])
+        message = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "extra_forbidden":
+            message = "no such key"
+        lines.append(f"{key}: {message}" if key else message)
+    return lines
+
+
+def differing_keys(one: PretrainConfig, other: PretrainConfig) -> list[str]:
+    """The keys, as `group.key`, that make the two runs compute different things; `run` and `output` never do."""
+    left, right = one.model_dump(mode="json"), other.model_dump(mode="json")
+    keys = []
+    for group in left.keys() - {"run", "output"}:
+        if not isinstance(left[group], dict):
+            keys += [group] if left[group] != right[group] else []
+            continue
+        keys += [f"{group}.{key}" for key in left[group] if left[group][key] != right[group][key]]
+    return sorted(keys)
