@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
 from pathlib import Path
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from data.corpus.errors import DataError, one_line
+from data.corpus.files import replacing
 
 Kind: TypeAlias = Literal["function", "kernel", "file"]
 Language: TypeAlias = Literal["c", "c++", "cuda"]
@@ -105,19 +105,10 @@ def write_shards(rows: Iterable[Row], folder: Path, rows_per_shard: int = ROWS_P
 
 def write_shard(rows: Iterable[Row], shard: Path) -> None:
     """Writes one Parquet file under a temporary name and renames it. DataError where the disk refuses."""
-    temporary = shard.with_name(f".{shard.name}.tmp")
     remaining = iter(rows)
-    try:
-        shard.parent.mkdir(parents=True, exist_ok=True)
-        with pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
-            while batch := list(islice(remaining, _ROWS_PER_GROUP)):
-                writer.write_table(_table(batch))
-        with temporary.open("rb+") as handle:
-            os.fsync(handle.fileno())
-        temporary.replace(shard)
-    except (OSError, pa.ArrowException) as error:
-        temporary.unlink(missing_ok=True)
-        raise DataError(f"{shard}: cannot be written ({one_line(error)})") from None
+    with replacing(shard) as temporary, pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
+        while batch := list(islice(remaining, _ROWS_PER_GROUP)):
+            writer.write_table(row_table(batch))
 
 
 def shards_of(path: Path) -> list[Path]:
@@ -167,5 +158,6 @@ def _plain(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _table(rows: list[Row]) -> pa.Table:
+def row_table(rows: Sequence[Row]) -> pa.Table:
+    """The rows as a table of SCHEMA."""
     return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
