@@ -5,18 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import lru_cache
-from typing import Literal, TypeAlias
 
-import tree_sitter_c
-import tree_sitter_cpp
-import tree_sitter_cuda
-from tree_sitter import Language, Node, Parser
+from tree_sitter import Node
 
+from data.corpus.language import parse
+from data.corpus.row import Language
 from data.syntax import walk
 from data.tokens.standing_names import VECTOR_MEMBERS
 
-TokenLanguage: TypeAlias = Literal["c", "c++", "cuda"]
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _CONSTANT = re.compile(r"[A-Z_][A-Z0-9_]*[A-Z][A-Z0-9_]*")
 _DECLARATIONS = frozenset(
@@ -63,20 +59,14 @@ class Roles:
         return known or (Role.MACRO if _CONSTANT.fullmatch(name) else Role.VARIABLE)
 
 
-def find_roles(text: str, language: TokenLanguage) -> Roles:
+def find_roles(text: str, language: Language) -> Roles:
     """The roles of all names that the grammar of `language` finds. A broken text has fewer of them, and no error."""
     # One byte a character, so that the tree's offsets count characters.
     content = _NOT_ASCII.sub("_", text).encode()
     roles = Roles()
-    for node in walk(_parser(language).parse(content).root_node):
+    for node in walk(parse(language, content).root_node):
         _read_node(node, text, roles)
     return roles
-
-
-@lru_cache(maxsize=3)
-def _parser(language: TokenLanguage) -> Parser:
-    grammar = {"c": tree_sitter_c, "c++": tree_sitter_cpp, "cuda": tree_sitter_cuda}[language]
-    return Parser(Language(grammar.language()))
 
 
 def _read_node(node: Node, text: str, roles: Roles) -> None:

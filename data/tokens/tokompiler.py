@@ -22,8 +22,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from data.corpus.row import Language
 from data.tokens.lexical import Lexeme, LexemeKind, lex
-from data.tokens.roles import Roles, TokenLanguage, find_roles
+from data.tokens.roles import Roles, find_roles
 from data.tokens.standing_names import KEYWORDS, LIBRARY_MEMBERS, VECTOR_MEMBERS, is_standing
 
 # Random numbers are drawn below this, as in the paper's examples; a text with more placeholders draws from more.
@@ -44,15 +45,15 @@ class Encoded:
     """An anonymous text and the table back: placeholder to what stood there (a number without its suffix)."""
 
     text: str
-    language: TokenLanguage
+    language: Language
     table: Mapping[str, str]
 
-    def with_text(self, text: str, language: TokenLanguage | None = None) -> Encoded:
+    def with_text(self, text: str, language: Language | None = None) -> Encoded:
         """Another text over the same table: a model's translation, say."""
         return replace(self, text=text, language=language or self.language)
 
 
-def encode(text: str, language: TokenLanguage, seed: int | None = None) -> Encoded:
+def encode(text: str, language: Language, seed: int | None = None) -> Encoded:
     """The text made anonymous.
 
     Placeholders are numbered by first appearance, or with a `seed` at random without repetition (another order for

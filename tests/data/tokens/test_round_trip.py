@@ -9,8 +9,8 @@ import pytest
 
 from compile.sandbox import Sandbox
 from data.babeltower import read_cases
+from data.corpus.row import Language
 from data.pairs import Pair, pair_of_case
-from data.tokens.roles import TokenLanguage
 from data.tokens.tokompiler import decode, encode
 from musl.judge import Judge
 from musl.judge_pair import judge_pair
@@ -31,7 +31,7 @@ done:
 """
 
 
-def there_and_back(text: str, language: TokenLanguage, seed: int | None = 11) -> str:
+def there_and_back(text: str, language: Language, seed: int | None = 11) -> str:
     return decode(encode(text, language, seed))
 
 

@@ -6,21 +6,16 @@ import json
 from pathlib import Path
 
 import pytest
-import tree_sitter_c
-import tree_sitter_cpp
-import tree_sitter_cuda
 from hypothesis import given
 from hypothesis import strategies as st
-from tree_sitter import Language, Parser
 
+from data.corpus.language import parse
+from data.corpus.row import Language
 from data.tokens.lexical import lexical_tokens
-from data.tokens.roles import TokenLanguage
 from data.tokens.tokompiler import decode, encode
 
-GRAMMARS = {"c": tree_sitter_c, "c++": tree_sitter_cpp, "cuda": tree_sitter_cuda}
 
-
-def anonymous(text: str, language: TokenLanguage = "c") -> str:
+def anonymous(text: str, language: Language = "c") -> str:
     """The anonymous text, after the way back was tried."""
     encoded = encode(text, language)
     assert lexical_tokens(decode(encoded)) == lexical_tokens(text)
@@ -138,7 +133,7 @@ def test_the_interface_of_cuda_and_of_libraries_stays() -> None:
     ],
 )
 def test_what_stays_and_what_does_not(text: str, expected: str) -> None:
-    language: TokenLanguage = "c++" if "::" in text or "extern" in text else "c"
+    language: Language = "c++" if "::" in text or "extern" in text else "c"
     assert anonymous(text, language) == spaced(expected)
 
 
@@ -194,26 +189,24 @@ TEXTS = st.lists(st.sampled_from(["\n", "\\\n", *PIECES.split()])).map(" ".join)
 
 
 @given(TEXTS, st.sampled_from(["c", "c++", "cuda"]), st.sampled_from([None, 1]))
-def test_any_text_comes_back(text: str, language: TokenLanguage, seed: int | None) -> None:
+def test_any_text_comes_back(text: str, language: Language, seed: int | None) -> None:
     assert lexical_tokens(decode(encode(text, language, seed))) == lexical_tokens(text)
 
 
-def check(text: str, language: TokenLanguage) -> None:
+def check(text: str, language: Language, seed: int | None) -> None:
     """The way back is whole, and the anonymous text parses where the text does."""
-    parser = Parser(Language(GRAMMARS[language].language()))
-    for seed in (None, 5):
-        encoded = encode(text, language, seed)
-        assert lexical_tokens(decode(encoded)) == lexical_tokens(text)
-        was_broken = parser.parse(text.encode()).root_node.has_error
-        assert was_broken or not parser.parse(encoded.text.encode()).root_node.has_error, encoded.text
+    encoded = encode(text, language, seed)
+    assert lexical_tokens(decode(encoded)) == lexical_tokens(text)
+    was_broken = parse(language, text.encode()).root_node.has_error
+    assert was_broken or not parse(language, encoded.text.encode()).root_node.has_error, encoded.text
 
 
 def test_samples_and_translations_come_back_and_parse(repository: Path) -> None:
     files = [*(repository / "data" / "samples").rglob("*.c*"), *(repository / "tests" / "golden").rglob("*.cu")]
     assert len(files) > 50
-    languages: dict[str, TokenLanguage] = {".c": "c", ".cpp": "c++", ".cu": "cuda"}
+    languages: dict[str, Language] = {".c": "c", ".cpp": "c++", ".cu": "cuda"}
     for path in files:
-        check(path.read_text(), languages[path.suffix])
+        check(path.read_text(), languages[path.suffix], None)
 
 
 def test_development_functions_come_back_and_parse(shared_data: Path) -> None:
@@ -222,5 +215,5 @@ def test_development_functions_come_back_and_parse(shared_data: Path) -> None:
     cases = [json.loads(line) for line in lines]
     assert cases
     for case in cases:
-        check(case["cpp_code"], "c")
-        check(case["cuda_code"] + "\n" + case["cuda_wrapper"], "cuda")
+        check(case["cpp_code"], "c", 5)
+        check(case["cuda_code"] + "\n" + case["cuda_wrapper"], "cuda", 5)
