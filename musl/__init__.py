@@ -5,20 +5,42 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from musl.corpus import build_corpus
     from musl.evaluation.evaluate import evaluate_benchmark
+    from musl.pretrain import complete_text, pretrain_model
     from musl.report.page import make_report
     from musl.translate import translate_file
     from musl.verify import verify_pairs
 
-__all__ = ["evaluate_benchmark", "make_report", "translate_file", "verify_pairs"]
+__all__ = [
+    "build_corpus",
+    "complete_text",
+    "evaluate_benchmark",
+    "make_report",
+    "pretrain_model",
+    "translate_file",
+    "verify_pairs",
+]
 
 
 def __getattr__(name: str) -> object:
     """Loads a function when it is first used: `import musl` alone, as the command line does it, stays light."""
+    if name == "build_corpus":
+        from musl.corpus import build_corpus
+
+        return build_corpus
     if name == "evaluate_benchmark":
         from musl.evaluation.evaluate import evaluate_benchmark
 
         return evaluate_benchmark
+    if name == "complete_text":
+        from musl.pretrain import complete_text
+
+        return complete_text
+    if name == "pretrain_model":
+        from musl.pretrain import pretrain_model
+
+        return pretrain_model
     if name == "make_report":
         from musl.report.page import make_report
 

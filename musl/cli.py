@@ -15,6 +15,8 @@ from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
+from musl.data_cli import new_data_app
+
 
 def translate(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="C or C++ files to translate.")],
@@ -307,6 +309,43 @@ def evaluate(
     raise typer.Exit(run_evaluation(work, out, json=json))
 
 
+def pretrain(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="What to train, on what, and where it goes.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Train a model of code from scratch, as MonoCoder did; a killed run goes on where its last checkpoint was.
+
+    Exit status: 0 the run is whole; 2 wrong usage, or data that cannot be read; 1 this machine lacks a package.
+    """
+    from musl.pretrain import pretrain_model
+    from musl.pretrain_command import run_pretrain
+
+    raise typer.Exit(run_pretrain(functools.partial(pretrain_model, config), json=json))
+
+
+def complete(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The beginning of a C or CUDA text.")],
+    model: Annotated[Path, typer.Option(metavar="RUN", help="Folder of a run of `musl pretrain`, or of a model.")],
+    tokens: Annotated[int, typer.Option(min=1, metavar="N", help="The most tokens that are written.")] = 256,
+    temperature: Annotated[float, typer.Option(min=0, metavar="T", help="0: the likeliest token each time.")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of what is drawn above 0.")] = 0,
+    language: Annotated[str | None, typer.Option(metavar="c|cuda", help="Default: what the text looks like.")] = None,
+    json: Annotated[bool, typer.Option("--json", help='Print {"completion": ...}.')] = False,
+) -> None:
+    """Show how a trained model goes on with a text.
+
+    Exit status: 0; 2 wrong usage, or no model there; 1 this machine lacks a package.
+    """
+    from musl.pretrain import complete_text
+    from musl.pretrain_command import run_complete
+
+    wanted = language if language is None else _one_of("--language", language, "c", "cuda")
+    work = functools.partial(
+        complete_text, file, model, tokens=tokens, temperature=temperature, seed=seed, language=wanted
+    )
+    raise typer.Exit(run_complete(work, json=json))
+
+
 Choice = TypeVar("Choice", bound=str)
 
 
@@ -337,7 +376,10 @@ def main() -> None:
     app.command(no_args_is_help=True)(audit)
     app.command("eval", no_args_is_help=True)(evaluate)
     app.command(no_args_is_help=True)(report)
+    app.command(no_args_is_help=True)(pretrain)
+    app.command(no_args_is_help=True)(complete)
     app.command()(doctor)
+    app.add_typer(new_data_app(_new_app()), name="data", help="Build corpora of source code.")
     app.callback(invoke_without_command=True, no_args_is_help=True)(_musl)
     _run(app)
 

@@ -108,8 +108,8 @@ def _same(card: Card, plan: Plan, out: Path) -> Card:
 def _claim(plan: Plan, out: Path, work: Path) -> None:
     """Makes the work folder, or sees that the one that is there is of the same plan."""
     text, file = _plan_text(plan), work / "plan.json"
-    if file.exists():
-        if file.read_text(encoding="utf-8") != text:
+    if any(work.glob("batch-*.parquet")):
+        if not file.exists() or file.read_text(encoding="utf-8") != text:
             raise DataError(f"{out}: was begun with other sources or options; remove it, or choose another folder")
         return
     if out.exists() and (not out.is_dir() or any(entry.name != WORK for entry in out.iterdir())):

@@ -19,7 +19,8 @@ _CONSTANT = re.compile(rb"\s*(?:(?:static|inline|extern)\s+)*(?:const|constexpr|
 
 
 class Definitions:
-    """Definitions by the names that they define; only those of names that somebody needs are looked into."""
+    """Definitions by the names that they define. `nodes` are those at file scope; functions among them are such that a
+    function cannot do without (CUDA's device functions)."""
 
     def __init__(self, nodes: Sequence[Node], content: bytes) -> None:
         self._nodes = nodes
@@ -38,7 +39,8 @@ class Definitions:
             if any(name not in numbers for name in names):
                 for name in names:
                     numbers.setdefault(name, len(texts))
-                texts.append(text if node.type in _MACROS or text.endswith(";") else f"{text};")
+                ended = text.endswith(";") or node.type in _MACROS or node.type == "function_definition"
+                texts.append(text if ended else f"{text};")
         return numbers, texts
 
     def needed_by(self, text: str, besides: str = "") -> str:
@@ -62,6 +64,8 @@ class Definitions:
 
 def _defines(node: Node, content: bytes) -> bool:
     kind = node.type
+    if kind == "function_definition":
+        return True
     if kind in _TYPES:
         return kind in ("type_definition", "alias_declaration") or node.child_by_field_name("body") is not None
     if kind == "declaration":
@@ -87,6 +91,8 @@ def _names(node: Node, text: str, content: bytes) -> list[str]:
         names += [of(tag)] if tag is not None else []
     if specifier.type == "enum_specifier":
         names += re.findall(r"[{,]\s*([A-Za-z_]\w*)", text)
+    if node.type == "function_definition":
+        return re.findall(r"([A-Za-z_]\w*)\s*\(", text.partition("{")[0])[-1:]
     for declarator in node.children_by_field_name("declarator"):
         names += _WORD.findall(of(declarator).partition("=")[0])[:1]
     return names

@@ -51,7 +51,8 @@ def mine(document: Document, content: bytes, text: str, *, whole_file: bool) -> 
     """
     language, tree = parse_by_content(document.path, content)
     functions, others = _at_file_scope(tree.root_node)
-    definitions = Definitions(others, content)
+    device = [node for node in functions if language == "cuda" and _is_device(node, content)]
+    definitions = Definitions(sorted([*others, *device], key=lambda node: node.start_byte), content)
     found = [_definition(node, content) for node in functions if not node.has_error]
     common = Row(
         *("", "function", language, "", "", document.path, document.line, document.line, document.source),
@@ -91,6 +92,11 @@ def _scope(root: Node) -> Iterator[Node]:
             stack.extend(reversed(node.children))
         elif node.is_named:
             yield node
+
+
+def _is_device(node: Node, content: bytes) -> bool:
+    head = content[node.start_byte : node.end_byte].partition(b"{")[0]
+    return node.type == "function_definition" and b"__device__" in head
 
 
 def _definition(node: Node, content: bytes) -> _Definition:

@@ -1,0 +1,88 @@
+"""The commands `musl data ...`: thin layers over functions of the same words. Nothing heavy is imported before one
+runs."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def build(
+    sources: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Folders, git checkouts, tarballs, .parquet, .jsonl and .tok files, source files, hub:NAME.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("-o", "--out", metavar="CORPUS", help="Folder of the corpus; a killed run goes on there.")
+    ],
+    against: Annotated[
+        list[str] | None,
+        typer.Option("--against", metavar="SOURCE", help="Leave out what is in this benchmark. May be repeated."),
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind", metavar="function|kernel|file", help="What to mine. May be repeated. Default: function, kernel."
+        ),
+    ] = None,
+    min_chars: Annotated[int, typer.Option(min=0, metavar="N", help="Leave out shorter ones.")] = 40,
+    max_chars: Annotated[int, typer.Option(min=1, metavar="N", help="Leave out longer ones (not of files).")] = 20_000,
+    no_loop: Annotated[bool, typer.Option("--no-loop", help="Keep functions without a loop.")] = False,
+    keep_generated: Annotated[bool, typer.Option("--keep-generated", help="Keep files that a program wrote.")] = False,
+    compile_check: Annotated[
+        bool, typer.Option("--compile", help="Keep only what compiles, with the types that it needs (slow).")
+    ] = False,
+    near: Annotated[
+        float, typer.Option(min=0.1, metavar="SIMILARITY", help="Near duplicates from here on; above 1: only exact.")
+    ] = 0.8,
+    rows_per_shard: Annotated[int, typer.Option(min=1, metavar="N", help="Rows of one Parquet file.")] = 20_000,
+    jobs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Worker processes. Default: all cores.")] = None,
+    executor: Annotated[
+        str | None, typer.Option(metavar="ray://HOST:PORT", help="Work on a Ray cluster instead.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print card.json instead of text.")] = False,
+    unsafe_no_sandbox: Annotated[
+        bool, typer.Option("--unsafe-no-sandbox", help="Run the compilers of --compile without isolation.")
+    ] = False,
+) -> None:
+    """Mine functions and kernels from sources, clean them, leave out duplicates, and write shards with a card.
+
+    Exit status: 0; 2 wrong usage, unreadable input or a full disk (the same command goes on where it ended); 1 this
+    machine lacks something.
+    """
+    from musl.data_command import Build, run_build
+
+    def load() -> Build:
+        from musl.corpus import build_corpus
+
+        return functools.partial(
+            build_corpus,
+            sources,
+            out,
+            against=against or (),
+            kinds=kind or ("function", "kernel"),
+            min_chars=min_chars,
+            max_chars=max_chars,
+            loop=not no_loop,
+            generated=keep_generated,
+            compile_check=compile_check,
+            near=near,
+            rows_per_shard=rows_per_shard,
+            jobs=jobs,
+            executor=executor,
+            unsafe_no_sandbox=unsafe_no_sandbox,
+        )
+
+    raise typer.Exit(run_build(load, out, json=json))
+
+
+def new_data_app(app: typer.Typer) -> typer.Typer:
+    """The sub-application with its commands, added to `app`, which is new and empty."""
+    app.command(no_args_is_help=True)(build)
+    return app
