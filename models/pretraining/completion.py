@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
 
 from data.tokens.lexical import LexemeKind, lex
+from data.tokens.tokompiler import decode, encode
 from models.pretraining.config import PretrainConfig
 from models.pretraining.documents import Document, document_of, held_out_rows
 from models.pretraining.errors import PretrainError
@@ -30,7 +31,15 @@ class CodeModel:
 
     def complete(self, text: str, language: str, *, most: int = 256, temperature: float = 0.0, seed: int = 0) -> str:
         """What follows `text`: at most `most` tokens, up to where the model ends the text. The likeliest token each
-        time at temperature 0, else drawn with `seed`. Of a text longer than the context the last part is seen."""
+        time at temperature 0, else drawn with `seed`. Of a text longer than the context the last part is seen.
+        A model of anonymous texts reads and writes those, and the names of `text` are put back."""
+        if not getattr(self.model.config, "tokompiler", False):
+            return self.continue_text(text, language, most, temperature, seed)
+        known = encode(text, "cuda" if language == "cuda" else "c")
+        return decode(replace(known, text=self.continue_text(known.text, language, most, temperature, seed)))
+
+    def continue_text(self, text: str, language: str, most: int = 256, temperature: float = 0.0, seed: int = 0) -> str:
+        """As `complete`, in the spelling that the model was trained on."""
         import torch
         from transformers import GenerationConfig
 
@@ -95,6 +104,6 @@ def score_completions(folder: Path, config: PretrainConfig, score: Scorer) -> fl
         document = document_of(row, tokompiler=config.data.tokompiler)
         prompt, rest = split_text(document.text, config.evaluation.completion_prompt)
         length = len(model.vocabulary.encode([Document("", document.language, rest)])[0])
-        made[row.id] = model.complete(prompt, document.language, most=length)
+        made[row.id] = model.continue_text(prompt, document.language, most=length)
         wanted[row.id] = rest
     return score(made, wanted)

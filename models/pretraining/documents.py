@@ -8,7 +8,9 @@ from heapq import heappush, heapreplace
 from typing import TYPE_CHECKING
 
 from data.corpus.row import Language, Row, read_rows
+from data.tokens.bpe import text_of_row
 from data.tokens.lexical import lexical_tokens
+from data.tokens.tokompiler import encode
 
 if TYPE_CHECKING:
     from models.pretraining.config import DataGroup
@@ -74,9 +76,5 @@ def _rows(data: DataGroup, *, held_out: bool) -> Iterator[Row]:
 
 def document_of(row: Row, *, tokompiler: bool) -> Document:
     """The text of a row; with `tokompiler` its names, literals and types are made anonymous."""
-    text = row.text if not row.host or row.host in row.text else f"{row.text}\n\n{row.host}"
-    if tokompiler:
-        from data.tokens.tokompiler import encode
-
-        text = encode(text, row.language).text
-    return Document(row.id, row.language, text)
+    text = text_of_row(row)
+    return Document(row.id, row.language, encode(text, row.language).text if tokompiler else text)

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 from accelerate.utils import broadcast_object_list
+from transformers.utils import logging as transformers_logging
 
 from models.pretraining.baseline import measure_baseline
 from models.pretraining.completion import Scorer, score_completions
@@ -91,6 +93,7 @@ def pretrain(
     `score` measures completions against references, in percent (CodeBLEU); without it none are made. Callbacks are
     called on the main process alone. PretrainError or DataError where the request or the data do not allow it.
     """
+    transformers_logging.disable_progress_bar()
     run = _prepare(config)
     state = _resume(run)
     main = run.accelerator.is_main_process
@@ -130,6 +133,7 @@ def _prepare(config: PretrainConfig) -> _Run:
         end=vocabulary.end,
         seed=config.seed,
     )
+    fresh.config.tokompiler = config.data.tokompiler  # a model says how it wants to read
     parameters = fresh.num_parameters()
     model, optimizer = accelerator.prepare(fresh, _adamw(fresh, config))
     model.train()
@@ -161,6 +165,7 @@ def _accelerator(config: PretrainConfig) -> Accelerator:
             raise PretrainError(f"run.report_to: {name} is not installed (pip install {name})")
     training = config.training
     precision = "bf16" if training.precision == "bf16" else "no"
+    AcceleratorState._reset_state()  # an earlier run of this process would bind this one to its precision
     accelerator = Accelerator(
         mixed_precision=precision, log_with=list(config.run.report_to) or None, project_dir=config.output
     )

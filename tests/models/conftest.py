@@ -8,14 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
-from transformers import PreTrainedTokenizerFast
 
 from data.corpus.row import Row, row_id, write_shards
+from data.tokens.bpe import save_tokenizer, train_bpe
 from models.pretraining.config import PretrainConfig
 
 torch.set_num_threads(1)  # the model is too small for more
-MARKS = ["<pad>", "<s>", "</s>", "<unk>", "<c>", "<cuda>"]
 
 
 def make_rows(count: int, seed: int = 0) -> list[Row]:
@@ -45,14 +43,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a byte-level tokenizer of 400 tokens."""
     folder = tmp_path_factory.mktemp("tokenizer")
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=400, special_tokens=MARKS, initial_alphabet=alphabet, show_progress=False)
-    bpe.train_from_iterator((row.text for row in make_rows(200)), trainer)
-    fast = PreTrainedTokenizerFast(tokenizer_object=bpe, bos_token="<s>", eos_token="</s>", pad_token="<pad>")
-    fast.save_pretrained(folder)
+    save_tokenizer(train_bpe((row.text for row in make_rows(200)), 400), folder)
     return folder
 
 

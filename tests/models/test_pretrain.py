@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from models.pretraining.config import PretrainConfig
+from models.pretraining.errors import PretrainError
 from models.pretraining.run_folder import read_lines
 from models.pretraining.train import Progress, pretrain
 
@@ -60,3 +66,123 @@ def test_a_run_that_stopped_between_checkpoints_goes_on_exactly(micro: Make) -> 
     assert losses(broken.output) == losses(whole.output)
     assert weights(broken.output) == weights(whole.output)
     assert read_lines(broken.output / "evaluations.jsonl") == read_lines(whole.output / "evaluations.jsonl")
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on_exactly(micro: Make) -> None:
+    whole, killed = micro("whole", training={"steps": 30}), micro("killed", training={"steps": 30})
+    pretrain(whole)
+    file = killed.output.with_suffix(".yaml")
+    file.write_text(killed.model_dump_json())  # JSON is YAML
+    run = subprocess.Popen([sys.executable, "-c", RUN, str(file)], env={**os.environ, "OMP_NUM_THREADS": "1"})
+    log = killed.output / "log.jsonl"
+    while len(read_lines(log)) < 7 and run.poll() is None:
+        time.sleep(0.01)
+    run.send_signal(signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL
+    assert 7 <= len(read_lines(log)) < 30
+    pretrain(killed)
+    assert losses(killed.output) == losses(whole.output)
+    assert weights(killed.output) == weights(whole.output)
+
+
+def test_a_checkpoint_that_was_not_finished_is_not_used(micro: Make) -> None:
+    whole, broken = micro("whole"), micro("broken")
+    pretrain(whole)
+
+    def stop(progress: Progress) -> None:
+        if progress.step == 5:
+            raise Killed
+
+    with pytest.raises(Killed):
+        pretrain(broken, on_progress=stop)
+    unfinished = broken.output / "checkpoints" / "unfinished"
+    unfinished.mkdir()
+    (unfinished / "model.safetensors").write_bytes(b"half")
+    with (broken.output / "log.jsonl").open("a") as log:
+        log.write('{"step": 6, "lo')
+    pretrain(broken)
+    assert losses(broken.output) == losses(whole.output)
+    assert weights(broken.output) == weights(whole.output)
+    assert [p.name for p in sorted((broken.output / "checkpoints").iterdir())] == ["step-00000009", "step-00000012"]
+
+
+def test_a_finished_run_is_not_trained_again(micro: Make) -> None:
+    config = micro(training={"steps": 3})
+    first = pretrain(config)
+    steps: list[int] = []
+    again = pretrain(config, on_progress=lambda progress: steps.append(progress.step))
+    assert steps == []
+    assert again["per_character"] == first["per_character"]
+
+
+def test_micro_batches_do_not_change_the_losses(micro: Make) -> None:
+    one, four = (
+        micro("one", training={"micro_batch": 8, "steps": 4}),
+        micro("four", training={"micro_batch": 2, "steps": 4}),
+    )
+    pretrain(one)
+    pretrain(four)
+    for (_, loss, _), (_, other, _) in zip(losses(one.output), losses(four.output), strict=True):
+        assert loss == pytest.approx(other, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_two_processes_have_the_loss_curve_of_one(micro: Make, repository: Path) -> None:
+    one, two = micro("one", training={"steps": 5}), micro("two", training={"steps": 5})
+    pretrain(one)
+    file = two.output.with_suffix(".yaml")
+    file.write_text(two.model_dump_json())
+    launch = [
+        sys.executable,
+        "-m",
+        "accelerate.commands.launch",
+        "--cpu",
+        "--num_processes",
+        "2",
+        "--num_machines",
+        "1",
+    ]
+    options = ["--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1"]
+    command = [*launch, *options, repository / "scripts" / "pretrain.py", file]
+    run = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert [step for step, _, _ in losses(two.output)] == [1, 2, 3, 4, 5]
+    for (_, loss, rate), (_, other, other_rate) in zip(losses(one.output), losses(two.output), strict=True):
+        assert loss == pytest.approx(other, rel=1e-4)
+        assert rate == other_rate
+    alone, shared = (read_lines(config.output / "evaluations.jsonl")[-1] for config in (one, two))
+    assert alone["per_character"] == pytest.approx(shared["per_character"], rel=1e-4)
+
+
+def test_bf16_trains_a_llama(micro: Make) -> None:
+    config = micro(model={"family": "llama"}, training={"precision": "bf16", "steps": 12})
+    pretrain(config)
+    curve = losses(config.output)
+    assert curve[-1][1] < curve[0][1] - 1
+
+
+def test_a_folder_of_another_run_is_refused(micro: Make) -> None:
+    pretrain(micro(training={"steps": 3}))
+    with pytest.raises(PretrainError, match=r"holds a run with another training\.learning_rate; choose another output"):
+        pretrain(micro(training={"steps": 3, "learning_rate": 1e-4}))
+
+
+def test_trackers_get_the_losses(micro: Make) -> None:
+    config = micro(training={"steps": 3}, run={"report_to": ["tensorboard"]})
+    pretrain(config)
+    events = list(config.output.rglob("events.out.tfevents.*"))
+    assert sum(event.stat().st_size for event in events) > 100
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("nothing", "no tracker 'nothing'"), ("wandb", "wandb is not installed")]
+)
+def test_a_tracker_that_is_not_there_is_named(micro: Make, name: str, message: str) -> None:
+    with pytest.raises(PretrainError, match=f"run.report_to: {message}"):
+        pretrain(micro(run={"report_to": [name]}))
+
+
+def test_a_tokenizer_that_is_not_there_is_named(micro: Make, tmp_path: Path) -> None:
+    with pytest.raises(PretrainError, match=r"nowhere: no tokenizer there \(musl data tokenizer trains one\)"):
+        pretrain(micro(data={"tokenizer": tmp_path / "nowhere"}))
