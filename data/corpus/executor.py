@@ -104,10 +104,15 @@ def _in_order(
     submit: Callable[[Item], Handle], wait: Callable[[Handle], Result], items: Iterable[Item], window: int
 ) -> Iterator[Result]:
     handles: deque[Handle] = deque()
-    for item in items:
-        handles.append(submit(item))
-        if len(handles) >= window:
+    try:
+        for item in items:
+            handles.append(submit(item))
+            if len(handles) >= window:
+                yield wait(handles.popleft())
+    except DataError:  # of the items: what is in work is not to be lost
+        while handles:
             yield wait(handles.popleft())
+        raise
     while handles:
         yield wait(handles.popleft())
 

@@ -109,9 +109,8 @@ def _text_columns(record: Record, where: str) -> tuple[str, ...]:
             return pair
     found = next((column for column in TEXT_COLUMNS if column in record), None)
     if found is None:
-        raise DataError(
-            f"a record of columns {', '.join(sorted(record)) or '(none)'} has no text in {_one_of_columns()}"
-        )
+        columns = ", ".join(sorted(record)) or "(none)"
+        raise DataError(f"{where}: has the columns {columns}; its text must be in {_one_of_columns()}")
     return (found,)
 
 
