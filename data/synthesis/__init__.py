@@ -1,0 +1,1 @@
+"""Synthesized C functions and CUDA kernels: seeded draws from families of HPC idioms, never pairs."""
