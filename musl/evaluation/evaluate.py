@@ -174,7 +174,7 @@ def _run_record(
         mutants=asked.mutants,
         device=device,
         machine=describe_machine(),
-        compiler=", ".join([find_gxx().version, f"nvcc {nvcc.version}" if nvcc else "no nvcc"]),
+        compiler=", ".join([f"g++ {find_gxx().version}", f"nvcc {nvcc.version}" if nvcc else "no nvcc"]),
         version=version("musl-cuda"),
         commit=find_commit(),
         started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
