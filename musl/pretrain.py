@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.corpus.errors import DataError
+from models.pretraining.config import read_config
 from models.pretraining.errors import PretrainError
 from musl.errors import MachineError, UsageError
 
@@ -26,12 +27,12 @@ def pretrain_model(
     cannot be used, MachineError without the extra `models`.
     """
     try:
-        from models.pretraining.config import read_config
+        asked = read_config(config)  # before torch is loaded, which takes seconds
         from models.pretraining.train import pretrain
+
+        return pretrain(asked, on_progress=on_progress, on_evaluation=on_evaluation, score=_code_bleu)
     except ModuleNotFoundError as error:
         raise _missing(error) from None
-    try:
-        return pretrain(read_config(config), on_progress=on_progress, on_evaluation=on_evaluation, score=_code_bleu)
     except (PretrainError, DataError) as error:
         raise UsageError(str(error)) from None
 

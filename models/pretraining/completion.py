@@ -62,10 +62,10 @@ class CodeModel:
 def load_code_model(folder: Path) -> CodeModel:
     """The model in a run's folder, its newest checkpoint where it is not finished, or in a folder of transformers.
     PretrainError where there is none."""
+    place = _model_folder(folder)  # before torch is loaded, which takes seconds
     import torch
     from transformers import AutoModelForCausalLM
 
-    place = _model_folder(folder)
     try:
         model = AutoModelForCausalLM.from_pretrained(place, local_files_only=True)
     except (OSError, ValueError) as error:
