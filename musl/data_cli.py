@@ -82,7 +82,53 @@ def build(
     raise typer.Exit(run_build(load, out, json=json))
 
 
+def tokenizer(
+    corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="Folder of shards, or one .parquet file.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Folder that transformers then loads.")],
+    vocab_size: Annotated[int, typer.Option(min=264, metavar="N", help="Entries of the vocabulary, at most.")] = 8192,
+    tokompiler: Annotated[
+        bool, typer.Option("--tokompiler", help="Train on the texts with names and literals made anonymous.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="With --tokompiler: number at random, not in order.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+) -> None:
+    """Train a byte-level BPE vocabulary on a corpus; prints how many tokens the corpus takes with it.
+
+    Exit status: 0; 2 wrong usage or unreadable input; 1 this machine lacks something.
+    """
+    from musl.tokens_command import run_tokenizer
+
+    status = run_tokenizer(corpus, out, vocab_size=vocab_size, tokompiler=tokompiler, seed=seed, json=json)
+    raise typer.Exit(status)
+
+
+def tokompile(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="C, C++ or CUDA file.")],
+    table: Annotated[
+        Path | None, typer.Option("--table", metavar="TABLE.json", help="Write there what each placeholder stands for.")
+    ] = None,
+    back: Annotated[
+        Path | None, typer.Option("--back", metavar="TABLE.json", help="FILE is anonymous: give it its names again.")
+    ] = None,
+    language: Annotated[str | None, typer.Option(metavar="c|c++|cuda", help="Default: as the text shows.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="Number placeholders at random. Default: in order.")
+    ] = None,
+) -> None:
+    """Print a file with its names and literals made anonymous (Tokompiler), or the way back.
+
+    Exit status: 0; 2 wrong usage or unreadable input; 1 this machine lacks something.
+    """
+    from musl.tokens_command import run_tokompile
+
+    raise typer.Exit(run_tokompile(file, table=table, back=back, language=language, seed=seed))
+
+
 def new_data_app(app: typer.Typer) -> typer.Typer:
     """The sub-application with its commands, added to `app`, which is new and empty."""
     app.command(no_args_is_help=True)(build)
+    app.command(no_args_is_help=True)(tokenizer)
+    app.command(no_args_is_help=True)(tokompile)
     return app
