@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from musl.evaluation.evaluate import evaluate_benchmark
     from musl.pretrain import complete_text, pretrain_model
     from musl.report.page import make_report
+    from musl.synthesis import synthesize_corpus
     from musl.translate import translate_file
     from musl.verify import verify_pairs
 
@@ -18,6 +19,7 @@ __all__ = [
     "evaluate_benchmark",
     "make_report",
     "pretrain_model",
+    "synthesize_corpus",
     "translate_file",
     "verify_pairs",
 ]
@@ -45,6 +47,10 @@ def __getattr__(name: str) -> object:
         from musl.report.page import make_report
 
         return make_report
+    if name == "synthesize_corpus":
+        from musl.synthesis import synthesize_corpus
+
+        return synthesize_corpus
     if name == "translate_file":
         from musl.translate import translate_file
 

@@ -82,6 +82,34 @@ def build(
     raise typer.Exit(run_build(load, out, json=json))
 
 
+def synth(
+    count: Annotated[
+        int, typer.Argument(min=1, metavar="COUNT", help="How many functions or kernels to draw.")
+    ] = 10_000,
+    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="CORPUS", help="New folder of the corpus.")] = None,
+    language: Annotated[str, typer.Option("--language", metavar="c|cuda", help="What to draw.")] = "c",
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed gives the same bytes.")] = 0,
+    family: Annotated[
+        list[str] | None, typer.Option("--family", metavar="NAME", help="Draw from this family. May be repeated.")
+    ] = None,
+    rows_per_shard: Annotated[int, typer.Option(min=1, metavar="N", help="Rows of one Parquet file.")] = 20_000,
+    list_families: Annotated[bool, typer.Option("--list", help="Print the families and end.")] = False,
+) -> None:
+    """Write synthesized C functions, or CUDA kernels with their host function, as shards. They are never pairs.
+
+    Exit status: 0; 2 wrong usage or a full disk; 1 this machine lacks something.
+    """
+    from musl.synthesis_command import print_families, run_synth
+
+    if list_families:
+        raise typer.Exit(print_families())
+    if out is None:
+        raise typer.BadParameter("name the folder of the corpus", param_hint="--out")
+    raise typer.Exit(
+        run_synth(count, out, language=language, seed=seed, families=family or (), rows_per_shard=rows_per_shard)
+    )
+
+
 def tokenizer(
     corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="Folder of shards, or one .parquet file.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Folder that transformers then loads.")],
@@ -131,4 +159,5 @@ def new_data_app(app: typer.Typer) -> typer.Typer:
     app.command(no_args_is_help=True)(build)
     app.command(no_args_is_help=True)(tokenizer)
     app.command(no_args_is_help=True)(tokompile)
+    app.command(no_args_is_help=True)(synth)
     return app

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import re
 import tempfile
 import time
 from collections import Counter
@@ -19,6 +18,7 @@ from pathlib import Path
 from compile.sandbox import Sandbox
 from data.find_functions import find_functions
 from data.source_file import SourceFile
+from data.synthesis.distinct import without_names
 from data.synthesis.synthesize import FAMILIES, Target, pieces, synthesize
 from musl.machine import describe_machine, find_commit
 from musl.synthesis_check import find_unclean
@@ -27,10 +27,6 @@ from translator.protocol import Refusal, TranslationOptions
 
 BATCH = 40
 SCHEDULES = ("forward", "shuffle")
-_WORD = re.compile(r"[A-Za-z_]\w*|\d[\w.]*|\S")
-_KEPT = frozenset(
-    {"float", "double", "int", "unsigned", "long", "short", "char", "for", "while", "if", "else", "return"}
-)
 
 
 def main() -> None:
@@ -85,10 +81,8 @@ def measure(count: int, seed: int, translations: int) -> None:
         started = time.perf_counter()
         rows = list(synthesize(count, seed, language))
         rate = count / (time.perf_counter() - started)
-        same, shapes = len({row.id for row in rows}), len({renamed(row.text) for row in rows})
-        print(
-            f"{language}: {rate:.0f} a second; distinct {100 * same / count:.2f} %, renamed {100 * shapes / count:.2f} %"
-        )
+        same, shapes = len({row.id for row in rows}), len({without_names(row.text) for row in rows})
+        print(f"{language}: {rate:.0f} a second; distinct {same / count:.2%}, without names {shapes / count:.2%}")
     translated: Counter[str] = Counter()
     tried: Counter[str] = Counter()
     codes: Counter[str] = Counter()
@@ -114,16 +108,6 @@ def refusal(unit: str, name: str) -> str:
     if result is None:
         return "not read"
     return result.reasons[0].code if isinstance(result, Refusal) else ""
-
-
-def renamed(text: str) -> str:
-    """The text with its names numbered in the order in which they appear, without layout."""
-    numbers: dict[str, str] = {}
-    words = (
-        numbers.setdefault(word, f"v{len(numbers)}") if word[0].isidentifier() and word not in _KEPT else word
-        for word in _WORD.findall(text)
-    )
-    return " ".join(words)
 
 
 if __name__ == "__main__":

@@ -13,25 +13,12 @@ from data.corpus.errors import DataError
 from data.corpus.row import Row, read_rows, row_id, write_shards
 from data.find_functions import find_functions
 from data.source_file import SourceFile
+from data.synthesis.distinct import without_names
 from data.synthesis.synthesize import FAMILIES, Target, draw_of, pieces, synthesize
 from musl.synthesis_check import find_unclean
 from tester.fuzz import FuzzTester
 
-_WORD = re.compile(r"[A-Za-z_]\w*|\d[\w.]*|\S")
-_KEPT = frozenset(
-    {"float", "double", "int", "unsigned", "long", "short", "char", "for", "while", "if", "else", "return"}
-)
 _PARTS = 3  # of the families, each a build of its own
-
-
-def renamed(text: str) -> str:
-    """The text with its names numbered in the order in which they appear, without layout."""
-    numbers: dict[str, str] = {}
-    words = (
-        numbers.setdefault(word, f"v{len(numbers)}") if word[0].isidentifier() and word not in _KEPT else word
-        for word in _WORD.findall(text)
-    )
-    return " ".join(words)
 
 
 @pytest.mark.parametrize("language", ["c", "cuda"])
@@ -77,7 +64,7 @@ def test_fuzzing_finds_valid_inputs_for_a_synthesized_function(tmp_path: Path) -
 
 @pytest.mark.parametrize("language", ["c", "cuda"])
 def test_few_texts_repeat_even_without_their_names(language: Target) -> None:
-    texts = [renamed(row.text) for row in synthesize(1000, 2, language)]
+    texts = [without_names(row.text) for row in synthesize(1000, 2, language)]
     assert len(set(texts)) >= 990
 
 
