@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
 from compile.sandbox import Sandbox
 from data.babeltower import read_cases
+from data.corpus.language import parse
 from data.corpus.row import Language
 from data.pairs import Pair, pair_of_case
+from data.synthesis.synthesize import synthesize
+from data.tokens.bpe import text_of_row
+from data.tokens.lexical import lexical_tokens
 from data.tokens.tokompiler import decode, encode
 from musl.judge import Judge
 from musl.judge_pair import judge_pair
@@ -53,3 +58,13 @@ def test_a_development_pair_computes_the_same_on_both_sides(shared_data: Path, t
     judge, pair = Judge(Sandbox(tmp_path)), pair_of_case(case)
     back = replace(pair, c=there_and_back(pair.c, "c++"), cuda=there_and_back(pair.cuda, "cuda"))
     assert status(judge, back) is VerdictStatus.EQUIVALENT
+
+
+@pytest.mark.parametrize("language", ["c", "cuda"])
+def test_synthesized_rows_come_back_and_parse(language: Literal["c", "cuda"]) -> None:
+    for row in synthesize(60, 4, language):
+        text = f"{row.types}\n{text_of_row(row)}"
+        encoded = encode(text, language, 11)
+        assert row.name not in lexical_tokens(encoded.text)
+        assert not parse(language, encoded.text.encode()).root_node.has_error
+        assert lexical_tokens(decode(encoded)) == lexical_tokens(text)
