@@ -22,6 +22,7 @@ from data.synthesis.distinct import without_names
 from data.synthesis.synthesize import FAMILIES, Target, pieces, synthesize
 from musl.machine import describe_machine, find_commit
 from musl.synthesis_check import find_unclean
+from tester.fuzz import FuzzTester
 from translator.analytic.translator import AnalyticTranslator
 from translator.protocol import Refusal, TranslationOptions
 
@@ -38,11 +39,14 @@ def main() -> None:
     parser.add_argument("--races", action="store_true", help="look for data races instead of accesses out of bounds")
     parser.add_argument("--journal", type=Path, help="one line for each batch; a run that was ended goes on after it")
     parser.add_argument("--measure", action="store_true")
+    parser.add_argument("--fuzz", action="store_true", help="look for inputs of C functions by fuzzing, as a loop does")
     parser.add_argument("--translations", type=int, default=300, help="C functions to translate with --measure")
     arguments = parser.parse_args()
     print(f"{describe_machine()}, commit {find_commit()}", flush=True)
     if arguments.measure:
         measure(arguments.count, arguments.seed, arguments.translations)
+    elif arguments.fuzz:
+        fuzz(arguments.count, arguments.seed)
     else:
         check(arguments.language, arguments.count, arguments.seed, arguments.races, arguments.journal)
 
@@ -68,10 +72,29 @@ def check(language: Target, count: int, seed: int, races: bool, journal: Path | 
     seconds = time.perf_counter() - started
     unclean = [entry for record in records for entry in record["unclean"]]
     for number, name, message in unclean:
-        print(f"{number} {name}: {message.splitlines()[0] if message else ''}")
+        lines = message.splitlines() or [""]
+        print(f"{number} {name}: {next((line for line in lines if 'error' in line), lines[0])}")
     rate = BATCH * (len(records) - len(lines)) / seconds
     clean = f"{done - len(unclean)} of {done} run clean"
     print(f"{language}, seed {seed}, {'races' if races else 'bounds'}: {clean}; {rate:.1f} texts a second")
+
+
+def fuzz(count: int, seed: int) -> None:
+    """Ask the fuzz Tester for 10 valid tests of each of `count` C functions, one family after the other."""
+    names = sorted(FAMILIES)
+    lacking: list[str] = []
+    started = time.perf_counter()
+    for number in range(count):
+        piece = next(pieces(seed, "c", [names[number * 7 % len(names)]], start=number))
+        with tempfile.TemporaryDirectory() as folder:
+            source = SourceFile(Path(folder) / "synthesized.c", piece.unit, "c")
+            function = next(f for f in find_functions(source).functions if f.name == piece.name)
+            suite = FuzzTester(source, Sandbox(Path(folder))).make_tests(function, 10, seed)
+        if len(suite.tests) < 10:
+            lacking.append(f"{names[number * 7 % len(names)]} ({len(suite.tests)}: {suite.first_error[:80]})")
+    seconds = time.perf_counter() - started
+    print(f"fuzz: {count - len(lacking)} of {count} functions have 10 valid tests, {seconds / count:.1f} s each")
+    print("\n".join(lacking))
 
 
 def measure(count: int, seed: int, translations: int) -> None:

@@ -139,6 +139,10 @@ class Draw:
             return f"*({name} + {index})" if index != "0" else f"*{name}"
         return f"{name}[{index}]"
 
+    def incremented(self, element: str) -> str:
+        """The element counted up by one; a dereference binds weaker than `++`."""
+        return f"({element})++" if element.startswith("*") else f"{element}++"
+
     def literal(self, kind: str, *values: str) -> str:
         """A constant of the type: one of the values, or of common ones."""
         floating = kind in ("float", "double")

@@ -94,12 +94,12 @@ def _histogram(d: Draw) -> Sketch:
     i, b = d.local("index"), d.local(d.pick("bin", "b", "slot"))
     place, amount = place.replace("INDEX", i), amount.replace("INDEX", i)
     element = d.at(target, place)
-    added: list[Statement] = [f"{element}++;" if amount == "1" else f"{element} += {amount};"]
+    added: list[Statement] = [f"{d.incremented(element)};" if amount == "1" else f"{element} += {amount};"]
     if d.chance(0.5):
         element = d.at(target, b)
         added = [
             f"int {b} = {place};",
-            f"{element}++;" if amount == "1" and d.chance(0.5) else f"{element} += {amount};",
+            f"{d.incremented(element)};" if amount == "1" and d.chance(0.5) else f"{element} += {amount};",
         ]
     return d.sketch(name, For(i, n, added))
 
