@@ -5,7 +5,7 @@
 
 apt-get fetches the packages' original tarballs into DIR (no root is needed, nothing of the system is changed), where
 they stay. Rates are told of wall time, and per core: of the CPU time of all processes together, which other load on
-the machine changes less. The peak is the resident memory of all processes together, seen every 50 ms.
+the machine changes less. The peak is the resident memory of all processes together, seen every 200 ms.
 """
 
 from __future__ import annotations
@@ -28,15 +28,7 @@ from musl.machine import describe_machine, find_commit
 
 PACKAGES = "fftw3,gsl,hdf5,openmpi,gromacs,suitesparse,petsc,lammps"
 RELEASE = "deb-src [trusted=yes] http://deb.debian.org/debian bookworm main\n"
-# What `musl data build` does to a batch in a worker, and nothing else.
-MINE_ONLY = """
-import sys
-from data.corpus.batch import clean_batch, make_batches
-from data.corpus.clean import Cleaning
-from data.sources.open_source import open_source
-for batch in make_batches(open_source(sys.argv[1]), Cleaning(), None):
-    clean_batch(batch)
-"""
+# Mining alone, without cleaning, in one process.
 FIND_ONLY = """
 import sys
 from data.corpus.mine import mine
@@ -71,8 +63,6 @@ def main() -> int:
     print(f"{arguments.packages}: {len(sizes):,} source files, {size / 1e6:.0f} MB")
     found, cost = run([sys.executable, "-c", FIND_ONLY, str(tree)], folder)
     show("mining", size, int(found), cost)
-    _, cost = run([sys.executable, "-c", MINE_ONLY, str(tree)], folder)
-    show("mining, cleaning, signatures", size, int(found), cost)
     for jobs in arguments.jobs.split(","):
         out = folder / "corpus"
         shutil.rmtree(out, ignore_errors=True)
@@ -143,7 +133,7 @@ def run(command: list[str], folder: Path) -> tuple[str, Cost]:
                 if ended:
                     break
                 peak = max(peak, resident_bytes(process.pid))
-                time.sleep(0.05)
+                time.sleep(0.2)
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             raise

@@ -60,8 +60,9 @@ def mine(document: Document, content: bytes, text: str, *, whole_file: bool) -> 
         includes=tuple(dict.fromkeys(_INCLUDE.findall(text))),
     )
     hosts = _hosts(found) if language == "cuda" else {}
-    rows = [_row(common, definition, definitions, hosts) for definition in found]
     apis = parallel_apis(text)
+    file = replace(common, apis=apis)
+    rows = [_row(file, definition, definitions, hosts) for definition in found]
     if whole_file:
         rows.insert(0, _file_row(common, text, apis))
     return Mined(language, apis, tuple(rows), len(functions) - len(found))
@@ -123,6 +124,7 @@ def _hosts(found: Sequence[_Definition]) -> dict[str, list[str]]:
 
 
 def _row(common: Row, found: _Definition, definitions: Definitions, hosts: dict[str, list[str]]) -> Row:
+    """The row of a definition. `common` is what all of the file have in common; a part uses no API that it does not."""
     head = found.text.partition("{")[0]
     kind: Kind = "kernel" if common.language == "cuda" and _GLOBAL.search(head) else "function"
     host = "\n\n".join(hosts.get(found.name, ())) if kind == "kernel" else ""
@@ -137,7 +139,7 @@ def _row(common: Row, found: _Definition, definitions: Definitions, hosts: dict[
         end_line=start + found.text.count("\n"),
         types=definitions.needed_by(found.text + host, besides=found.name),
         host=host,
-        apis=parallel_apis(found.text + host),
+        apis=parallel_apis(found.text + host, among=common.apis),
     )
 
 

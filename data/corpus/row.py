@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from itertools import islice
@@ -24,7 +23,6 @@ LANGUAGES: tuple[Language, ...] = ("c", "c++", "cuda")
 ROWS_PER_SHARD = 20_000
 # Rows of one row group: what a reader holds in memory at a time.
 _ROWS_PER_GROUP = 1_000
-_BLANKS = re.compile(r"\s+")
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ assert SCHEMA.names == [field.name for field in fields(Row)]
 
 def row_id(language: str, text: str) -> str:
     """32 hex digits: SHA-256 of the language, a null byte, and the text with every run of blanks as one."""
-    normalised = _BLANKS.sub(" ", text).strip()
+    normalised = " ".join(text.split())
     return hashlib.sha256(f"{language}\0{normalised}".encode()).hexdigest()[:32]
 
 
