@@ -282,7 +282,6 @@ def _compaction_device(d: Draw) -> DeviceProgram:
     kind, n = d.number(), d.size()
     x, limit = d.array("input", kind, n), d.scalar("limit", kind)
     out = d.array("output", d.pick(kind, kind, "int"), n, access="inout")
-    parameters = d.ordered()
     counter = Array(d.local(d.pick("counter", "num_kept", "count_out")), "int", ("1",), "inout")
     dims = d.dims(n)
     i, place = dims[0].variable, d.local(d.pick("slot", "where", "place"))
@@ -296,7 +295,7 @@ def _compaction_device(d: Draw) -> DeviceProgram:
         f"{d.at(x, i)} != {limit}",
         f"{d.at(x, i)} > {limit} && {d.at(x, i)} < {limit} + {d.literal(kind)}",
     )
-    launch = spread(d, Parallel(dims, [Block(f"if ({condition})", work)]), (*parameters, counter))
+    launch = spread(d, Parallel(dims, [Block(f"if ({condition})", work)]), (*d.ordered(), counter))
     total = d.local("total")
     finish = [f"int {total} = {counter.name}[0];", f"return {total};"]
     return d.program(

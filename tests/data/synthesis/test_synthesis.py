@@ -14,6 +14,7 @@ from data.corpus.row import Row, read_rows, row_id, write_shards
 from data.find_functions import find_functions
 from data.source_file import SourceFile
 from data.synthesis.distinct import without_names
+from data.synthesis.sketch import Scalar
 from data.synthesis.synthesize import FAMILIES, Target, draw_of, pieces, synthesize
 from musl.synthesis_check import find_unclean
 from tester.fuzz import FuzzTester
@@ -100,3 +101,11 @@ def test_rows_fit_the_corpus(tmp_path: Path) -> None:
     write_shards(rows, tmp_path, rows_per_shard=10)
     kept: list[Row] = list(read_rows(tmp_path))
     assert kept == rows
+
+
+def test_kernels_take_every_number_that_their_host_function_takes() -> None:
+    for number in range(60):
+        piece = draw_of(FAMILIES["compaction"], f"numbers/{number}", "cuda")
+        head = piece.text.split(")")[0]
+        scalars = [parameter.name for parameter in piece.parameters if isinstance(parameter, Scalar)]
+        assert [name for name in scalars if not re.search(rf"\b{name}\b", head)] == [], piece.text
