@@ -95,8 +95,8 @@ def split_text(text: str, tokens: int) -> tuple[str, str]:
 
 
 def score_completions(folder: Path, config: PretrainConfig, score: Scorer) -> float:
-    """Complete the first held-out texts from their first lexical tokens (as arXiv 2312.13322, section 4.3, does from
-    100, 300 and 600) and score the parts that were not given; under Tokompiler both sides are anonymous."""
+    """Complete the first held-out texts from their first lexical tokens, and score the parts that were not given.
+    Under Tokompiler both sides are anonymous."""
     model = load_code_model(folder)
     made: dict[str, str] = {}
     wanted: dict[str, str] = {}

@@ -118,7 +118,7 @@ class EvaluationGroup(_Group):
     completions: Annotated[int, Field(ge=0)] = 0
     """Functions that are completed after the last step and scored with CodeBLEU."""
     completion_prompt: Count = 100
-    """Lexical tokens of a function that are given (arXiv 2312.13322 completes from 100, 300 and 600)."""
+    """Lexical tokens of a function that are given, at most half of it."""
     ngram_order: Annotated[int, Field(ge=0, le=8)] = 0
     """Order of the Kneser-Ney baseline on the same tokens; 0 for none. It holds the corpus in memory."""
 

@@ -17,7 +17,7 @@ class Likelihood:
     are divided among units that belong to the text, so a model of long tokens gains nothing by having fewer of them.
 
         per_character      = exp(nats / characters)      (Mielke 2019, sjmielke.com/comparing-perplexities.htm)
-        per_lexical_token  = exp(nats / lexical tokens)  (Xu et al. 2022, PolyCoder, arXiv 2202.13169, section 4.2,
+        per_lexical_token  = exp(nats / lexical tokens)  (Xu et al. 2022, PolyCoder, arXiv 2202.13169,
                                                           after which MonoCoder, arXiv 2312.13322, measures as well)
 
     Under Tokompiler the texts are shorter in characters but have the same lexical tokens, and the table of names is

@@ -46,7 +46,7 @@ def test_a_text_longer_than_the_context_is_completed(trained: CodeModel) -> None
 
 @pytest.mark.slow
 def test_a_learned_form_is_completed(micro: Make) -> None:
-    config = micro(training={"steps": 250, "batch_sequences": 16, "micro_batch": 16}, evaluation={"every": 500})
+    config = micro(training={"steps": 120, "learning_rate": 6e-3}, evaluation={"every": 500})
     pretrain(config)
     made = load_code_model(config.output).complete(BEGINNING, "c", most=20)
     assert made.startswith(" = 0; i < ")

@@ -133,17 +133,8 @@ def test_two_processes_have_the_loss_curve_of_one(micro: Make, repository: Path)
     pretrain(one)
     file = two.output.with_suffix(".yaml")
     file.write_text(two.model_dump_json())
-    launch = [
-        sys.executable,
-        "-m",
-        "accelerate.commands.launch",
-        "--cpu",
-        "--num_processes",
-        "2",
-        "--num_machines",
-        "1",
-    ]
-    options = ["--mixed_precision", "no", "--dynamo_backend", "no", "--num_cpu_threads_per_process", "1"]
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--num_cpu_threads_per_process", "1"]
+    options = ["--config_file", repository / "scripts" / "accelerate" / "cpu2.yaml", "--main_process_port", "0"]
     command = [*launch, *options, repository / "scripts" / "pretrain.py", file]
     run = subprocess.run(command, cwd=repository, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
