@@ -75,9 +75,10 @@ class Draw:
     # ------------------------------------------------------------ parameters
 
     def size(self, pool: str = "size", *, signed: bool = False) -> str:
-        """A new parameter that counts elements; `signed` where it is subtracted from."""
-        kind = "int" if signed and self.size_type in ("size_t", "unsigned int") else self.size_type
-        return self.scalar(pool, kind, "size")
+        """A new parameter that counts elements; `signed` where it is subtracted from, or indices are."""
+        if signed and self.size_type in ("size_t", "unsigned int"):
+            self.size_type = "int"
+        return self.scalar(pool, self.size_type, "size")
 
     def scalar(self, pool: str, kind: str, values: str = "any") -> str:
         """A new parameter by value; its name."""

@@ -57,7 +57,7 @@ def _activation_value(d: Draw, name: str, v: str, kind: str) -> str:
     slope = d.literal(kind, "0.01", "0.1", "0.2", "0.3")
     cubic = f"0.797885 * ({v} + 0.044715 * {v} * {v} * {v})"
     forms = {
-        "relu": d.pick(f"{v} > {zero} ? {v} : {zero}", f("fmax", kind, v, "0"), f"({v} > 0) * {v}"),
+        "relu": d.pick(f"{v} > {zero} ? {v} : {zero}", f("fmax", kind, v, d.literal(kind, "0.0")), f"({v} > 0) * {v}"),
         "leaky_relu": d.pick(f"{v} > {zero} ? {v} : {slope} * {v}", f"({v} < 0 ? {slope} : {one}) * {v}"),
         "sigmoid": d.pick(f"{one} / ({one} + {f('exp', kind, f'-{v}')})", f"1 / (1 + {f('exp', kind, f'-({v})')})"),
         "tanh_act": f("tanh", kind, v),
@@ -65,7 +65,9 @@ def _activation_value(d: Draw, name: str, v: str, kind: str) -> str:
         "softplus": f("log", kind, f"{one} + {f('exp', kind, v)}"),
         "swish": f"{v} / ({one} + {f('exp', kind, f'-{v}')})",
         "gelu": f"{d.literal(kind, '0.5')} * {v} * ({one} + {f('tanh', kind, cubic)})",
-        "hard_sigmoid": f("fmax", kind, "0", f("fmin", kind, "1", f"{slope} * {v} + {d.literal(kind, '0.5')}")),
+        "hard_sigmoid": f(
+            "fmax", kind, d.literal(kind, "0.0"), f("fmin", kind, one, f"{slope} * {v} + {d.literal(kind, '0.5')}")
+        ),
         "softsign": f"{v} / ({one} + {f('fabs', kind, v)})",
     }
     return forms[name]

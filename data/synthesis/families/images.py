@@ -233,7 +233,7 @@ def _channels(d: Draw) -> Sketch:
     dims = d.dims(planes, rows, columns)
     c, i, j = (dim.variable for dim in dims)
     read, written = ((i, j, c), (c, i, j)) if to_planes else ((c, i, j), (i, j, c))
-    value = d.at(a, *read)
+    value = d.at(a, *read) if source == kind else f"({kind}){d.at(a, *read)}"
     value = f"{value} - {d.at(mean, c)}" if mean else value
     name = (
         d.pick("hwc_to_chw", "split_channels", "deinterleave")

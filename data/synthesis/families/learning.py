@@ -276,7 +276,7 @@ def _dense(d: Draw) -> Sketch:
         f"{total} > {zero} ? {total} : {zero}",
         d.call("tanh", kind, total),
         f"1 / (1 + {d.call('exp', kind, f'-{total}')})",
-        d.call("fmax", kind, total, "0"),
+        d.call("fmax", kind, total, d.literal(kind, "0.0")),
     )
     loop = For(k, inputs, [f"{total} += {d.at(w, o, k)} * {d.at(x, b, k)};"])
     return d.sketch(
