@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-HEAVY = ("torch", "transformers", "ray", "pycuda", "numpy", "islpy", "tree_sitter")
+HEAVY = ("torch", "transformers", "ray", "pycuda", "numpy", "islpy", "tree_sitter", "pyarrow", "datasets")
 
 
 def test_rooms_import_in_one_direction(repository: Path) -> None:

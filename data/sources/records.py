@@ -7,6 +7,7 @@ licence in the first of PATH_COLUMNS and LICENSE_COLUMNS. A record with all colu
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -74,6 +75,9 @@ def read_hub(spec: str) -> Iterator[Document]:
     name, _, split = spec.removeprefix(HUB).partition(":")
     name, _, config = name.partition("@")
     datasets.disable_progress_bars()
+    logging.getLogger("huggingface_hub").setLevel(
+        logging.ERROR
+    )  # it tells of every try to reach a host that is not there
     try:
         records = datasets.load_dataset(name, config or None, split=split or "train", streaming=True)
         for number, record in enumerate(records, 1):

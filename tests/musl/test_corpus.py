@@ -154,6 +154,21 @@ def test_the_command_tells_in_one_line_what_it_cannot_read(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
+def test_a_data_set_that_cannot_be_reached_is_one_line(tmp_path: Path) -> None:
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")}
+    run = _musl("hub:nosuch/nosuch", "-o", tmp_path / "corpus", env=environment)
+    assert (run.returncode, run.stderr.count("\n")) == (2, 1), run.stderr
+    assert run.stderr.startswith("error: hub:nosuch/nosuch: cannot be streamed from the hub")
+
+
+def test_a_missing_extra_is_named(tmp_path: Path) -> None:
+    code = "import sys; sys.modules['pyarrow'] = None; from musl.cli import main; main()"
+    command = [sys.executable, "-c", code, "data", "build", str(tmp_path), "-o", str(tmp_path / "corpus")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (run.returncode, run.stderr) == (1, "error: pyarrow is not installed: pip install 'musl-cuda[data]'\n")
+
+
+@pytest.mark.slow
 def test_a_full_disk_is_one_line_and_nothing_is_lost(tmp_path: Path) -> None:
     tree, out = _tree(tmp_path / "tree", 300), tmp_path / "corpus"
 
