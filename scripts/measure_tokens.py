@@ -3,9 +3,9 @@
 
     scripts/measure_tokens.py --data DIR [--rows 1000] [--judge 40]        (DIR holds babeltower/unit_tests.dev.jsonl)
 
-Way back: every development function (both sides) and `--rows` synthesized ones a language, by lexical tokens. Of
-the development pairs `--judge` ones, evenly spread, are also compiled and run: the verdict on the pair as it is, on it
-with both sides there and back, and on its C function against that function there and back.
+Way back: every development function (both sides) and `--rows` synthesized ones a language, by lexical tokens. Of the
+development pairs `--judge` ones, evenly spread, are also compiled and run: the verdict on the pair with both sides
+there and back (and as it is, where that is not `equivalent`), and on its C function against itself there and back.
 
 Length: vocabularies trained on four fifths of the texts, counted on the last fifth. Tokens are counted per character of
 the original text, comments included, so that the columns compare.
@@ -21,6 +21,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from compile.sandbox import Sandbox
 from data.babeltower import BenchmarkCase, read_cases
@@ -44,15 +45,9 @@ def main() -> int:
     """Print all figures; exit status 1 where a text did not come back."""
     arguments = parse_arguments()
     cases = read_cases(arguments.data / "babeltower" / "unit_tests.dev.jsonl")
-    development: list[Text] = [text for case in cases for text in ((case.c_text, "c"), (case.cuda_text, "cuda"))]  # type: ignore[misc]
-    synthesized: list[Text] = [
-        (f"{row.types}\n{text_of_row(row)}" if row.types else text_of_row(row), language)
-        for language in ("c", "cuda")
-        for row in synthesize(arguments.rows, SEED, language)  # type: ignore[arg-type]
-    ]  # type: ignore[assignment]
-    print(
-        f"{describe_machine()}, commit {find_commit() or 'unknown'}\n", flush=True
-    )
+    development = development_texts(cases)
+    synthesized = [*synthesized_texts(arguments.rows, "c"), *synthesized_texts(arguments.rows, "cuda")]
+    print(f"{describe_machine()}, commit {find_commit() or 'unknown'}\n", flush=True)
     lost = way_back("development", development) + way_back("synthesized", synthesized)
     lengths(development + synthesized)
     speeds(development + synthesized)
@@ -70,6 +65,19 @@ def parse_arguments() -> argparse.Namespace:
     arguments = parser.parse_args()
     assert isinstance(arguments, argparse.Namespace)
     return arguments
+
+
+def development_texts(cases: Sequence[BenchmarkCase]) -> list[Text]:
+    """Both sides of every case."""
+    c: list[Text] = [(case.c_text, "c") for case in cases]
+    cuda: list[Text] = [(case.cuda_text, "cuda") for case in cases]
+    return [text for pair in zip(c, cuda, strict=True) for text in pair]
+
+
+def synthesized_texts(count: int, language: Literal["c", "cuda"]) -> list[Text]:
+    """Rows with the types that they need."""
+    rows = synthesize(count, SEED, language)
+    return [(f"{row.types}\n{text_of_row(row)}" if row.types else text_of_row(row), language) for row in rows]
 
 
 def way_back(name: str, texts: Sequence[Text]) -> int:
@@ -96,8 +104,8 @@ def judged(cases: Sequence[BenchmarkCase]) -> int:
         print(f"\r{number} of {len(cases)} ", end="", file=sys.stderr, flush=True)
         pair = pair_of_case(case)
         c = back(pair.c, "c++")
-        before = verdict(pair)
         after = verdict(replace(pair, c=c, cuda=back(pair.cuda, "cuda")))
+        before = after if after == "equivalent" else verdict(pair)
         same = verdict(Pair(pair.id, pair.c, c, language="c++", function=pair.function, candidate="c"))
         changed += before != after or same in ("different", "candidate_failed")
         plain[after] += 1
