@@ -15,9 +15,11 @@ from collections import Counter
 from itertools import islice
 from pathlib import Path
 
+from compile.nvcc import compile_nvcc
 from compile.sandbox import Sandbox
 from data.find_functions import find_functions
 from data.source_file import SourceFile
+from data.synthesis.caller import caller
 from data.synthesis.distinct import without_names
 from data.synthesis.synthesize import FAMILIES, Target, pieces, synthesize
 from musl.machine import describe_machine, find_commit
@@ -39,12 +41,15 @@ def main() -> None:
     parser.add_argument("--races", action="store_true", help="look for data races instead of accesses out of bounds")
     parser.add_argument("--journal", type=Path, help="one line for each batch; a run that was ended goes on after it")
     parser.add_argument("--measure", action="store_true")
+    parser.add_argument("--nvcc", action="store_true", help="ask nvcc whether it accepts the kernels")
     parser.add_argument("--fuzz", action="store_true", help="look for inputs of C functions by fuzzing, as a loop does")
     parser.add_argument("--translations", type=int, default=300, help="C functions to translate with --measure")
     arguments = parser.parse_args()
     print(f"{describe_machine()}, commit {find_commit()}", flush=True)
     if arguments.measure:
         measure(arguments.count, arguments.seed, arguments.translations)
+    elif arguments.nvcc:
+        accept(arguments.count, arguments.seed)
     elif arguments.fuzz:
         fuzz(arguments.count, arguments.seed)
     else:
@@ -77,6 +82,21 @@ def check(language: Target, count: int, seed: int, races: bool, journal: Path | 
     rate = BATCH * (len(records) - len(lines)) / seconds
     clean = f"{done - len(unclean)} of {done} run clean"
     print(f"{language}, seed {seed}, {'races' if races else 'bounds'}: {clean}; {rate:.1f} texts a second")
+
+
+def accept(count: int, seed: int) -> None:
+    """Compile kernels with nvcc, many in one file; a file in which one is refused counts as refused."""
+    drawn = pieces(seed, "cuda")
+    accepted, started = 0, time.perf_counter()
+    for _ in range(0, count, BATCH):
+        batch = list(islice(drawn, BATCH))
+        with tempfile.TemporaryDirectory() as folder:
+            outcome = compile_nvcc(caller(batch), Path(folder), Sandbox(Path(folder)))
+        accepted += len(batch) if outcome.ok else 0
+        for line in outcome.message.splitlines() if not outcome.ok else ():
+            print(line)
+    rate = count / (time.perf_counter() - started)
+    print(f"nvcc accepts the files of {accepted} of {count} kernels, seed {seed}; {rate:.0f} kernels a second")
 
 
 def fuzz(count: int, seed: int) -> None:

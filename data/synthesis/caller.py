@@ -61,7 +61,8 @@ def renamed_piece(piece: Piece, suffix: str) -> Piece:
     """The piece with a suffix at the names that it defines, macros included."""
     macros = re.findall(r"^#define (\w+)", piece.definitions, re.MULTILINE)
     types = re.findall(r"^\} (\w+);", piece.definitions, re.MULTILINE)
-    names = [*piece.defined, *macros, *types]
+    dynamic = re.findall(r"extern __shared__ [\w ]+ (\w+)\[\]", piece.text)  # of one type in a file, says nvcc
+    names = [*piece.defined, *macros, *types, *dynamic]
     pattern = re.compile(rf"\b(?:{'|'.join(map(re.escape, names))})\b")
 
     def rename(text: str) -> str:
