@@ -64,12 +64,11 @@ class SharedRun:
 
     def _run(self, scripts: Sequence[_Script]) -> None:
         text = "; ".join(_apart(script) for script in scripts)
-        outcome = self._sandbox.run(
-            ["/bin/sh", "-c", text],
-            limits=self._limits,
-            readable=list(dict.fromkeys(path for script in scripts for path in script.readable)),
-            writable=True,
-        )
+        readable = list(dict.fromkeys(path for script in scripts for path in script.readable))
+        try:
+            outcome = self._sandbox.run(["/bin/sh", "-c", text], limits=self._limits, readable=readable, writable=True)
+        except OSError as error:  # raised here it would reach one build, and the others would wait for ever
+            outcome = Outcome(Status.INFRASTRUCTURE, stderr=f"{error}\n".encode())
         for script in scripts:
             script.outcome = _outcome_of(script, outcome, self._limits.output_bytes)
 

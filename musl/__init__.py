@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,38 +26,20 @@ __all__ = [
 ]
 
 
+_HOMES = {
+    "build_corpus": "musl.corpus",
+    "complete_text": "musl.pretrain",
+    "evaluate_benchmark": "musl.evaluation.evaluate",
+    "make_report": "musl.report.page",
+    "pretrain_model": "musl.pretrain",
+    "synthesize_corpus": "musl.synthesis",
+    "translate_file": "musl.translate",
+    "verify_pairs": "musl.verify",
+}
+
+
 def __getattr__(name: str) -> object:
     """Loads a function when it is first used: `import musl` alone, as the command line does it, stays light."""
-    if name == "build_corpus":
-        from musl.corpus import build_corpus
-
-        return build_corpus
-    if name == "evaluate_benchmark":
-        from musl.evaluation.evaluate import evaluate_benchmark
-
-        return evaluate_benchmark
-    if name == "complete_text":
-        from musl.pretrain import complete_text
-
-        return complete_text
-    if name == "pretrain_model":
-        from musl.pretrain import pretrain_model
-
-        return pretrain_model
-    if name == "make_report":
-        from musl.report.page import make_report
-
-        return make_report
-    if name == "synthesize_corpus":
-        from musl.synthesis import synthesize_corpus
-
-        return synthesize_corpus
-    if name == "translate_file":
-        from musl.translate import translate_file
-
-        return translate_file
-    if name == "verify_pairs":
-        from musl.verify import verify_pairs
-
-        return verify_pairs
-    raise AttributeError(f"module 'musl' has no attribute {name!r}")
+    if name not in _HOMES:
+        raise AttributeError(f"module 'musl' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

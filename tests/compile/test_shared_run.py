@@ -93,3 +93,14 @@ def test_a_build_that_raises_lets_the_other_go_on(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="a bug"):
         together(tmp_path, broken, script("echo made"))
     assert (tmp_path / "build 1" / "compiler.said").read_text() == "made\n"
+
+
+def test_a_machine_that_starts_no_process_fails_every_build(tmp_path: Path) -> None:
+    """The sandbox's folder is gone, so that its shell cannot be started there."""
+    sandbox = Sandbox(tmp_path / "gone", unsafe=True)
+    shared = SharedRun(sandbox, COMPILE_LIMITS, 2)
+    own = Sandbox(tmp_path, unsafe=True)
+    with ThreadPoolExecutor(2) as pool:
+        building = [pool.submit(shared.of_rank(rank), "echo made", own, []) for rank in range(2)]
+        outcomes = [future.result(timeout=20) for future in building]
+    assert [outcome.status for outcome in outcomes] == [Status.INFRASTRUCTURE] * 2
