@@ -8,6 +8,7 @@ for another, or over the threads of one block, with `__syncthreads()` between ph
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -71,7 +72,7 @@ class Names:
         return wanted
 
 
-class Phases:
+class Phases(ABC):
     """Prints the nodes of `plan`. `spread` collects the kernels whose iterations the threads share."""
 
     def __init__(self, plan: Plan, device_names: Mapping[str, str], constants: Mapping[Symbol, str]) -> None:
@@ -88,38 +89,38 @@ class Phases:
 
     # ------------------------------------------------------------ what the ways of sharing differ in
 
+    @abstractmethod
     def prologue(self) -> str:
         """The statements before all others, once `text` has been asked for."""
-        raise NotImplementedError
 
     def alone(self) -> str:
         """What makes one thread run all iterations, two levels deep, where the loops turn out to depend on each other;
         empty where this way of sharing cannot."""
         return ""
 
+    @abstractmethod
     def barrier(self) -> str:
         """The statement at which all threads wait for each other."""
-        raise NotImplementedError
 
+    @abstractmethod
     def first_thread(self) -> str:
         """The condition that holds for one thread alone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def kernel_printer(self, kernel: Kernel) -> KernelPrinter:
         """Prints the loops of `kernel`, the shared ones so that each iteration is one thread's."""
-        raise NotImplementedError
 
+    @abstractmethod
     def reduction(self, kernel: Kernel, depth: int) -> str:
         """A phase whose threads find one result together."""
-        raise NotImplementedError
 
+    @abstractmethod
     def giving_back(self, kernel: Kernel, results: Sequence[Symbol], depth: int) -> str:
         """Statements that one thread runs, and scalars that all know afterwards."""
-        raise NotImplementedError
 
+    @abstractmethod
     def local_array(self, stmt: Declare, depth: int) -> str:
         """A local array of the function that phases write."""
-        raise NotImplementedError
 
     # ------------------------------------------------------------ nodes
 
