@@ -11,6 +11,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,8 +38,19 @@ def scratch_folder(prefix: str = "musl-") -> Iterator[Path]:
         try:
             yield folder
         finally:
-            shutil.rmtree(folder, ignore_errors=True)
-            janitor.kill()  # before the pipe is closed: processes that were forked meanwhile may hold it open
-            janitor.wait()
+            if _removed(folder):
+                janitor.kill()  # before the pipe is closed: processes that were forked meanwhile may hold it open
+                janitor.wait()
     finally:
         os.close(writing)
+
+
+def _removed(folder: Path, patience: float = 2.0) -> bool:
+    """Whether the folder is gone, tried for `patience` seconds: the processes of a sandbox that was killed a moment
+    ago may write until they are dead."""
+    end = time.monotonic() + patience
+    shutil.rmtree(folder, ignore_errors=True)
+    while folder.exists() and time.monotonic() < end:
+        time.sleep(0.01)
+        shutil.rmtree(folder, ignore_errors=True)
+    return not folder.exists()

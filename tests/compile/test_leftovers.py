@@ -97,6 +97,20 @@ def test_a_folder_goes_at_the_end_of_its_body() -> None:
     assert comes_true(lambda: not is_running(bytes(folder)))
 
 
+def test_a_folder_that_is_still_written_to_goes_too() -> None:
+    """As after an interrupt: the processes of a killed sandbox write for a moment longer."""
+
+    script = """
+i=0
+while [ -d . ] && [ $i -lt 3000 ]; do : > $i 2> /dev/null || exit; i=$((i + 1)); done
+"""
+    with scratch_folder() as folder:
+        writer = subprocess.Popen(["/bin/sh", "-c", script], cwd=folder)
+        assert comes_true(lambda: (folder / "50").exists())
+    assert not folder.exists()
+    writer.wait()
+
+
 # ---------------------------------------------------------------------------------------------- limits without rlimits
 
 
