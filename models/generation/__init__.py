@@ -1,0 +1,1 @@
+"""Answers of language models: one protocol for models of this process and for servers."""
