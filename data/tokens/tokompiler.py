@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 
 from data.corpus.row import Language
 from data.tokens.lexical import Lexeme, LexemeKind, lex
-from data.tokens.roles import Roles, find_roles
+from data.tokens.roles import Role, Roles, find_roles
 from data.tokens.standing_names import KEYWORDS, LIBRARY_MEMBERS, VECTOR_MEMBERS, is_standing
 
 # Random numbers are drawn below this, as in the paper's examples; a text with more placeholders draws from more.
@@ -51,6 +51,18 @@ class Encoded:
     def with_text(self, text: str, language: Language | None = None) -> Encoded:
         """Another text over the same table: a model's translation, say."""
         return replace(self, text=text, language=language or self.language)
+
+    def encode_other(self, text: str, language: Language, *, keep_numbers: bool = False) -> Encoded:
+        """Another text made anonymous over the same table, which is extended by what is new in it: a kernel beside its
+        C function, or statements that call it.
+
+        What has a placeholder keeps it, whatever role it has in `text`; what is new gets the smallest free numbers.
+        With `keep_numbers` numbers and characters stay as they are (values of a test mean something). `decode` of the
+        result gives `text` up to blanks and comments.
+        """
+        roles, numbers = find_roles(text, language), _Numbers(text, None, self.table)
+        namer = _Namer(numbers, roles, self.table, keep_numbers=keep_numbers)
+        return Encoded(_joined(namer.rewrite(list(lex(text)))), language, namer.table())
 
 
 def encode(text: str, language: Language, seed: int | None = None) -> Encoded:
@@ -81,32 +93,36 @@ def decode(encoded: Encoded) -> str:
 
 
 class _Numbers:
-    """The next number of a placeholder, counted apart for each prefix."""
+    """The next number of a placeholder, counted apart for each prefix; those of `taken` are not given again."""
 
-    def __init__(self, text: str, seed: int | None) -> None:
+    def __init__(self, text: str, seed: int | None, taken: Iterable[str] = ()) -> None:
         self._used: dict[str, set[int]] = {}
+        for placeholder in taken:
+            prefix, _, number = placeholder.rpartition("_")
+            self._used.setdefault(prefix, set()).add(int(number))
         self._random = None
         if seed is not None:
             self._random = random.Random(f"{seed} {hashlib.sha256(text.encode()).hexdigest()}")
 
     def next(self, prefix: str) -> int:
         used = self._used.setdefault(prefix, set())
-        number = len(used)
+        number, limit = len(used), max(RANDOM_LIMIT, 2 * len(used) + 2)
         if self._random is not None:
-            limit = max(RANDOM_LIMIT, 2 * len(used) + 2)
             number = self._random.randrange(limit)
-            while number in used:
-                number = self._random.randrange(limit)
+        while number in used:
+            number = self._random.randrange(limit) if self._random is not None else number + 1
         used.add(number)
         return number
 
 
 class _Namer:
-    """Gives placeholders to what is not standing, the same to the same."""
+    """Gives placeholders to what is not standing, the same to the same, and those of `known` to what has one there."""
 
-    def __init__(self, numbers: _Numbers, roles: Roles) -> None:
-        self._numbers, self._roles = numbers, roles
-        self._given: dict[tuple[str, str], str] = {}
+    def __init__(
+        self, numbers: _Numbers, roles: Roles, known: Mapping[str, str] | None = None, *, keep_numbers: bool = False
+    ) -> None:
+        self._numbers, self._roles, self._keeps_numbers = numbers, roles, keep_numbers
+        self._given = {(_literal_prefix(given), original): given for given, original in (known or {}).items()}
         self._stays: dict[str, bool] = {}
 
     def table(self) -> dict[str, str]:
@@ -129,9 +145,9 @@ class _Namer:
         if lexeme.kind is LexemeKind.NAME:
             stays = self._name_stays(lexeme, before)
             if in_pragma:  # its own words are not names: `reduction(+ : total)` has one
-                stays = stays or depth == 0 or text not in self._roles.declared
+                stays = stays or depth == 0 or not (text in self._roles.declared or ("", text) in self._given)
             return text if stays else self._placeholder("", text)
-        if in_pragma:
+        if in_pragma or (self._keeps_numbers and lexeme.kind in (LexemeKind.NUMBER, LexemeKind.CHARACTER)):
             return text
         if lexeme.kind is LexemeKind.NUMBER:
             return self._number(text)
@@ -144,7 +160,8 @@ class _Namer:
     def _name_stays(self, lexeme: Lexeme, before: str) -> bool:
         name = lexeme.text
         if before in (".", "->"):
-            if name in VECTOR_MEMBERS or (name in LIBRARY_MEMBERS and name not in self._roles.fields):
+            own = name in self._roles.fields or self._known_role(name) == Role.FIELD.value
+            if name in VECTOR_MEMBERS or (name in LIBRARY_MEMBERS and not own):
                 return True
         elif before.endswith("::") and is_standing(before[:-2]) and name not in self._roles.declared:
             return not _looks_given(lexeme)  # `std::` and a name that we do not list
@@ -158,8 +175,16 @@ class _Namer:
         """A library's name stays unless the text gives it to something of its own."""
         if name in KEYWORDS or not is_standing(name):
             return name in KEYWORDS
-        roles = self._roles
-        return name not in roles.declared or (name in roles.called and name not in roles.functions)
+        roles, known = self._roles, self._known_role(name)
+        if known in (Role.FUNCTION.value, Role.MACRO.value):
+            return False
+        own = name in roles.declared or known is not None
+        return not own or (name in roles.called and name not in roles.functions)
+
+    def _known_role(self, name: str) -> str | None:
+        """The prefix of the placeholder that a name has already."""
+        given = self._given.get(("", name))
+        return given.rpartition("_")[0] if given else None
 
     def _number(self, text: str) -> str:
         for prefix, literal in ((_INTEGER, _INTEGER_LITERAL), (_REAL, _REAL_LITERAL)):
@@ -180,6 +205,12 @@ class _Namer:
             prefix = literal or self._roles.of(original).value
             self._given[key] = f"{prefix}_{self._numbers.next(prefix)}"
         return self._given[key]
+
+
+def _literal_prefix(placeholder: str) -> str:
+    """The prefix of a literal's placeholder, "" for a name's."""
+    prefix = placeholder.rpartition("_")[0]
+    return prefix if prefix in (_INTEGER, _REAL, _STRING, _CHARACTER) else ""
 
 
 def _looks_given(lexeme: Lexeme) -> bool:
