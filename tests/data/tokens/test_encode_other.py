@@ -36,7 +36,8 @@ def test_a_kernel_has_the_placeholders_of_its_function_and_new_ones_after_them()
         other(SCALE, kernel, "cuda")
         == spaced("""
         __global__ void func_0(float *arr_0, int var_0, float var_1) {
-        int var_3 = blockIdx.x * blockDim.x + threadIdx.x; if (var_3 < var_0) arr_0[var_3] *= var_1 + real_0f - real_1f; }""")
+        int var_3 = blockIdx.x * blockDim.x + threadIdx.x; if (var_3 < var_0)
+        arr_0[var_3] *= var_1 + real_0f - real_1f; }""")
     )
 
 
