@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from compile.build import Build
 from compile.coverage import MeasuredCoverage, measure_coverage, measure_functions
+from compile.cuda_parts import device_functions
 from compile.emulator.build import build_emulated
 from compile.host import build_host
 from compile.runner import run_tests
@@ -15,7 +16,6 @@ from data.function import Function
 from data.source_file import SourceFile
 from data.testcase import TestCase
 from musl.case import CANDIDATE_LIMITS, Candidate
-from musl.cuda_parts import device_functions
 from musl.mutation_score import MutationScore, mutation_score
 from tester.protocol import Coverage, TestSuite
 

@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from compile.cuda_parts import Kernel, kernels_of, launched_kernels, with_arguments, with_kernel
 from data.find_functions import find_functions
 from data.pairs import Pair, pair_of_case
 from data.read_source import SourceError
 from data.source_file import SourceFile
-from musl.cuda_parts import Kernel, kernels_of, launched_kernels, with_arguments, with_kernel
 from musl.evaluation.own_wrapper import NAME, own_wrappers
 from musl.evaluation.problems import Problem
 from musl.evaluation.records import Harness

@@ -3,7 +3,7 @@ others."""
 
 from __future__ import annotations
 
-from musl.cuda_parts import Kernel
+from compile.cuda_parts import Kernel
 
 NAME = "musl_own_wrapper"
 # A thread for each element of the largest array, in one dimension and in two.

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from compile.cuda_parts import device_code, kernels_of, launched_kernels
 from data.babeltower import BenchmarkCase, read_cases
-from musl.cuda_parts import device_code, kernels_of, launched_kernels
 from musl.errors import UsageError
 from musl.evaluation.records import Direction, ProblemRecord
 from musl.report.verdict_record import VerdictRecord

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from compile.cuda_parts import device_code
 from data.find_functions import find_functions
 from data.read_source import SourceError
 from data.source_file import SourceFile
 from musl.bench import replacement_text
-from musl.cuda_parts import device_code
 from musl.errors import UsageError
 from musl.evaluation.problems import Problem
 from musl.evaluation.records import Direction, Harness, TranslationRecord

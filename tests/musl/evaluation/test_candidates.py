@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from benchmark import CASES, COUNT, FLAG, SCALE, drop_in, read_benchmark
 
+from compile.cuda_parts import kernels_of
 from data.pairs import Pair
-from musl.cuda_parts import kernels_of
 from musl.evaluation.candidates import (
     OtherParameters,
     Unusable,

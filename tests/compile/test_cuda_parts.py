@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from musl.cuda_parts import (
+from compile.cuda_parts import (
     device_code,
     device_functions,
     kernels_of,
