@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from compile.emulator.cuda_text import CudaText
 
 _LAUNCH = re.compile(r"\b(?P<name>[A-Za-z_]\w*)\s*(?:<(?!\s*<)[^;{}()]*?>\s*)?<\s*<\s*<")
+_SPECIFIERS = frozenset({"static", "inline", "extern", '"C"', "constexpr", "__host__", "__forceinline__", "__inline__"})
 _DROPPED = frozenset({"const", "volatile", "__restrict__", "__restrict", "restrict", "struct"})
 
 
@@ -43,6 +44,16 @@ class Kernel:
         return f"({', '.join(self.types)})"
 
 
+@dataclass(frozen=True)
+class HostFunction(Kernel):
+    """A function that the host runs. `returns` is spelled as `Kernel.types` are; the definition stands from character
+    `start` to before `end`."""
+
+    returns: str
+    start: int
+    end: int
+
+
 def kernels_of(cuda_text: str) -> list[Kernel]:
     """The kernels that the text defines, in order."""
     text = CudaText(cuda_text)
@@ -54,6 +65,37 @@ def kernels_of(cuda_text: str) -> list[Kernel]:
         tokens = [token.text for token in text.tokens[opening + 1 : closing]]
         found.append(Kernel(text.tokens[name].text, tuple(_parameter(part) for part in _split(tokens))))
     return found
+
+
+def host_functions(text: str) -> list[HostFunction]:
+    """The functions that a C or CUDA text defines for the host alone, in order."""
+    parsed = CudaText(text)
+    found, i = [], 0
+    while i < len(parsed.tokens):
+        closing = parsed.partner.get(i) if parsed.tokens[i].text == "{" and not parsed.in_macro(i) else None
+        if closing is None or parsed.opens_namespace(i):
+            i += 1
+            continue
+        opening = parsed.opening.get(i - 1, 0)
+        name = opening - 1
+        is_function = name > 0 and parsed.tokens[opening].text == "(" and parsed.tokens[name].kind == "word"
+        if is_function and not parsed.specifiers_around(name, name) & {"__global__", "__device__"}:
+            found.append(_host_function(parsed, name, opening, closing))
+        i = closing + 1
+    return found
+
+
+def _host_function(parsed: CudaText, name: int, opening: int, last: int) -> HostFunction:
+    first = parsed.declaration_start(name)
+    words = [t.text for t in parsed.tokens[first:name] if t.text not in _SPECIFIERS]
+    tokens = [token.text for token in parsed.tokens[opening + 1 : parsed.partner[opening]]]
+    return HostFunction(
+        parsed.tokens[name].text,
+        tuple(_parameter(part) for part in _split(tokens)),
+        _parameter([*words, "result"]).type,
+        parsed.tokens[first].start,
+        parsed.tokens[last].end,
+    )
 
 
 def device_functions(cuda_text: str) -> list[tuple[str, bool]]:

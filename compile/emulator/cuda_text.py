@@ -152,18 +152,19 @@ class CudaText:
         """Whether every brace around token `i` is that of a namespace or of `extern "C"`."""
         for opening, closing in self.partner.items():
             around = opening < i <= closing and self.tokens[opening].text == "{" and self._macro_of[opening] < 0
-            if around and not self._is_namespace(opening):
+            if around and not self.opens_namespace(opening):
                 return False
         return True
 
-    def _is_namespace(self, opening: int) -> bool:
+    def opens_namespace(self, opening: int) -> bool:
+        """Whether the brace at token `opening` is that of a namespace or of `extern "C"`."""
         before = [token.text for token in self.tokens[max(0, opening - 2) : opening]]
         return "namespace" in before or before[-1:] == ['"C"']
 
     def function_around(self, i: int) -> tuple[int, int]:
         """Indices of the first token of the declaration and of the last brace around token `i` in a function."""
         braces = (pair for pair in self.partner.items() if pair[0] < i <= pair[1] and self.tokens[pair[0]].text == "{")
-        outermost = min((pair for pair in braces if not self._is_namespace(pair[0])), default=(i, i))
+        outermost = min((pair for pair in braces if not self.opens_namespace(pair[0])), default=(i, i))
         return self.declaration_start(outermost[0]), outermost[1]
 
     def called_with(self, i: int) -> str:

@@ -1,0 +1,1 @@
+"""Translators that are language models: questions, how answers are read, the host wrapper around a kernel."""

@@ -1,0 +1,57 @@
+"""`translate_batch`: many functions asked of a model at once, and their answers read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from models.generation.protocol import Generator, NoAnswer, Result, Sampling
+from models.model_form import ModelForm
+from translator.neural.prompts import Direction, Question, ask
+from translator.neural.read_answer import Malformed, Translated, read_translation
+
+
+@dataclass(frozen=True)
+class Item:
+    """One function to translate: `id` joins it with its answers, `name` is its function's (or its kernel's)."""
+
+    id: str
+    text: str
+    name: str
+    direction: Direction
+
+
+def translate_batch(
+    generator: Generator,
+    form: ModelForm,
+    items: Sequence[Item],
+    sampling: Sampling,
+    *,
+    check_parameters: bool = True,
+    progress: Callable[[int], None] | None = None,
+) -> Mapping[str, Sequence[Translated]]:
+    """What the model makes of each item, by id: `sampling.samples` entries, in the order of the samples.
+
+    `progress` is told how many items are answered. Raises GenerationError where the model cannot answer at all.
+    """
+    questions = {item.id: ask(item.text, item.name, item.direction, form) for item in items}
+    if len(questions) != len(items):
+        raise ValueError("two items have the same id")
+    answers = generator.generate([question.prompt(key) for key, question in questions.items()], sampling, progress)
+    return {
+        item.id: [_read(item, questions[item.id], answer, check_parameters) for answer in answers[item.id]]
+        for item in items
+    }
+
+
+def _read(item: Item, question: Question, result: Result, check_parameters: bool) -> Translated:
+    if isinstance(result, NoAnswer):
+        return Malformed("no_answer", result.reason)
+    return read_translation(
+        question.decode(result.text),
+        item.text,
+        item.name,
+        "cuda" if item.direction == "c2cuda" else "c",
+        finished=result.finished,
+        check_parameters=check_parameters,
+    )

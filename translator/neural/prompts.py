@@ -1,0 +1,89 @@
+"""What a model is asked: `ask`, and the training example of the same form: `example`.
+
+instruct   the text of translator/prompts/, with one worked example; answers are fenced code
+short      // C to CUDA          a line that names the task, the source, a line that begins the answer
+           {source}
+           // CUDA
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from string import Template
+from typing import Literal, TypeAlias, TypedDict
+
+from data.corpus.row import Language
+from data.tokens import tokompiler
+from data.tokens.tokompiler import Encoded
+from models.generation.protocol import Prompt
+from models.model_form import ModelForm
+
+Direction: TypeAlias = Literal["c2cuda", "cuda2c"]
+
+_FOLDER = Path(__file__).resolve().parent.parent / "prompts"
+_SHORT = {"c2cuda": "// C to CUDA\n{source}\n// CUDA\n", "cuda2c": "// CUDA to C\n{source}\n// C\n"}
+_FENCE = {"c2cuda": "cuda", "cuda2c": "c"}
+# C is read by the grammar of C++, which has its references, too: benchmarks call both C.
+_LANGUAGES: dict[Direction, tuple[Language, Language]] = {"c2cuda": ("c++", "cuda"), "cuda2c": ("cuda", "c++")}
+
+
+class Example(TypedDict):
+    """A line of training data (trl's prompt-completion form, with its task)."""
+
+    prompt: str
+    completion: str
+    task: str
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked. With an anonymous form `encoded` is the source's text, over whose table answers are decoded."""
+
+    text: str
+    system: str
+    direction: Direction
+    encoded: Encoded | None = None
+
+    def prompt(self, identity: str) -> Prompt:
+        """The prompt for a Generator."""
+        return Prompt(identity, self.text, self.system)
+
+    def decode(self, answer: str) -> str:
+        """The answer with the source's own names."""
+        if self.encoded is None:
+            return answer
+        return tokompiler.decode(self.encoded.with_text(answer, _LANGUAGES[self.direction][1]))
+
+
+def ask(function_text: str, name: str, direction: Direction, form: ModelForm) -> Question:
+    """The question after the other side of `function_text`, whose function (or kernel) is called `name`."""
+    source = function_text.strip("\n")
+    encoded = tokompiler.encode(source, _LANGUAGES[direction][0]) if form.anonymous else None
+    source = source if encoded is None else encoded.text.strip("\n")
+    if form.style == "short":
+        return Question(_SHORT[direction].format(source=source), "", direction, encoded)
+    if encoded is not None:
+        name = next((own for own, original in encoded.table.items() if original == name), name)
+    system, text = _template(direction)
+    return Question(text.substitute(name=name, source=source), system, direction, encoded)
+
+
+def example(c_text: str, cuda_text: str, direction: Direction, form: ModelForm, name: str = "") -> Example:
+    """The training example of a pair, in the very form in which `ask` asks. `name` is needed by instruct forms."""
+    source, answer = (c_text, cuda_text) if direction == "c2cuda" else (cuda_text, c_text)
+    question = ask(source, name, direction, form)
+    answer = answer.strip("\n")
+    if question.encoded is not None:
+        answer = question.encoded.encode_other(answer, _LANGUAGES[direction][1]).text.strip("\n")
+    if form.style == "instruct":
+        answer = f"```{_FENCE[direction]}\n{answer}\n```"
+    return Example(prompt=question.text, completion=answer, task=direction)
+
+
+@lru_cache(maxsize=2)
+def _template(direction: Direction) -> tuple[str, Template]:
+    """(system message, text) of the prompt in translator/prompts/."""
+    system, _, text = (_FOLDER / f"{direction}.txt").read_text(encoding="utf-8").partition("\n---\n")
+    return system.strip(), Template(text)
