@@ -15,10 +15,12 @@ _DROPPED = frozenset({"const", "volatile", "__restrict__", "__restrict", "restri
 
 @dataclass(frozen=True)
 class KernelParameter:
-    """`type` is spelled with single spaces, without qualifiers that do not matter to a caller; arrays are pointers."""
+    """`type` is spelled with single spaces, without qualifiers that do not matter to a caller; arrays are pointers.
+    `has_rows` says that the elements are arrays (`float (*a)[4]`), which `type` does not tell."""
 
     type: str
     name: str
+    has_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -229,6 +231,7 @@ def _parameter(tokens: list[str]) -> KernelParameter:
     if "=" in tokens:
         tokens = tokens[: tokens.index("=")]
     is_array = "[" in tokens
+    has_rows = tokens.count("[") > ("(" not in tokens)
     if is_array:  # what follows is its extents
         tokens = tokens[: tokens.index("[")]
     words = [token for token in tokens if token not in _DROPPED]
@@ -236,4 +239,4 @@ def _parameter(tokens: list[str]) -> KernelParameter:
     names = [word for word in words if re.fullmatch(r"[A-Za-z_]\w*", word)]
     name = names[-1] if len(names) > 1 else ""
     kind = " ".join(names[:-1] if name else names)
-    return KernelParameter(f"{kind} {'*' * stars}".strip(), name)
+    return KernelParameter(f"{kind} {'*' * stars}".strip(), name, has_rows)

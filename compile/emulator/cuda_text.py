@@ -149,7 +149,7 @@ class CudaText:
         return words.union(*(self.qualifiers(k) for k in range(first, name)))
 
     def at_namespace_scope(self, i: int) -> bool:
-        """Whether every brace around token `i` is that of a namespace or of `extern "C"`."""
+        """Whether every brace around token `i` is that of a namespace or of `extern "C"` (or `"C++"`)."""
         for opening, closing in self.partner.items():
             around = opening < i <= closing and self.tokens[opening].text == "{" and self._macro_of[opening] < 0
             if around and not self.opens_namespace(opening):
@@ -157,9 +157,9 @@ class CudaText:
         return True
 
     def opens_namespace(self, opening: int) -> bool:
-        """Whether the brace at token `opening` is that of a namespace or of `extern "C"`."""
+        """Whether the brace at token `opening` is that of a namespace or of `extern "C"` (or `"C++"`)."""
         before = [token.text for token in self.tokens[max(0, opening - 2) : opening]]
-        return "namespace" in before or before[-1:] == ['"C"']
+        return "namespace" in before or before[-1:] in (['"C"'], ['"C++"'])
 
     def function_around(self, i: int) -> tuple[int, int]:
         """Indices of the first token of the declaration and of the last brace around token `i` in a function."""

@@ -205,7 +205,7 @@ class HostText:
 
     def _count(self, kernel: Kernel, loop: Loop, printer: HostPrinter) -> str:
         """The iterations of a grid loop (the most there can be, where they depend on an outer one)."""
-        count = trip_count(_widest(loop, kernel.grid))
+        count = trip_count(widest(loop, kernel.grid))
         inside = {n.iterator for n in walk(*kernel.body) if isinstance(n, Loop)} | set(kernel.private)
         inside |= {n.symbol for n in walk(*kernel.body) if isinstance(n, Declare)}
         if symbols(count) & inside or any(isinstance(n, Index) for n in walk(count)):
@@ -411,7 +411,7 @@ def _declaring(loop: Loop) -> Loop:
     return dataclasses.replace(loop, declares=True, body=Block((), at=loop.at))
 
 
-def _widest(loop: Loop, grid: Sequence[Loop]) -> Loop:
+def widest(loop: Loop, grid: Sequence[Loop]) -> Loop:
     """The loop with outer grid counters in its bounds replaced so that it has the most iterations."""
     import dataclasses
 

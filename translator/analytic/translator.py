@@ -50,7 +50,7 @@ class AnalyticTranslator:
     ) -> Mapping[str, Sequence[Translation] | Refusal]:
         """One translation per function, or the reasons against. Raises data.read_source.SourceError where the file
         cannot be preprocessed."""
-        program = _program(source)
+        program = read_program(source)
         result: dict[str, Sequence[Translation] | Refusal] = {}
         for function in functions:
             result[function.name] = self._function(source, program, function, options)
@@ -62,18 +62,18 @@ class AnalyticTranslator:
         parsed = program.function(function.name)
         if parsed is None:
             reason = Reason(codes.UNSUPPORTED_SYNTAX, "the function could not be read", _start(function))
-            return _refusal(function, [reason], source.path)
+            return refusal_of(function, [reason], source.path)
         if parsed.unsupported:
             reasons = [Reason(u.code, u.message, u.at) for u in parsed.unsupported]
-            return _refusal(function, reasons, source.path)
+            return refusal_of(function, reasons, source.path)
         try:
             return [_translate(source, program, parsed, function, options)]
         except _Refused as refused:
-            return _refusal(function, refused.reasons, source.path)
+            return refusal_of(function, refused.reasons, source.path)
 
 
 @lru_cache(maxsize=4)
-def _program(source: SourceFile) -> ir.Program:
+def read_program(source: SourceFile) -> ir.Program:
     """The file's program, parsed once however many of its functions are asked for, one by one."""
     return parse_program(source)
 
@@ -90,20 +90,20 @@ def _translate(
     try:
         if options.form == "kernel":
             return _as_kernel(source, program, parsed, function, options)
-        plan = _analysed(program, parsed, options)
+        plan = analysed_plan(program, parsed, options)
         if not plan.is_parallel and not (options.serial_kernels and plan.kernels):
             raise _Refused(_why_not(plan))
         device = device_code(program, (node for kernel in plan.kernels for node in kernel.body))
         usages = find_usage(plan.function, plan.table, parse_extents(options.extents, plan.function), program)
-    except _REFUSALS as error:
-        raise _Refused([_reason(error)]) from error
+    except REFUSALS as error:
+        raise _Refused([reason_of(error)]) from error
     return _assemble(source, parsed, function, plan, usages, device, options)
 
 
-_REFUSALS = (NotPlanned, UnknownExtent, Unprovable, UncallableOnDevice, NotOneKernel, UnknownBase)
+REFUSALS = (NotPlanned, UnknownExtent, Unprovable, UncallableOnDevice, NotOneKernel, UnknownBase)
 
 
-def _reason(
+def reason_of(
     error: NotPlanned | UnknownExtent | Unprovable | UncallableOnDevice | NotOneKernel | UnknownBase,
 ) -> Reason:
     if isinstance(error, UnknownBase):
@@ -111,7 +111,7 @@ def _reason(
     return error.reason
 
 
-def _analysed(
+def analysed_plan(
     program: ir.Program, parsed: ir.Function, options: TranslationOptions, *, as_written: bool = False
 ) -> Plan:
     """The plan; with `as_written` updates of array elements keep the source's form, which fewer loops are parallel
@@ -124,12 +124,12 @@ def _analysed(
 
 def _one_kernel(program: ir.Program, parsed: ir.Function, options: TranslationOptions) -> tuple[BareKernel, Plan]:
     """The kernel, in the source's own words where the whole grid can run it so."""
-    with contextlib.suppress(*_REFUSALS):
-        plan = _analysed(program, parsed, options, as_written=True)
+    with contextlib.suppress(*REFUSALS):
+        plan = analysed_plan(program, parsed, options, as_written=True)
         kernel = bare_kernel(program, parsed, plan)
         if plan.is_parallel and kernel.remark is None:
             return kernel, plan
-    plan = _analysed(program, parsed, options)
+    plan = analysed_plan(program, parsed, options)
     if not plan.is_parallel:
         raise _Refused(_why_not(plan))
     return bare_kernel(program, parsed, plan), plan
@@ -147,7 +147,7 @@ def _as_kernel(
     except (NotPlanned, Unprovable, UnknownBase, _Refused) as error:
         if not options.serial_kernels:
             raise
-        remarks = list(error.reasons) if isinstance(error, _Refused) else [_reason(error)]
+        remarks = list(error.reasons) if isinstance(error, _Refused) else [reason_of(error)]
         kernel = one_thread_kernel(program, parsed)
     remarks = [*remarks, *([kernel.remark] if kernel.remark is not None else [])]
     return Translation(
@@ -195,7 +195,7 @@ def _assemble(
     _name_kernels(plan)
     guards = [folded(substitute(g, plan.table.entry_values)) for g in plan.guards]
     guards += [g for usage in usages for g in usage.guards]
-    host = HostText(plan, usages, _unique(guards))
+    host = HostText(plan, usages, unique(guards))
     restrict = not any(isinstance(s.type, ir.Pointer) for s in declared(plan.function.body))
     kernels = [kernel_text(k, plan.function, plan.table, device.names, restrict=restrict) for k in plan.kernels]
     wrapper = f"{host.on_device()}\n{host.wrapper()}"
@@ -204,7 +204,7 @@ def _assemble(
         source_id=function.id,
         target="cuda",
         kernels="\n".join([*device.definitions, *kernels]),
-        sequential=_sequential(source, parsed, function) if needs_sequential else "",
+        sequential=sequential_text(source, parsed, function) if needs_sequential else "",
         host_wrapper=wrapper,
         kernel_names=tuple(_names(plan.kernels)),
         parallel=tuple(_parallel_loops(plan)),
@@ -214,7 +214,7 @@ def _assemble(
     )
 
 
-def _unique(guards: Sequence[ir.Expr]) -> list[ir.Expr]:
+def unique(guards: Sequence[ir.Expr]) -> list[ir.Expr]:
     result: list[ir.Expr] = []
     for guard in guards:
         if guard not in result:
@@ -248,7 +248,7 @@ def _parallel_loop(kernel: Kernel, name: str, form: str) -> ParallelLoop:
     return ParallelLoop(kernel.grid[0].at.line, tuple(loop.iterator.shown for loop in kernel.grid), name, form)
 
 
-def _sequential(source: SourceFile, parsed: ir.Function, function: Function) -> str:
+def sequential_text(source: SourceFile, parsed: ir.Function, function: Function) -> str:
     """The source's function under the name NAME_sequential: its text where that is C++, else printed from the IR."""
     name = f"{function.name}_sequential"
     flat_arrays = any(variable_extents(s.type) is not None for s in parsed.params)
@@ -273,5 +273,5 @@ def _diagnostic(reason: Reason, path: Path) -> Diagnostic:
     return Diagnostic(reason.code, reason.message, Path(reason.at.file or path), reason.at.line, reason.at.column)
 
 
-def _refusal(function: Function, reasons: Sequence[Reason], path: Path) -> Refusal:
+def refusal_of(function: Function, reasons: Sequence[Reason], path: Path) -> Refusal:
     return Refusal(function.id, tuple(_diagnostic(r, path) for r in reasons))

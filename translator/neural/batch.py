@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from models.generation.protocol import Generator, NoAnswer, Result, Sampling
 from models.model_form import ModelForm
@@ -11,8 +11,7 @@ from translator.neural.prompts import Direction, Question, ask
 from translator.neural.read_answer import Malformed, Translated, read_translation
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """One function to translate: `id` joins it with its answers, `name` is its function's (or its kernel's)."""
 
     id: str
@@ -24,23 +23,25 @@ class Item:
 def translate_batch(
     generator: Generator,
     form: ModelForm,
-    items: Sequence[Item],
+    items: Sequence[tuple[str, str, str, Direction]],
     sampling: Sampling,
     *,
     check_parameters: bool = True,
     progress: Callable[[int], None] | None = None,
 ) -> Mapping[str, Sequence[Translated]]:
-    """What the model makes of each item, by id: `sampling.samples` entries, in the order of the samples.
+    """What the model makes of each item (with the fields of `Item`), by id: `sampling.samples` entries, in the order of
+    the samples.
 
     `progress` is told how many items are answered. Raises GenerationError where the model cannot answer at all.
     """
-    questions = {item.id: ask(item.text, item.name, item.direction, form) for item in items}
-    if len(questions) != len(items):
+    asked = [Item(*item) for item in items]
+    questions = {item.id: ask(item.text, item.name, item.direction, form) for item in asked}
+    if len(questions) != len(asked):
         raise ValueError("two items have the same id")
     answers = generator.generate([question.prompt(key) for key, question in questions.items()], sampling, progress)
     return {
         item.id: [_read(item, questions[item.id], answer, check_parameters) for answer in answers[item.id]]
-        for item in items
+        for item in asked
     }
 
 
