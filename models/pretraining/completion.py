@@ -101,7 +101,7 @@ def score_completions(folder: Path, config: PretrainConfig, score: Scorer) -> fl
     made: dict[str, str] = {}
     wanted: dict[str, str] = {}
     for row in held_out_rows(config.data, config.evaluation.completions):
-        document = document_of(row, tokompiler=config.data.tokompiler)
+        document = document_of(row, config.data)
         prompt, rest = split_text(document.text, config.evaluation.completion_prompt)
         length = len(model.vocabulary.encode([Document("", document.language, rest)])[0])
         made[row.id] = model.continue_text(prompt, document.language, most=length)

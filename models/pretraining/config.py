@@ -69,6 +69,10 @@ class DataGroup(_Group):
     tokompiler: bool = False
     """Names, literals and types made anonymous through the syntax tree before tokens are made."""
     languages: list[Literal["c", "c++", "cuda"]] = ["c", "c++", "cuda"]
+    host_code: bool = True
+    """Whether the host code that launches a kernel stands below it."""
+    denoising_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """This share of the training texts, chosen by row id, is given as corrupted text and below it the original."""
 
     @model_validator(mode="after")
     def _one_held_out(self) -> DataGroup:

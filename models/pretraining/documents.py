@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from heapq import heappush, heapreplace
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from data.corpus.row import Language, Row, read_rows
 from data.tokens.bpe import text_of_row
 from data.tokens.lexical import lexical_tokens
 from data.tokens.tokompiler import encode
+from models.pretraining.denoising import is_denoised, repair_text
 
 if TYPE_CHECKING:
     from models.pretraining.config import DataGroup
@@ -37,14 +38,18 @@ def is_held_out(row_id: str, share: float) -> bool:
 
 
 def training_documents(data: DataGroup) -> Iterator[Document]:
-    """All that is trained on, in the order of the shards. DataError where a shard cannot be read."""
+    """All that is trained on, in the order of the shards, a share of it with noise. DataError where a shard cannot be
+    read."""
     for row in _rows(data, held_out=False):
-        yield document_of(row, tokompiler=data.tokompiler)
+        document = document_of(row, data)
+        if is_denoised(row.id, data.denoising_share):
+            document = replace(document, text=repair_text(document.text, document.language, row.id))
+        yield document
 
 
 def held_out_documents(data: DataGroup, most: int) -> list[Document]:
     """The `most` held-out documents with the smallest row ids, by id: the same ones however the corpus is ordered."""
-    return [document_of(row, tokompiler=data.tokompiler) for row in held_out_rows(data, most)]
+    return [document_of(row, data) for row in held_out_rows(data, most)]
 
 
 def held_out_rows(data: DataGroup, most: int) -> list[Row]:
@@ -74,7 +79,7 @@ def _rows(data: DataGroup, *, held_out: bool) -> Iterator[Row]:
                 yield row
 
 
-def document_of(row: Row, *, tokompiler: bool) -> Document:
-    """The text of a row; with `tokompiler` its names, literals and types are made anonymous."""
-    text = text_of_row(row)
-    return Document(row.id, row.language, encode(text, row.language).text if tokompiler else text)
+def document_of(row: Row, data: DataGroup) -> Document:
+    """The text of a row as `data` asks for it: with or without host code, as written or anonymous. Without noise."""
+    text = text_of_row(row) if data.host_code else row.text.replace(row.host, "").rstrip()
+    return Document(row.id, row.language, encode(text, row.language).text if data.tokompiler else text)

@@ -76,7 +76,8 @@ def sequence_numbers(start: int, count: int, sequences: int, seed: int) -> Ids:
 def source_digest(data: DataGroup, vocabulary: Vocabulary) -> str:
     """A hash of all that decides the stream: the shards' bytes, the tokenizer, and what is left out."""
     digest = hashlib.sha256(vocabulary.digest.encode())
-    digest.update(json.dumps([data.held_out_share, data.tokompiler, sorted(data.languages)]).encode())
+    chosen = [data.held_out_share, data.tokompiler, sorted(data.languages), data.host_code, data.denoising_share]
+    digest.update(json.dumps(chosen).encode())
     for path in data.train:
         for shard in shards_of(path):
             with shard.open("rb") as file:

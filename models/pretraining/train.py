@@ -123,7 +123,7 @@ def _prepare(config: PretrainConfig) -> _Run:
     rows = held_out_rows(config.data, config.evaluation.rows)
     if not rows:
         raise PretrainError("data: no row is held out, so nothing can be measured")
-    documents = [document_of(row, tokompiler=config.data.tokompiler) for row in rows]
+    documents = [document_of(row, config.data) for row in rows]
     texts = held_out(documents, vocabulary.encode(documents))
     fresh = new_model(
         config.model.family,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from torch.nn import functional
 
 from data.corpus.row import read_rows
+from models.pretraining.config import PretrainConfig
 from models.pretraining.documents import document_of
 from models.pretraining.evaluate import measure, windows_of
 from models.pretraining.likelihood import HeldOut, held_out
@@ -52,8 +53,10 @@ def test_the_likelihood_of_a_short_text_is_the_model_s(model: torch.nn.Module) -
     assert measure(model, HeldOut([text], 1, 1), 16, 1, Accelerator()).nats == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_perplexities_are_normalized_by_what_the_text_has(corpus: Path, tokenizer: Path) -> None:
-    documents = [document_of(row, tokompiler=False) for row in read_rows(corpus)][:3]
+def test_perplexities_are_normalized_by_what_the_text_has(
+    micro: Callable[..., PretrainConfig], corpus: Path, tokenizer: Path
+) -> None:
+    documents = [document_of(row, micro().data) for row in read_rows(corpus)][:3]
     vocabulary = load_vocabulary(tokenizer)
     texts = held_out(documents, vocabulary.encode(documents))
     assert texts.characters == sum(len(document.text) for document in documents)
