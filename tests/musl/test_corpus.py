@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import resource
+import shutil
 import signal
+import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -80,6 +85,60 @@ def test_near_duplicates_and_benchmarks_are_left_out(tmp_path: Path) -> None:
     assert drops == {"no_loop": 1, "benchmark": 2, "near_duplicate": 1}
     assert [row.name for row in read_rows(tmp_path / "corpus")] == ["sum_0"]
     assert card.benchmark_texts == 2  # the function, and the text that it stands in
+
+
+@pytest.mark.slow
+def test_two_workers_make_the_bytes_of_one(tmp_path: Path) -> None:
+    tree = _tree(tmp_path / "tree", 3 * BATCH_DOCUMENTS)
+    cards = [musl.build_corpus([tree], tmp_path / f"corpus{jobs}", jobs=jobs, rows_per_shard=200) for jobs in (1, 2)]
+    assert cards[0] == cards[1]
+    assert len(cards[0].shards) > 1
+    assert _bytes(tmp_path / "corpus1") == _bytes(tmp_path / "corpus2")
+
+
+@pytest.fixture
+def ray_cluster(tmp_path: Path) -> Iterator[str]:
+    """The address of a Ray cluster of one node on this machine."""
+    pytest.importorskip("ray", reason="Ray is not installed (extra cluster)")
+    ports = _free_ports(2)
+    ray, folder = str(MUSL.with_name("ray")), tempfile.mkdtemp(prefix="ray-")  # its sockets need a short path
+    start = [ray, "start", "--head", "--block", "--port", str(ports[0]), "--ray-client-server-port", str(ports[1])]
+    start += ["--num-cpus", "2", "--temp-dir", folder, "--include-dashboard", "false", "--disable-usage-stats"]
+    start += ["--object-store-memory", str(100 << 20)]
+    cluster = subprocess.Popen(start, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        assert _answers(ports[1]), "the Ray cluster does not start"
+        yield f"ray://127.0.0.1:{ports[1]}"
+    finally:
+        cluster.terminate()  # it ends the processes that it started
+        cluster.wait(timeout=60)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _answers(port: int) -> bool:
+    """Whether somebody listens there within a minute."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def _free_ports(count: int) -> list[int]:
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [int(listening.getsockname()[1]) for listening in sockets]
+
+
+@pytest.mark.slow
+def test_a_ray_cluster_makes_the_bytes_of_this_machine(tmp_path: Path, ray_cluster: str) -> None:
+    tree = _tree(tmp_path / "tree", BATCH_DOCUMENTS + 10)
+    here = musl.build_corpus([tree], tmp_path / "here", jobs=1)
+    run = _musl(tree, "-o", tmp_path / "there", "--executor", ray_cluster, timeout=180)
+    assert run.returncode == 0, run.stderr
+    assert here.rows.stayed == BATCH_DOCUMENTS + 10
+    assert _bytes(tmp_path / "there") == _bytes(tmp_path / "here")
 
 
 @pytest.mark.slow
