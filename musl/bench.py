@@ -65,7 +65,7 @@ class Bench:
     def _text(self, chosen: Mapping[str, Translation], path: Path) -> str:
         replacements = {name: replacement_text(translation) for name, translation in chosen.items()}
         preludes = dict.fromkeys(translation.prelude for translation in chosen.values() if translation.prelude)
-        header = "\n".join([self._header(list(chosen)), *preludes])
+        header = "\n".join([self._header(chosen), *preludes])
         return to_cxx(self.source, replacements, header, path)
 
     def warm_up(self) -> None:
@@ -78,11 +78,12 @@ class Bench:
             self.cuda_text({})
         warm_up(self.device, programs=bool(self.run_args))
 
-    def _header(self, names: Sequence[str]) -> str:
-        made_by = f"MuSL {version('musl-cuda')} ({self.translator.name} translator)"
+    def _header(self, chosen: Mapping[str, Translation]) -> str:
+        writers = dict.fromkeys(translation.provenance.translator for translation in chosen.values())
+        made_by = f"MuSL {version('musl-cuda')} ({' and '.join(writers) or self.translator.name} translator)"
         return (
             f"// CUDA version of {self.source.path.name}, written by {made_by}.\n"
-            f"// Translated: {', '.join(names)}. Everything else stands as it was.\n"
+            f"// Translated: {', '.join(chosen)}. Everything else stands as it was.\n"
         )
 
     def own_sandbox(self, name: str) -> Sandbox:
@@ -105,7 +106,7 @@ def translate_each(bench: Bench, functions: Sequence[Function]) -> Iterator[obje
 
 
 def check_translations(bench: Bench, function: Function, translations: Sequence[Translation]) -> Iterator[object]:
-    """Task: `Checked` of the first translation that is equivalent, else of the best sample."""
+    """Task: `Checked` of one translation after the other, up to the first that is equivalent."""
     sandbox = bench.own_sandbox(function.name)
     yield Stage("making tests")
     try:
@@ -113,7 +114,6 @@ def check_translations(bench: Bench, function: Function, translations: Sequence[
     except BrokenMachineError as error:
         yield Checked(translations[0], Verdict(VerdictStatus.INFRASTRUCTURE, 0, 0, (), str(error)))
         return
-    first: Checked | None = None
     for translation in translations:
         yield Stage(f"running {len(suite.tests)} tests")
         try:
@@ -131,12 +131,9 @@ def check_translations(bench: Bench, function: Function, translations: Sequence[
             device=bench.device,
             seed=bench.seed,
         )
-        checked = Checked(translation, verdict, suite.coverage, suite.dropped)
-        first = first or checked
+        yield Checked(translation, verdict, suite.coverage, suite.dropped)
         if verdict.status is VerdictStatus.EQUIVALENT:
-            yield checked
             return
-    yield first
 
 
 def _refuse(function: Function, message: str) -> Refusal:

@@ -17,6 +17,13 @@ import typer
 
 from musl.data_cli import new_data_app
 
+Adapter = Annotated[str | None, typer.Option(metavar="DIR|HUB", help="PEFT adapter of the model.")]
+FourBit = Annotated[bool, typer.Option("--four-bit", help="The model's weights in 4 bits (bitsandbytes).")]
+Temperature = Annotated[
+    float | None, typer.Option(min=0, metavar="T", help="Of the model. Default: 0 for one sample, 0.8 for several.")
+]
+MaxNewTokens = Annotated[int, typer.Option(min=1, metavar="N", help="The most tokens of one answer.")]
+
 
 def translate(
     files: Annotated[list[Path], typer.Argument(metavar="FILE", help="C or C++ files to translate.")],
@@ -28,6 +35,16 @@ def translate(
         list[str] | None, typer.Option("--function", metavar="NAME", help="Only this function. May be repeated.")
     ] = None,
     translator: Annotated[str, typer.Option(metavar="analytic|MODEL", help="What writes the CUDA.")] = "analytic",
+    also: Annotated[
+        list[str] | None, typer.Option("--also", metavar="analytic", help="Its translation too, after the model's.")
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Translations of a model; the first verified is taken.")
+    ] = 1,
+    adapter: Adapter = None,
+    four_bit: FourBit = False,
+    temperature: Temperature = None,
+    max_new_tokens: MaxNewTokens = 1024,
     tester: Annotated[str, typer.Option(metavar="fuzz|MODEL", help="What writes the tests.")] = "fuzz",
     device: Annotated[str, typer.Option(metavar="auto|emulator|gpu", help="Where the CUDA side runs.")] = "auto",
     tests: Annotated[
@@ -72,12 +89,16 @@ def translate(
     """
     from musl.translate import translate_file
     from musl.translate_command import run_translate
+    from musl.translators import ModelOptions
 
     work = functools.partial(
         translate_file,
         output=output,
         functions=function or (),
         translator=translator,
+        also=also or (),
+        samples=samples,
+        model=ModelOptions(adapter, four_bit, temperature, max_new_tokens=max_new_tokens),
         tester=tester,
         device=device,
         tests=tests,
@@ -256,6 +277,10 @@ def evaluate(
         typer.Option(metavar="reference|own", help="The benchmark's host wrapper around the kernel, or MuSL's own."),
     ] = "own",
     samples: Annotated[int, typer.Option(min=1, metavar="N", help="Translations of each problem.")] = 1,
+    adapter: Adapter = None,
+    four_bit: FourBit = False,
+    temperature: Temperature = None,
+    max_new_tokens: MaxNewTokens = 1024,
     tests: Annotated[int, typer.Option(min=0, metavar="N", help="Fuzz tests where a problem's own show nothing.")] = 20,
     serial_kernels: Annotated[
         bool, typer.Option("--serial-kernels", help="A kernel of one thread where nothing is parallel, not a refusal.")
@@ -282,6 +307,7 @@ def evaluate(
     """
     from musl.evaluation.evaluate import EvaluationOptions, evaluate_benchmark
     from musl.evaluation_command import run_evaluation
+    from musl.translators import ModelOptions
 
     work = functools.partial(
         evaluate_benchmark,
@@ -293,6 +319,7 @@ def evaluate(
             direction=_one_of("--direction", direction, "c2cuda", "cuda2c"),
             harness=_one_of("--harness", harness, "reference", "own"),
             samples=samples,
+            model=ModelOptions(adapter, four_bit, temperature, max_new_tokens=max_new_tokens),
             tests=tests,
             serial_kernels=serial_kernels,
             mutants=strength,

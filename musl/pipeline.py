@@ -59,7 +59,7 @@ class Pipeline:
         elif key in (COMPILER, PROGRAM):
             self._on_whole_file(message)
         elif key:
-            self._on_check(self.works[key], message)
+            self._on_check(pool, self.works[key], message)
         else:
             self.on_progress("", "")
 
@@ -92,17 +92,24 @@ class Pipeline:
         if self.bench.sandbox is None:
             work.obstacle = self.bench.obstacle
             return
-        task = functools.partial(check_translations, self.bench, work.function, work.translations)
-        pool.submit(work.name, task, self.timeout)
+        self._check_waiting(pool, work)
         self._stage(work, "waiting for its turn")
 
-    def _on_check(self, work: FunctionWork, message: object) -> None:
+    def _check_waiting(self, pool: WorkerPool, work: FunctionWork) -> None:
+        task = functools.partial(check_translations, self.bench, work.function, work.waiting)
+        pool.submit(work.name, task, self.timeout)
+
+    def _on_check(self, pool: WorkerPool, work: FunctionWork, message: object) -> None:
         if isinstance(message, Stage):
             self._stage(work, message.text)
         elif isinstance(message, Checked):
-            work.checked = message
+            work.add_checked(message)
         elif isinstance(message, Refusal):
             work.refusal, work.translations = message, ()
+        elif isinstance(message, Died) and len(work.waiting) > 1:  # it costs this translation alone
+            work.add_died(message)
+            self._check_waiting(pool, work)
+            return
         elif isinstance(message, Died) and work.checked is None:
             _give_up(work, message)
         if isinstance(message, Done | Died):

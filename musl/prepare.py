@@ -22,10 +22,8 @@ from musl.errors import MachineError, UsageError
 Device = Literal["emulator", "gpu"]
 
 
-def check_parts(translator: str, tester: str) -> None:
-    """UsageError for a Translator or a Tester that is not there."""
-    if translator != "analytic":
-        raise UsageError(f"--translator {translator}: only 'analytic' is there yet; no models can be loaded")
+def check_parts(tester: str) -> None:
+    """UsageError for a Tester that is not there."""
     if tester != "fuzz":
         raise UsageError(f"--tester {tester}: only 'fuzz' is there yet; no models can be loaded")
 

@@ -29,14 +29,15 @@ from musl.prepare import (
 from musl.report.records import FunctionRecord, RemarkRecord, TranslationReport
 from musl.salvage import Salvage, salvage
 from musl.selection import find_helpers, select
+from musl.translators import ModelOptions, Writers, choose_writers
 from musl.whole_file import WholeFile, settle
 from musl.work import FunctionWork
 from tester.fuzz import FuzzOptions, FuzzTester
 from translator.analytic.codes import SYNTAX_ERROR
-from translator.analytic.translator import AnalyticTranslator
-from translator.protocol import TranslationOptions
+from translator.protocol import TranslationOptions, Translator
 
 LOG = logging.getLogger(__name__)
+ASKING = "asking the model"
 MANY = 200  # functions: from about here on a file takes minutes
 
 
@@ -46,6 +47,9 @@ def translate_file(
     output: Path | None = None,
     functions: Sequence[str] = (),
     translator: str = "analytic",
+    also: Sequence[str] = (),
+    samples: int = 1,
+    model: ModelOptions | None = None,
     tester: str = "fuzz",
     device: str = "auto",
     tests: int = 20,
@@ -68,23 +72,25 @@ def translate_file(
 ) -> TranslationReport:
     """Translate the functions of the file at `path` and verify each by running both versions on the same inputs.
 
-    The words are those of the command line (`translate --help`): `extents` are "a=n*m", `run_args` one string of
-    arguments for each run of the whole program, `program_files` the other source files of that program, `timeout`
-    seconds for one function, `jobs` functions at a time (all cores where None). `on_progress(function, stage)` is told
-    what goes on. Where at least one function is verified, the output file is written with the verified functions
-    replaced and everything else as it was; else nothing is.
+    The words are those of the command line (`translate --help`): of the `samples` translations of a model, and of
+    what the Translators in `also` add, the first verified is taken; `model` says how a model is opened and asked.
+    `extents` are "a=n*m", `run_args` one string of arguments for each run of the whole program, `program_files` the
+    other source files of that program, `timeout` seconds for one function, `jobs` functions at a time (all cores
+    where None). `on_progress(function, stage)` is told what goes on. Where at least one function is verified, the
+    output file is written with the verified functions replaced and everything else as it was; else nothing is.
 
     Raises UsageError and SourceError for a request or a file that cannot be used, MachineError where a compiler is
     missing.
     """
     started = time.monotonic()
     path = Path(path)
-    check_parts(translator, tester)
+    check_parts(tester)
     source = read_file(path, include_dirs, defines, build)
     check_compilers()
     destination = choose_destination(path, output, out_root=out_root, in_place=in_place)
-    options = TranslationOptions(strict_fp=strict_fp, extents=parse_extents(extents), seed=seed)
+    options = TranslationOptions(strict_fp=strict_fp, extents=parse_extents(extents), seed=seed, samples=samples)
     chosen_device = choose_device(device)
+    writers = choose_writers(translator, also, samples, model)
     with scratch_folder() as scratch, contextlib.ExitStack() as stack:
         sandbox, obstacle = make_sandbox(scratch, unsafe=unsafe_no_sandbox)
         stack.enter_context(preprocessing_in(sandbox))
@@ -98,7 +104,7 @@ def translate_file(
         bench = Bench(
             source=salvaged.source,
             output=destination.path,
-            translator=AnalyticTranslator(),
+            translator=_answered(writers, works, options, on_progress),
             make_tester=partial(FuzzTester, options=FuzzOptions(extents=options.extents)),
             options=options,
             device=chosen_device,
@@ -120,6 +126,22 @@ def translate_file(
     destination.write(salvaged.restore(whole.text))
     written = {"output": str(destination.path), "backup": str(destination.backup) if destination.backup else None}
     return report.model_copy(update={"seconds": _since(started), **written})
+
+
+def _answered(
+    writers: Writers,
+    works: dict[str, FunctionWork],
+    options: TranslationOptions,
+    on_progress: Callable[[str, str], None],
+) -> Translator:
+    """The Translator for the functions, which a model has been asked about."""
+
+    def progress(done: int) -> None:
+        on_progress(ASKING, f"{done} of {len(works)} functions")
+
+    translator = writers.answered([work.function for work in works.values()], options, progress)
+    on_progress(ASKING, "")
+    return translator
 
 
 def _names(salvaged: Salvage) -> list[str]:

@@ -1,18 +1,111 @@
-"""`make_translator`: the Translator that a name stands for."""
+"""`open_translator`: the Translator that a name stands for, `analytic` or a model."""
 
 from __future__ import annotations
 
-from musl.errors import UsageError
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from data.function import Function
+from models.errors import GenerationError, ModelError
+from models.generation.protocol import Generator, Sampling
+from models.model_form import ModelForm, read_form
+from musl.errors import MachineError, UsageError
 from translator.analytic.translator import AnalyticTranslator
-from translator.protocol import Translator
+from translator.neural.translator import NeuralTranslator
+from translator.protocol import TranslationOptions, Translator
+from translator.several import SeveralTranslators
+
+ANALYTIC = "analytic"
+_TEMPERATURE = 0.8  # for several samples, as Codex's Pass@10 and more were drawn (Chen et al., arXiv 2107.03374)
 
 
-def make_translator(name: str, direction: str = "c2cuda") -> Translator:
-    """The Translator of that name; UsageError where there is none for the direction."""
-    if name != "analytic":
-        raise UsageError(f"--translator {name}: only 'analytic' is there yet; --translations FILE scores given texts")
+@dataclass(frozen=True)
+class ModelOptions:
+    """How a model is opened and asked: `adapter` a PEFT adapter for it, `four_bit` its weights in 4 bits, at most
+    `max_new_tokens` an answer. `temperature` None is 0 for one sample and 0.8 for several."""
+
+    adapter: str | None = None
+    four_bit: bool = False
+    temperature: float | None = None
+    top_p: float = 0.95
+    max_new_tokens: int = 1024
+
+    def sampling(self, samples: int) -> Sampling:
+        """How answers are drawn."""
+        default = 0.0 if samples == 1 else _TEMPERATURE
+        temperature = default if self.temperature is None else self.temperature
+        top_p = self.top_p if temperature else 1.0
+        return Sampling(samples, self.max_new_tokens, temperature, top_p)
+
+
+def open_translator(
+    name: str, direction: str = "c2cuda", model: ModelOptions | None = None, samples: int = 1
+) -> AnalyticTranslator | NeuralTranslator:
+    """The Translator of that name: `analytic`, or the model in a folder, of a hub, or behind a server's address.
+
+    UsageError where there is none for the direction, where a model cannot be opened, and for options that contradict.
+    """
+    asked = model or ModelOptions()
+    if name != ANALYTIC:
+        generator, form = open_model(name, asked.adapter, asked.four_bit)
+        return NeuralTranslator(generator, form, asked.sampling(samples))
     if direction != "c2cuda":
         raise UsageError(
-            f"--direction {direction}: the analytic Translator writes CUDA only; --translations FILE scores C"
+            f"--direction {direction}: the analytic Translator writes CUDA only; --translator MODEL writes C, and "
+            "--translations FILE scores given texts"
+        )
+    if asked != ModelOptions():
+        raise UsageError(
+            "--adapter, --four-bit, --temperature and --max-new-tokens are for models (--translator MODEL)"
         )
     return AnalyticTranslator()
+
+
+@lru_cache(maxsize=2)
+def open_model(name: str, adapter: str | None, four_bit: bool) -> tuple[Generator, ModelForm]:
+    """The model and the form in which it wants to be asked, opened once for all files; UsageError where it cannot."""
+    from models.generation.open_model import form_of, open_generator
+
+    try:
+        own = read_form(Path(adapter)) if adapter is not None else None
+        return open_generator(name, adapter=adapter, four_bit=four_bit), own or form_of(name)
+    except ModelError as error:
+        raise UsageError(str(error)) from None
+
+
+@dataclass(frozen=True)
+class Writers:
+    """Who writes the translations of a file: `first`, and with `also_analytic` the analytic Translator after it."""
+
+    first: AnalyticTranslator | NeuralTranslator
+    also_analytic: bool = False
+
+    def answered(
+        self,
+        functions: Sequence[Function],
+        options: TranslationOptions,
+        progress: Callable[[int], None] | None = None,
+    ) -> Translator:
+        """A Translator for these functions that needs no model any more, as it has been asked. MachineError where it
+        cannot answer at all."""
+        if isinstance(self.first, AnalyticTranslator):
+            return self.first
+        try:
+            answered = self.first.answered(functions, options, progress)
+        except GenerationError as error:
+            raise MachineError(str(error)) from None
+        return SeveralTranslators((answered, AnalyticTranslator())) if self.also_analytic else answered
+
+
+def choose_writers(name: str, also: Sequence[str], samples: int, model: ModelOptions | None) -> Writers:
+    """The Translators that a command names; UsageError for what contradicts."""
+    for other in also:
+        if other != ANALYTIC:
+            raise UsageError(f"--also {other}: only 'analytic' can be added")
+        if name == ANALYTIC:
+            raise UsageError("--also analytic: it is the Translator already; it is added to --translator MODEL")
+    if name == ANALYTIC and samples > 1:
+        raise UsageError(f"--samples {samples}: the analytic Translator has one; --translator MODEL has several")
+    return Writers(open_translator(name, model=model, samples=samples), bool(also))

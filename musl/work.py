@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, field
 
 from data.function import Function
 from musl.report.codes import INTERNAL_ERROR, NOT_VERIFIED, TOOK_TOO_LONG, WRONG_RESULT
@@ -12,6 +13,7 @@ from musl.report.records import (
     FunctionStatus,
     ParallelRecord,
     RemarkRecord,
+    SampleRecord,
     TestsRecord,
 )
 from musl.report.verdict_record import counterexample_record
@@ -45,7 +47,9 @@ class Checked:
 class FunctionWork:
     """One selected function.
 
-    `obstacle` is why its translation cannot be tested, `objection` what the compiler or the whole program says.
+    `samples` are the translations that were tried, in order, as the report holds them; `checked` is the one settled
+    on: the first that is equivalent, else the first. `obstacle` is why its translation cannot be tested,
+    `objection` what the compiler or the whole program says.
     """
 
     function: Function
@@ -53,6 +57,7 @@ class FunctionWork:
     refusal: Refusal | None = None
     translations: tuple[Translation, ...] = ()
     checked: Checked | None = None
+    samples: list[SampleRecord] = field(default_factory=list)
     died: Died | None = None
     obstacle: str = ""
     objection: str = ""
@@ -72,6 +77,23 @@ class FunctionWork:
     def is_verified(self) -> bool:
         return self.conclusion()[0] == "verified"
 
+    @property
+    def waiting(self) -> tuple[Translation, ...]:
+        """The translations that were not tried yet."""
+        return self.translations[len(self.samples) :]
+
+    def add_checked(self, checked: Checked) -> None:
+        """Take in the verdict on the next translation."""
+        status, _, reason = _conclude(checked.verdict)
+        self.samples.append(_sample(checked.translation, status, reason))
+        if self.checked is None or status == "verified":
+            self.checked = checked
+
+    def add_died(self, died: Died) -> None:
+        """Take in that the worker died over the next translation."""
+        status, _, reason = self._why_it_died(died)
+        self.samples.append(_sample(self.waiting[0], status, reason))
+
     def conclusion(self) -> tuple[FunctionStatus, str, str]:
         """(status, code, reason); code and reason are empty for a verified function."""
         if self.died is not None:
@@ -83,7 +105,12 @@ class FunctionWork:
             return "failed", WRONG_RESULT, self.objection
         if self.checked is None:
             return "unverified", NOT_VERIFIED, self.obstacle or "was not tested"
-        return _conclude(self.checked.verdict)
+        status, code, reason = _conclude(self.checked.verdict)
+        if status == "verified" or len(self.samples) < 2:
+            return status, code, reason
+        counts = Counter(sample.reason.partition(":")[0] for sample in self.samples)
+        tried = ", ".join(f"{count} {words}" for words, count in counts.items())
+        return status, code, f"{reason} (of {len(self.samples)} translations: {tried})"
 
     def _why_it_died(self, died: Died) -> tuple[FunctionStatus, str, str]:
         where = f" while {self.stage}" if self.stage else ""
@@ -114,10 +141,17 @@ class FunctionWork:
             remarks=[remark_record(remark) for remark in remarks],
             tests=_tests(checked),
             coverage=_coverage(checked),
+            translator=translation.provenance.translator if translation else "",
+            samples=self.samples,
             schedules=list(checked.verdict.schedules) if checked else [],
             counterexample=counterexample_record(checked.verdict.counterexample if checked else None),
             seconds=round(checked.verdict.seconds, 3) if checked else 0.0,
         )
+
+
+def _sample(translation: Translation, status: FunctionStatus, reason: str) -> SampleRecord:
+    made = translation.provenance
+    return SampleRecord(translator=made.translator, sample=made.sample, status=status, reason=reason)
 
 
 def _conclude(verdict: Verdict) -> tuple[FunctionStatus, str, str]:

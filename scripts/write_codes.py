@@ -8,6 +8,7 @@ from pathlib import Path
 from compile.emulator.codes import EMULATOR_CODES
 from musl.report.codes import REPORT_CODES
 from translator.analytic.codes import CODES
+from translator.neural.codes import NEURAL_CODES
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "codes.md"
 HEAD = """# Codes
@@ -22,7 +23,7 @@ Every reason in a report has a stable code and a place in the source (file:line:
 
 def codes_page() -> str:
     """The page as Markdown."""
-    rows = sorted({**CODES, **EMULATOR_CODES, **REPORT_CODES}.items())
+    rows = sorted({**CODES, **NEURAL_CODES, **EMULATOR_CODES, **REPORT_CODES}.items())
     return HEAD + "".join(f"| {code} | {meaning} |\n" for code, meaning in rows)
 
 

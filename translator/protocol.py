@@ -99,9 +99,12 @@ class TranslationOptions:
 
 
 class Translator(Protocol):
-    """Writes the other side of a C/CUDA pair. Implementations: analytic, neural, back-translation, files."""
+    """Writes the other side of a C/CUDA pair. Implementations: analytic, neural, several of them."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What reports call it."""
+        ...
 
     def translate(
         self, source: SourceFile, functions: Sequence[Function], options: TranslationOptions

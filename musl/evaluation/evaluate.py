@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -23,7 +23,8 @@ from compile.build_cache import BuildCache
 from compile.scratch import scratch_folder
 from compile.toolchain import find_gxx, find_nvcc
 from data.pairs import pair_of_case
-from musl.errors import MachineError
+from models.errors import GenerationError
+from musl.errors import MachineError, UsageError
 from musl.evaluation.extra import require
 from musl.evaluation.items import compressed_benchmark, find_items
 from musl.evaluation.judging import Judging
@@ -49,7 +50,7 @@ from musl.evaluation.run_folder import (
     RunFolder,
 )
 from musl.evaluation.scores import counts_text, measure_texts, score_run
-from musl.evaluation.translations import Given, Writing, read_translations
+from musl.evaluation.translations import Asking, Given, Writing, read_translations
 from musl.journal import Key, is_final
 from musl.judge import Judge
 from musl.machine import describe_machine, find_commit
@@ -57,14 +58,16 @@ from musl.parallel import map_in_workers
 from musl.preflight import preflight
 from musl.prepare import check_compilers, choose_device, make_sandbox, preprocessing_in
 from musl.report.verdict_record import VerdictRecord
-from musl.translators import make_translator
+from musl.translators import ModelOptions, open_translator
 from musl.verdict import VerdictStatus
 from musl.verify import judge_all
 from musl.warm_up import warm_up
 from musl.workers import Died
+from translator.neural.translator import NeuralTranslator
 from translator.protocol import TranslationOptions
 
 OnProgress = Callable[[str, int, int], None]
+_ASKED_AT_ONCE = 256  # problems: what a model has answered when a run is killed is kept in steps of so many
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ class EvaluationOptions:
     direction: Direction = "c2cuda"
     harness: Harness = "own"
     samples: int = 1
+    model: ModelOptions = field(default_factory=ModelOptions)
     tests: int = 20
     serial_kernels: bool = False
     mutants: int = 0
@@ -142,7 +146,7 @@ class Workers:
     on_progress: OnProgress
 
 
-def _source(asked: EvaluationOptions, problems: Sequence[Problem]) -> Given | Writing:
+def _source(asked: EvaluationOptions, problems: Sequence[Problem]) -> Given | Writing | Asking:
     """Where the translations come from; UsageError where they cannot."""
     path = asked.translations
     if path is not None:
@@ -150,24 +154,27 @@ def _source(asked: EvaluationOptions, problems: Sequence[Problem]) -> Given | Wr
         return Given(f"{path.name} ({hashlib.sha256(path.read_bytes()).hexdigest()[:12]})", records)
     form: Literal["kernel", "drop_in"] = "kernel" if asked.harness == "reference" else "drop_in"
     options = TranslationOptions(seed=asked.seed, samples=asked.samples, form=form, serial_kernels=asked.serial_kernels)
-    return Writing(make_translator(asked.translator, asked.direction), asked.harness, options)
+    translator = open_translator(asked.translator, asked.direction, asked.model, asked.samples)
+    if isinstance(translator, NeuralTranslator):
+        if asked.serial_kernels:
+            raise UsageError("--serial-kernels is for the analytic Translator")
+        return Asking(translator, asked.harness, options)
+    return Writing(translator, asked.harness, options)
 
 
 def _run_record(
-    path: Path, asked: EvaluationOptions, source: Given | Writing, device: str, ids: Sequence[str]
+    path: Path, asked: EvaluationOptions, source: Given | Writing | Asking, device: str, ids: Sequence[str]
 ) -> RunRecord:
     nvcc = find_nvcc()
     digest = hashlib.sha256(path.read_bytes())
     for identity in sorted(ids):
         digest.update(f"\n{identity}".encode())
-    serial = isinstance(source, Writing) and source.options.serial_kernels
-    translator = source.name if isinstance(source, Given) else asked.translator + " with serial kernels" * serial
     return RunRecord(
         benchmark=path.name,
         digest=digest.hexdigest(),
         direction=asked.direction,
         harness=asked.harness,
-        translator=translator,
+        translator=_name(asked, source),
         samples=source.samples if isinstance(source, Given) else asked.samples,
         seed=asked.seed,
         tests=asked.tests,
@@ -179,6 +186,18 @@ def _run_record(
         commit=find_commit(),
         started=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )
+
+
+def _name(asked: EvaluationOptions, source: Given | Writing | Asking) -> str:
+    """What the run says of where its translations come from."""
+    if isinstance(source, Given):
+        return source.name
+    if isinstance(source, Writing):
+        return asked.translator + " with serial kernels" * source.options.serial_kernels
+    sampling = source.translator.sampling
+    drawn = f" at temperature {sampling.temperature:g}" if sampling.temperature else ""
+    adapter = f" with {asked.model.adapter}" if asked.model.adapter else ""
+    return f"{source.translator.name}{adapter}{drawn}"
 
 
 # -------------------------------------------------------------------------------------------------------- the stages
@@ -201,7 +220,7 @@ def _references(
 
 
 def _translations(
-    folder: RunFolder, source: Given | Writing, problems: Sequence[Problem], workers: Workers
+    folder: RunFolder, source: Given | Writing | Asking, problems: Sequence[Problem], workers: Workers
 ) -> list[TranslationRecord]:
     if isinstance(source, Given):
         folder.write_lines(TRANSLATIONS, source.records)
@@ -212,12 +231,32 @@ def _translations(
 
     def work(waiting: Sequence[Key]) -> Iterator[TranslationRecord]:
         wanted = [by_id[identity] for identity in dict.fromkeys(identity for identity, _ in waiting)]
+        if isinstance(source, Asking):
+            yield from _asked(source, wanted, workers)
+            return
         results = map_in_workers(source.write, wanted, workers.jobs, workers.timeout)
         for done, (index, result) in enumerate(results, 1):
             workers.on_progress("translate", len(by_id) - len(wanted) + done, len(by_id))
             yield from _samples(wanted[index], result, samples)
 
     return folder.complete(TRANSLATIONS, TranslationRecord, keys, work)
+
+
+def _asked(source: Asking, problems: Sequence[Problem], workers: Workers) -> Iterator[TranslationRecord]:
+    """The model is asked here, once for many problems; the workers make translations of its answers."""
+    for start in range(0, len(problems), _ASKED_AT_ONCE):
+        part = problems[start : start + _ASKED_AT_ONCE]
+
+        def progress(done: int, start: int = start) -> None:
+            workers.on_progress("translate", start + done, len(problems))
+
+        try:
+            answers = source.ask(part, progress)
+        except GenerationError as error:
+            raise MachineError(str(error)) from None
+        answered = [(problem, answers[str(problem.id)]) for problem in part]
+        for index, result in map_in_workers(source.write, answered, workers.jobs, workers.timeout):
+            yield from _samples(part[index], result, source.options.samples)
 
 
 def _samples(problem: Problem, result: list[TranslationRecord] | Died, count: int) -> Iterator[TranslationRecord]:

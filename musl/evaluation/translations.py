@@ -1,16 +1,17 @@
-"""Where the translations of an evaluation come from: the analytic Translator, or a file of given ones."""
+"""Where the translations of an evaluation come from: the analytic Translator, a model, or a file of given ones."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from compile.cuda_parts import device_code
+from compile.cuda_parts import device_code, kernels_of, launched_kernels
 from data.find_functions import find_functions
+from data.function import Function
 from data.read_source import SourceError
 from data.source_file import SourceFile
 from musl.bench import replacement_text
@@ -18,6 +19,9 @@ from musl.errors import UsageError
 from musl.evaluation.problems import Problem
 from musl.evaluation.records import Direction, Harness, TranslationRecord
 from translator.analytic.adapt_cxx import to_cxx
+from translator.neural.batch import Item, translate_batch
+from translator.neural.read_answer import Malformed, Translated
+from translator.neural.translator import AnsweredTranslator, NeuralTranslator
 from translator.protocol import Refusal, Translation, TranslationOptions, Translator
 
 
@@ -32,26 +36,101 @@ class Writing:
     def write(self, problem: Problem) -> list[TranslationRecord]:
         """All samples of one problem; one record with a `refusal` where there is none."""
         started = time.monotonic()
-        source = SourceFile(Path(f"case{problem.id}.cpp"), problem.source, "c++")
         try:
-            functions = [f for f in find_functions(source).functions if f.name == problem.case.c_name]
-            if not functions:
-                return [_refused(problem, f"its source defines no function {problem.case.c_name}".rstrip(), started)]
-            written = self.translator.translate(source, functions[:1], self.options)[functions[0].name]
+            source, function = _source_of(problem)
+            written = self.translator.translate(source, [function], self.options)[function.name]
             if isinstance(written, Refusal):
-                reason = written.reasons[0]
-                return [_refused(problem, f"{reason.code} {reason.message}", started)]
-            texts = [self._text(source, translation, functions[0].name) for translation in written]
+                return [_refused(problem, _reason(written), started)]
+            texts = [_text(source, function, translation, self.options) for translation in written]
         except SourceError as error:
             return [_refused(problem, str(error), started)]
         return [make_record(problem, i, text, time.monotonic() - started) for i, text in enumerate(texts)]
 
-    def _text(self, source: SourceFile, translation: Translation, name: str) -> str:
-        if self.options.form == "kernel":
-            return replacement_text(translation)
-        return to_cxx(
-            source, {name: replacement_text(translation)}, translation.prelude, source.path.with_suffix(".cu")
-        )
+
+@dataclass(frozen=True)
+class Unwritten:
+    """A sample that is no translation, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How a model writes: it is asked for many problems at once (`ask`), and what it answers is worked on by whoever
+    has time (`write`)."""
+
+    translator: NeuralTranslator
+    harness: Harness
+    options: TranslationOptions
+
+    def ask(
+        self, problems: Sequence[Problem], progress: Callable[[int], None] | None = None
+    ) -> Mapping[str, Sequence[Translated]]:
+        """What the model answers for each problem, by id. Raises GenerationError where it cannot answer at all."""
+        model, own = self.translator, self.harness == "own"
+        items = [Item(str(p.id), p.source, source_name(p), p.direction) for p in problems]
+        sampling = replace(model.sampling, samples=self.options.samples, seed=self.options.seed)
+        return translate_batch(model.generator, model.form, items, sampling, check_parameters=own, progress=progress)
+
+    def write(self, answered: tuple[Problem, Sequence[Translated]]) -> list[TranslationRecord]:
+        """The records of all samples of one problem."""
+        problem, answers = answered
+        started = time.monotonic()
+        try:
+            outcomes = list(self._outcomes(problem, answers))
+        except SourceError as error:
+            outcomes = [Unwritten(str(error)) for _ in answers]
+        seconds = time.monotonic() - started
+        return [
+            _refused(problem, outcome.why, started, sample)
+            if isinstance(outcome, Unwritten)
+            else make_record(problem, sample, outcome, seconds / len(outcomes))
+            for sample, outcome in enumerate(outcomes)
+        ]
+
+    def _outcomes(self, problem: Problem, answers: Sequence[Translated]) -> Iterator[str | Unwritten]:
+        """The text to judge of each sample."""
+        if problem.direction == "cuda2c" or self.harness == "reference":
+            for answer in answers:
+                yield Unwritten(str(answer)) if isinstance(answer, Malformed) else answer.text
+            return
+        source, function = _source_of(problem)
+        translator = AnsweredTranslator(self.translator.name, {function.name: answers})
+        for made in translator.outcomes(source, function, self.options):
+            if isinstance(made, Translation):
+                yield _text(source, function, made, self.options)
+            else:
+                yield Unwritten(str(made) if isinstance(made, Malformed) else _reason(made))
+
+
+def _reason(refusal: Refusal) -> str:
+    return f"{refusal.reasons[0].code} {refusal.reasons[0].message}"
+
+
+def source_name(problem: Problem) -> str:
+    """What is translated: the C function that the tests call, or the kernel that the benchmark's wrapper launches."""
+    if problem.direction == "c2cuda":
+        return problem.case.c_name
+    kernels = [kernel.name for kernel in kernels_of(problem.source)]
+    launched = [name for name in launched_kernels(problem.case.wrapper_text) if name in kernels]
+    return (launched or kernels or [problem.case.c_name])[-1]
+
+
+def _source_of(problem: Problem) -> tuple[SourceFile, Function]:
+    """The C file of a problem and the function that its tests call. Raises SourceError where there is none."""
+    source = SourceFile(Path(f"case{problem.id}.cpp"), problem.source, "c++")
+    for function in find_functions(source).functions:
+        if function.name == problem.case.c_name:
+            return source, function
+    raise SourceError(f"its source defines no function {problem.case.c_name}".rstrip())
+
+
+def _text(source: SourceFile, function: Function, translation: Translation, options: TranslationOptions) -> str:
+    """The text to judge: a kernel, or the whole file with the translation in it."""
+    text = replacement_text(translation)
+    if options.form == "kernel":
+        return text
+    return to_cxx(source, {function.name: text}, translation.prelude, source.path.with_suffix(".cu"))
 
 
 @dataclass(frozen=True)
@@ -75,8 +154,8 @@ def make_record(problem: Problem, sample: int, text: str, seconds: float) -> Tra
     return TranslationRecord(id=problem.id, sample=sample, cuda=text, scored=scored, seconds=round(seconds, 3))
 
 
-def _refused(problem: Problem, why: str, started: float) -> TranslationRecord:
-    return TranslationRecord(id=problem.id, refusal=why, seconds=round(time.monotonic() - started, 3))
+def _refused(problem: Problem, why: str, started: float, sample: int = 0) -> TranslationRecord:
+    return TranslationRecord(id=problem.id, sample=sample, refusal=why, seconds=round(time.monotonic() - started, 3))
 
 
 def read_translations(path: Path, problems: Sequence[Problem], direction: Direction) -> list[TranslationRecord]:

@@ -67,8 +67,18 @@ class CounterexampleRecord(Record):
     inputs: dict[str, str]
 
 
+class SampleRecord(Record):
+    """A translation of a function that was tried: who wrote it, which sample it is, and what came of it."""
+
+    translator: str
+    sample: int
+    status: FunctionStatus
+    reason: str = ""
+
+
 class FunctionRecord(Record):
-    """One function. `code` and `reason` say why it is not `verified`; both are empty where it is."""
+    """One function. `code` and `reason` say why it is not `verified`; both are empty where it is. `translator` wrote
+    the translation that the record is about, `samples` are those that were tried, in order."""
 
     name: str
     line: int
@@ -79,6 +89,8 @@ class FunctionRecord(Record):
     remarks: list[RemarkRecord] = []
     tests: TestsRecord = TestsRecord()
     coverage: CoverageRecord | None = None
+    translator: str = ""
+    samples: list[SampleRecord] = []
     schedules: list[str] = []
     counterexample: CounterexampleRecord | None = None
     seconds: float = 0.0

@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from musl.report.records import CounterexampleRecord, FunctionRecord, TranslationReport
+from translator.neural.codes import NEURAL_CODES
 
 STYLE = {"verified": "green", "unverified": "yellow", "not_translated": "yellow", "failed": "red"}
 WORDS = {
@@ -55,7 +56,12 @@ def print_function(function: FunctionRecord, console: Console) -> None:
         iterators = ", ".join(loop.iterators)
         _line(console, "parallel", f"line {loop.line}: {iterators} -> {loop.form}, {loop.kernel}", "green")
     for remark in function.remarks:
-        _line(console, "because" if refused else "sequential", str(remark), style if refused else "")
+        label = "because" if refused else "malformed" if remark.code in NEURAL_CODES else "sequential"
+        _line(console, label, str(remark), style if refused else "")
+    if len(function.samples) > 1:
+        for sample in function.samples:
+            words = f"{sample.translator}, {sample.sample}: {WORDS[sample.status]}"
+            _line(console, "sample", f"{words}: {sample.reason}" if sample.reason else words, STYLE[sample.status])
     if function.tests.run:
         _line(console, "tests", _tests(function))
     if function.counterexample is not None:

@@ -1,4 +1,5 @@
-"""Every MUSL code with its one-line description: MUSL001-099 the front end, MUSL100-199 the dependence analysis."""
+"""Every MUSL code with its one-line description: MUSL001-099 the front end, MUSL100-199 the dependence analysis;
+MUSL200-219 are in translator/neural/codes.py."""
 
 from __future__ import annotations
 

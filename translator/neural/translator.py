@@ -7,7 +7,7 @@ the process that holds it, and answers are worked on wherever there is time.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from data.function import Function
 from data.source_file import SourceFile
@@ -29,7 +29,7 @@ class NeuralTranslator:
 
     generator: Generator
     form: ModelForm
-    sampling: Sampling = Sampling()
+    sampling: Sampling = field(default_factory=Sampling)
 
     @property
     def name(self) -> str:
@@ -72,11 +72,10 @@ class AnsweredTranslator:
     def _function(
         self, source: SourceFile, function: Function, options: TranslationOptions
     ) -> Sequence[Translation] | Refusal:
-        outcomes = list(self._outcomes(source, function, options))
-        if isinstance(outcomes[-1], Refusal):
-            return outcomes[-1]
+        outcomes = list(self.outcomes(source, function, options))
         faults = [outcome for outcome in outcomes if isinstance(outcome, Malformed)]
-        remarks = _remarks(function, faults, len(outcomes))
+        refusal = next((outcome for outcome in outcomes if isinstance(outcome, Refusal)), None)
+        remarks = (*(refusal.reasons if refusal is not None else ()), *_remarks(function, faults, len(outcomes)))
         translations: dict[str, Translation] = {}
         for outcome in outcomes:
             if isinstance(outcome, Translation):
@@ -84,10 +83,11 @@ class AnsweredTranslator:
                 translations.setdefault(same, replace(outcome, remarks=remarks))
         return list(translations.values()) or Refusal(function.id, remarks)
 
-    def _outcomes(
+    def outcomes(
         self, source: SourceFile, function: Function, options: TranslationOptions
     ) -> Iterator[Translation | Malformed | Refusal]:
-        """What came of each sample. A function that no wrapper can be written for ends in its Refusal."""
+        """What came of each sample, in order: a Refusal where no wrapper can be written whatever the kernel. Raises
+        data.read_source.SourceError where the file cannot be preprocessed."""
         side = None
         for sample, answer in enumerate(self.answers[function.name]):
             provenance = Provenance(self.name, sample, options.seed)
@@ -101,8 +101,8 @@ class AnsweredTranslator:
                 side = side or read_host_side(source, function, options)
                 if isinstance(side, Refusal):
                     yield side
-                    return
-                yield wrap_with(source, function, side, answer, provenance)
+                else:
+                    yield wrap_with(source, function, side, answer, provenance)
 
 
 def _bare(function: Function, snippet: Snippet, provenance: Provenance) -> Translation:
