@@ -111,24 +111,29 @@ def synth(
 
 
 def tokenizer(
-    corpus: Annotated[Path, typer.Argument(metavar="CORPUS", help="Folder of shards, or one .parquet file.")],
+    corpora: Annotated[list[Path], typer.Argument(metavar="CORPUS...", help="Folders of shards, or .parquet files.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="DIR", help="Folder that transformers then loads.")],
     vocab_size: Annotated[int, typer.Option(min=264, metavar="N", help="Entries of the vocabulary, at most.")] = 8192,
     tokompiler: Annotated[
         bool, typer.Option("--tokompiler", help="Train on the texts with names and literals made anonymous.")
+    ] = False,
+    lexical: Annotated[
+        bool, typer.Option("--lexical", help="One entry for each frequent lexical token, without layout.")
     ] = False,
     seed: Annotated[
         int | None, typer.Option(min=0, metavar="N", help="With --tokompiler: number at random, not in order.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
 ) -> None:
-    """Train a byte-level BPE vocabulary on a corpus; prints how many tokens the corpus takes with it.
+    """Train a byte-level BPE vocabulary on corpora; prints how many tokens they take with it.
 
     Exit status: 0; 2 wrong usage or unreadable input; 1 this machine lacks something.
     """
     from musl.tokens_command import run_tokenizer
 
-    status = run_tokenizer(corpus, out, vocab_size=vocab_size, tokompiler=tokompiler, seed=seed, json=json)
+    status = run_tokenizer(
+        corpora, out, vocab_size=vocab_size, tokompiler=tokompiler, lexical=lexical, seed=seed, json=json
+    )
     raise typer.Exit(status)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json as json_format
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,17 +14,24 @@ EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 
 
 def run_tokenizer(
-    corpus: Path, out: Path, *, vocab_size: int, tokompiler: bool, seed: int | None = None, json: bool = False
+    corpora: Sequence[Path],
+    out: Path,
+    *,
+    vocab_size: int,
+    tokompiler: bool,
+    lexical: bool = False,
+    seed: int | None = None,
+    json: bool = False,
 ) -> int:
-    """Train a vocabulary on a corpus and print what it takes of it."""
+    """Train a vocabulary on corpora and print what it takes of them."""
 
     def work() -> int:
         from data.corpus.errors import DataError
         from data.tokens.bpe import train_on_corpus
 
         try:
-            report = train_on_corpus(corpus, out, vocab_size, tokompiler=tokompiler, seed=seed)
-        except DataError as error:
+            report = train_on_corpus(corpora, out, vocab_size, tokompiler=tokompiler, lexical=lexical, seed=seed)
+        except (DataError, ValueError) as error:
             raise UsageError(str(error)) from None
         if json:
             print(json_format.dumps({**asdict(report), "tokens_per_character": report.tokens_per_character}, indent=2))

@@ -7,14 +7,17 @@ it, a line's end takes the indentation after it, and numbers are cut into pieces
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from data.corpus.errors import DataError, one_line
 from data.corpus.row import Row, read_rows
+from data.tokens.lexical_vocabulary import CONFIG as LEXICAL_CONFIG
+from data.tokens.lexical_vocabulary import train_lexical
 from data.tokens.tokompiler import encode
 
 # The first ids, in this order. `<c>` and `<cuda>` stand before a text and say its language, `<sep>` between two sides.
@@ -79,12 +82,12 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     return tokenizer
 
 
-def save_tokenizer(tokenizer: Tokenizer, folder: Path) -> None:
+def save_tokenizer(tokenizer: Tokenizer, folder: Path, config: Mapping[str, object] = _CONFIG) -> None:
     """Writes `tokenizer.json` and `tokenizer_config.json`, which `transformers.AutoTokenizer` loads. DataError where
     the disk refuses; no file is left half written."""
     contents = {
         "tokenizer.json": tokenizer.to_str(pretty=True),
-        "tokenizer_config.json": json.dumps(_CONFIG, indent=2) + "\n",
+        "tokenizer_config.json": json.dumps(config, indent=2) + "\n",
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -110,20 +113,28 @@ def load_tokenizer(folder: Path) -> Tokenizer:
 
 
 def train_on_corpus(
-    corpus: Path, folder: Path, vocab_size: int, *, tokompiler: bool = False, seed: int | None = None
+    corpora: Sequence[Path],
+    folder: Path,
+    vocab_size: int,
+    *,
+    tokompiler: bool = False,
+    lexical: bool = False,
+    seed: int | None = None,
 ) -> TokenizerReport:
-    """Trains on the rows of a corpus (a folder of shards, or one), anonymous by Tokompiler where asked (numbered at
-    random with a `seed`), and saves the vocabulary in `folder`. DataError where a shard is broken or holds no row."""
-    texts = _CorpusTexts(corpus, tokompiler, seed)
-    tokenizer = train_bpe((text for _, text in texts), vocab_size)
+    """Trains on the rows of corpora (folders of shards, or shards), anonymous by Tokompiler where asked (numbered at
+    random with a `seed`), and saves the vocabulary in `folder`; with `lexical` one of lexical tokens
+    (data/tokens/lexical_vocabulary.py). DataError where a shard is broken or there is no row."""
+    texts = _CorpusTexts(corpora, tokompiler, seed)
+    train = train_lexical if lexical else train_bpe
+    tokenizer = train((text for _, text in texts), vocab_size)
     rows = characters = tokens = 0
     for original, text in texts:
         rows += 1
         characters += len(original)
         tokens += len(tokenizer.encode(text).ids)
     if not rows:
-        raise DataError(f"{corpus}: holds no row to train on")
-    save_tokenizer(tokenizer, folder)
+        raise DataError(f"{', '.join(map(str, corpora))}: holds no row to train on")
+    save_tokenizer(tokenizer, folder, LEXICAL_CONFIG if lexical else _CONFIG)
     return TokenizerReport(rows, characters, tokens, tokenizer.get_vocab_size())
 
 
@@ -134,13 +145,13 @@ def text_of_row(row: Row) -> str:
 
 @dataclass(frozen=True)
 class _CorpusTexts:
-    """The texts of a corpus, read anew each time: the original, and what is trained on."""
+    """The texts of corpora, read anew each time: the original, and what is trained on."""
 
-    corpus: Path
+    corpora: Sequence[Path]
     tokompiler: bool
     seed: int | None
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
-        for row in read_rows(self.corpus):
+        for row in chain.from_iterable(map(read_rows, self.corpora)):
             text = text_of_row(row)
             yield text, encode(text, row.language, self.seed).text if self.tokompiler else text

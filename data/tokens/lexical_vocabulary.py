@@ -15,22 +15,24 @@ from itertools import product
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-# The first ids, in this order: what fills up a batch, what ends a text (and begins one), what stands for a lost token.
-PAD, END, MASK = "<|pad|>", "<|end|>", "<|mask|>"
-SPECIAL_TOKENS = (PAD, END, MASK)
+# The first ids, in this order: what fills up a batch, and what ends a text (and begins one). No program has them, so
+# that a trainer may append the end to a text.
+PAD, END = "<|pad|>", "<|end|>"
+SPECIAL_TOKENS = (PAD, END)
 SMALLEST_VOCABULARY = 1024
 CONFIG = {
     "tokenizer_class": "PreTrainedTokenizerFast",
     "pad_token": PAD,
     "bos_token": END,
     "eos_token": END,
-    "mask_token": MASK,
     "clean_up_tokenization_spaces": False,
 }
 # Entries for as many placeholders of each kind, with the suffixes that numbers have.
 _NAMES = {"var": 64, "arr": 32, "func": 16, "type": 8, "field": 16, "label": 4, "macro": 8, "char": 8}
 _NUMBERS = {"num": (32, ("", "f", "u", "U", "L", "ul", "ull")), "real": (32, ("", "f", "F"))}
 _STRINGS = 8
+# What the form of a question adds (models/model_form.py), the mark of a token that noise hid, and small numbers of tests.
+_WORDS = ("//", "C", "CUDA", "to", "test", "tests", "repair", "@", *map(str, range(17)))
 # Line ends that mean something: after a directive or a comment, and before one. All others become blanks.
 _AFTER_LINE = r"^(?:[ \t]*#|[^\n]*//)(?:\\\n|[^\n])*\K\n"
 _BEFORE_LINE = r"\n(?=[ \t]*(?:#|//))|(?<=\\)\n"
@@ -48,13 +50,13 @@ def train_lexical(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     SMALLEST_VOCABULARY."""
     if vocab_size < SMALLEST_VOCABULARY:
         raise ValueError(f"a lexical vocabulary has at least {SMALLEST_VOCABULARY} entries, not {vocab_size}")
-    placeholders = [_BLANK + placeholder for placeholder in _placeholders()]
+    standing = [_BLANK + entry for entry in _standing_entries()]
     words: Counter[str] = Counter()
-    trained = _pieces(_counted(texts, words), vocab_size - len(placeholders))
+    trained = _pieces(_counted(texts, words), vocab_size - len(standing))
     model = json.loads(trained.to_str())["model"]
     entries: dict[str, int] = dict(model["vocab"])
     whole = sorted((word for word, count in words.items() if count > 1), key=lambda word: (-words[word], word))
-    for word in [*placeholders, *whole]:
+    for word in [*standing, *whole]:
         if word not in entries and len(entries) < vocab_size:
             entries[word] = len(entries)
     merges = [tuple(merge) for merge in model["merges"]]
@@ -63,11 +65,12 @@ def train_lexical(texts: Iterable[str], vocab_size: int) -> Tokenizer:
     return tokenizer
 
 
-def _placeholders() -> Iterator[str]:
+def _standing_entries() -> Iterator[str]:
     yield from (f"{prefix}_{number}" for prefix, count in _NAMES.items() for number in range(count))
     for prefix, (count, suffixes) in _NUMBERS.items():
         yield from (f"{prefix}_{number}{suffix}" for number, suffix in product(range(count), suffixes))
     yield from (f'"str_{number}"' for number in range(_STRINGS))
+    yield from _WORDS
 
 
 def _lines() -> normalizers.Normalizer:

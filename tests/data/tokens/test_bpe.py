@@ -90,8 +90,8 @@ def test_transformers_loads_what_was_saved(tmp_path: Path) -> None:
 
 def test_a_corpus_gives_a_vocabulary_and_its_figures(tmp_path: Path) -> None:
     write_shards([row(text, host="void h();") for text in CODE], tmp_path / "corpus")
-    plain = train_on_corpus(tmp_path / "corpus", tmp_path / "plain", 320)
-    anonymous = train_on_corpus(tmp_path / "corpus", tmp_path / "anonymous", 320, tokompiler=True)
+    plain = train_on_corpus([tmp_path / "corpus"], tmp_path / "plain", 320)
+    anonymous = train_on_corpus([tmp_path / "corpus"], tmp_path / "anonymous", 320, tokompiler=True)
     characters = sum(len(text_of_row(row(text, host="void h();"))) for text in CODE)
     assert plain.texts == anonymous.texts == len(CODE)
     assert plain.characters == anonymous.characters == characters
@@ -106,7 +106,7 @@ def test_a_corpus_gives_a_vocabulary_and_its_figures(tmp_path: Path) -> None:
 def test_what_cannot_be_read_or_written_is_one_line(tmp_path: Path) -> None:
     write_shards([], tmp_path / "empty")
     with pytest.raises(DataError, match="empty: holds no row to train on"):
-        train_on_corpus(tmp_path / "empty", tmp_path / "out", 300)
+        train_on_corpus([tmp_path / "empty"], tmp_path / "out", 300)
     with pytest.raises(DataError, match="nowhere: cannot be read"):
         load_tokenizer(tmp_path / "nowhere")
     half = tmp_path / "tokenizer.json"

@@ -32,13 +32,10 @@ def spaced(text: str) -> str:
 def test_a_kernel_has_the_placeholders_of_its_function_and_new_ones_after_them() -> None:
     kernel = """__global__ void scale(float *x, int n, float by) {
         int at = blockIdx.x * blockDim.x + threadIdx.x; if (at < n) x[at] *= by + 3.5f - 4.5f; }"""
-    assert (
-        other(SCALE, kernel, "cuda")
-        == spaced("""
+    assert other(SCALE, kernel, "cuda") == spaced("""
         __global__ void func_0(float *arr_0, int var_0, float var_1) {
         int var_3 = blockIdx.x * blockDim.x + threadIdx.x; if (var_3 < var_0)
         arr_0[var_3] *= var_1 + real_0f - real_1f; }""")
-    )
 
 
 def test_the_table_of_the_other_text_extends_that_of_the_source() -> None:
