@@ -31,7 +31,7 @@ CONFIG = {
 _NAMES = {"var": 64, "arr": 32, "func": 16, "type": 8, "field": 16, "label": 4, "macro": 8, "char": 8}
 _NUMBERS = {"num": (32, ("", "f", "u", "U", "L", "ul", "ull")), "real": (32, ("", "f", "F"))}
 _STRINGS = 8
-# What the form of a question adds (models/model_form.py), the mark of a token that noise hid, and small numbers of tests.
+# What the form of a question adds (models/model_form.py), what noise hides tokens behind, and small numbers of tests.
 _WORDS = ("//", "C", "CUDA", "to", "test", "tests", "repair", "@", *map(str, range(17)))
 # Line ends that mean something: after a directive or a comment, and before one. All others become blanks.
 _AFTER_LINE = r"^(?:[ \t]*#|[^\n]*//)(?:\\\n|[^\n])*\K\n"

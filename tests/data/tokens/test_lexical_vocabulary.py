@@ -1,4 +1,4 @@
-"""A vocabulary of lexical tokens: what is one entry, what comes back, and that transformers and a trainer can use it."""
+"""A vocabulary of lexical tokens: what is one entry, what comes back, and that transformers and trainers can use it."""
 
 from __future__ import annotations
 
