@@ -30,9 +30,12 @@ class CodeModel:
     vocabulary: Vocabulary
 
     def complete(self, text: str, language: str, *, most: int = 256, temperature: float = 0.0, seed: int = 0) -> str:
-        """What follows `text`: at most `most` tokens, up to where the model ends the text. The likeliest token each
-        time at temperature 0, else drawn with `seed`. Of a text longer than the context the last part is seen.
+        """What follows `text` without the blanks at its end (a token takes the blanks before it along, so that a text
+        which ends with some is none that the model has seen): at most `most` tokens, up to where the model ends the
+        text. The likeliest token each time at temperature 0, else drawn with `seed`. Of a text longer than the context
+        the last part is seen.
         A model of anonymous texts reads and writes those, and the names of `text` are put back."""
+        text = text.rstrip()
         if not getattr(self.model.config, "tokompiler", False):
             return self.continue_text(text, language, most, temperature, seed)
         known = encode(text, "cuda" if language == "cuda" else "c")
@@ -65,7 +68,9 @@ def load_code_model(folder: Path) -> CodeModel:
     place = _model_folder(folder)  # before torch is loaded, which takes seconds
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging as transformers_logging
 
+    transformers_logging.disable_progress_bar()
     try:
         model = AutoModelForCausalLM.from_pretrained(place, local_files_only=True)
     except (OSError, ValueError) as error:

@@ -55,6 +55,8 @@ def test_a_run_is_trained_scored_and_completes(tmp_path: Path, capsys: pytest.Ca
     made = json.loads(capsys.readouterr().out)["completion"]
     assert made == complete_text(beginning, tmp_path / "run", tokens=5)
     assert made
+    beginning.write_text("int f(int a\n    ")  # the model writes the blanks itself
+    assert made == complete_text(beginning, tmp_path / "run", tokens=5)
 
 
 def test_a_config_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
@@ -66,6 +68,14 @@ def test_a_config_with_an_unknown_key_is_refused(tmp_path: Path) -> None:
     assert run.stderr.startswith(f"error: {file}: ")
     assert "training.microbatch: no such key" in run.stderr
     assert len(run.stderr.splitlines()) == 1
+
+
+def test_a_config_that_is_no_yaml_mapping_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("a sentence\n")
+    run = musl("pretrain", file)
+    assert (run.returncode, run.stdout) == (2, "")
+    assert run.stderr == f"error: {file}: keys with values are expected here\n"
 
 
 def test_a_model_that_is_not_there_is_one_line(tmp_path: Path) -> None:
