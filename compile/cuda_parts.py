@@ -231,11 +231,12 @@ def _parameter(tokens: list[str]) -> KernelParameter:
     if "=" in tokens:
         tokens = tokens[: tokens.index("=")]
     is_array = "[" in tokens
-    has_rows = tokens.count("[") > ("(" not in tokens)
+    in_parentheses = "(" in tokens  # `float (*a)[4]`, which `float a[][4]` is, too
+    has_rows = tokens.count("[") > (not in_parentheses)
     if is_array:  # what follows is its extents
         tokens = tokens[: tokens.index("[")]
     words = [token for token in tokens if token not in _DROPPED]
-    stars = words.count("*") + is_array
+    stars = words.count("*") + (is_array and not in_parentheses)
     names = [word for word in words if re.fullmatch(r"[A-Za-z_]\w*", word)]
     name = names[-1] if len(names) > 1 else ""
     kind = " ".join(names[:-1] if name else names)

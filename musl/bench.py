@@ -80,7 +80,8 @@ class Bench:
 
     def _header(self, chosen: Mapping[str, Translation]) -> str:
         writers = dict.fromkeys(translation.provenance.translator for translation in chosen.values())
-        made_by = f"MuSL {version('musl-cuda')} ({' and '.join(writers) or self.translator.name} translator)"
+        who = f"{' and '.join(writers) or self.translator.name} translator{'s' * (len(writers) > 1)}"
+        made_by = f"MuSL {version('musl-cuda')} ({who})"
         return (
             f"// CUDA version of {self.source.path.name}, written by {made_by}.\n"
             f"// Translated: {', '.join(chosen)}. Everything else stands as it was.\n"

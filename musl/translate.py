@@ -34,6 +34,7 @@ from musl.whole_file import WholeFile, settle
 from musl.work import FunctionWork
 from tester.fuzz import FuzzOptions, FuzzTester
 from translator.analytic.codes import SYNTAX_ERROR
+from translator.neural.translator import NeuralTranslator
 from translator.protocol import TranslationOptions, Translator
 
 LOG = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ def translate_file(
     *,
     output: Path | None = None,
     functions: Sequence[str] = (),
-    translator: str = "analytic",
+    translator: str | NeuralTranslator = "analytic",
     also: Sequence[str] = (),
     samples: int = 1,
     model: ModelOptions | None = None,

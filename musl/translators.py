@@ -41,13 +41,16 @@ class ModelOptions:
 
 
 def open_translator(
-    name: str, direction: str = "c2cuda", model: ModelOptions | None = None, samples: int = 1
+    name: str | NeuralTranslator, direction: str = "c2cuda", model: ModelOptions | None = None, samples: int = 1
 ) -> AnalyticTranslator | NeuralTranslator:
-    """The Translator of that name: `analytic`, or the model in a folder, of a hub, or behind a server's address.
+    """The Translator of that name: `analytic`, or the model in a folder, of a hub, or behind a server's address (one
+    that is given open is it).
 
     UsageError where there is none for the direction, where a model cannot be opened, and for options that contradict.
     """
     asked = model or ModelOptions()
+    if isinstance(name, NeuralTranslator):
+        return name
     if name != ANALYTIC:
         generator, form = open_model(name, asked.adapter, asked.four_bit)
         return NeuralTranslator(generator, form, asked.sampling(samples))
@@ -99,7 +102,9 @@ class Writers:
         return SeveralTranslators((answered, AnalyticTranslator())) if self.also_analytic else answered
 
 
-def choose_writers(name: str, also: Sequence[str], samples: int, model: ModelOptions | None) -> Writers:
+def choose_writers(
+    name: str | NeuralTranslator, also: Sequence[str], samples: int, model: ModelOptions | None
+) -> Writers:
     """The Translators that a command names; UsageError for what contradicts."""
     for other in also:
         if other != ANALYTIC:

@@ -75,7 +75,7 @@ class EvaluationOptions:
     """What an evaluation is asked for. `tests` fuzz tests are made for a problem whose own tests show nothing;
     `mutants` faults are planted in each reference to measure the tests (0: none)."""
 
-    translator: str = "analytic"
+    translator: str | NeuralTranslator = "analytic"
     translations: Path | None = None
     direction: Direction = "c2cuda"
     harness: Harness = "own"
@@ -193,7 +193,7 @@ def _name(asked: EvaluationOptions, source: Given | Writing | Asking) -> str:
     if isinstance(source, Given):
         return source.name
     if isinstance(source, Writing):
-        return asked.translator + " with serial kernels" * source.options.serial_kernels
+        return source.translator.name + " with serial kernels" * source.options.serial_kernels
     sampling = source.translator.sampling
     drawn = f" at temperature {sampling.temperature:g}" if sampling.temperature else ""
     adapter = f" with {asked.model.adapter}" if asked.model.adapter else ""

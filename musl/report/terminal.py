@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from musl.report.records import CounterexampleRecord, FunctionRecord, TranslationReport
+from musl.report.records import CounterexampleRecord, FunctionRecord, RemarkRecord, TranslationReport
 from translator.neural.codes import NEURAL_CODES
 
 STYLE = {"verified": "green", "unverified": "yellow", "not_translated": "yellow", "failed": "red"}
@@ -18,6 +18,7 @@ WORDS = {
     "not_translated": "not translated",
     "failed": "failed",
 }
+ANALYTIC = "analytic"
 INDENT = 4
 LABEL = 12
 
@@ -55,9 +56,11 @@ def print_function(function: FunctionRecord, console: Console) -> None:
     for loop in function.parallel:
         iterators = ", ".join(loop.iterators)
         _line(console, "parallel", f"line {loop.line}: {iterators} -> {loop.form}, {loop.kernel}", "green")
+    of_model = function.translator not in ("", ANALYTIC)
+    if of_model or any(remark.code in NEURAL_CODES for remark in function.remarks):
+        _line(console, "written by", function.translator or "nobody")
     for remark in function.remarks:
-        label = "because" if refused else "malformed" if remark.code in NEURAL_CODES else "sequential"
-        _line(console, label, str(remark), style if refused else "")
+        _line(console, _label(remark, refused=refused, of_model=of_model), str(remark), style if refused else "")
     if len(function.samples) > 1:
         for sample in function.samples:
             words = f"{sample.translator}, {sample.sample}: {WORDS[sample.status]}"
@@ -66,6 +69,14 @@ def print_function(function: FunctionRecord, console: Console) -> None:
         _line(console, "tests", _tests(function))
     if function.counterexample is not None:
         _print_counterexample(function.counterexample, console)
+
+
+def _label(remark: RemarkRecord, *, refused: bool, of_model: bool) -> str:
+    if refused:
+        return "because"
+    if remark.code in NEURAL_CODES:
+        return "malformed"
+    return ANALYTIC if of_model else "sequential"
 
 
 def _tests(function: FunctionRecord) -> str:
