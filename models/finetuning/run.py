@@ -1,0 +1,286 @@
+"""`finetune`: the whole run, from examples to a trained model, which a kill at any moment only makes longer.
+
+What is guaranteed: a run that was killed and goes on ends, on the same machine with the same number of processes and on
+the CPU, with the log and the weights of a run that was not. Not guaranteed: the same last bits on another machine, with
+another number of threads or processes, or on a GPU.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import DistributedType, broadcast_object_list
+from safetensors import SafetensorError
+from transformers import PreTrainedTokenizerBase
+from transformers.integrations.integration_utils import get_available_reporting_integrations
+from transformers.trainer_callback import PrinterCallback
+from transformers.utils import logging as transformers_logging
+from trl.trainer.sft_config import SFTConfig
+
+from models.errors import ModelError
+from models.finetuning.base import check_adapter, form_of, load_base, load_tokenizer, saved_dtype, with_adapter
+from models.finetuning.config import FinetuneConfig, read_config
+from models.finetuning.examples import read_examples, token_row
+from models.finetuning.folder import FinetuneFolder
+from models.finetuning.rows import Rows, make_rows, new_collator
+from models.finetuning.trainer import ExampleTrainer, Progress, RunLog, refuse_to_write
+from models.model_form import ModelForm
+from models.pretraining.run_folder import read_lines, write_whole
+
+if TYPE_CHECKING:
+    from peft import LoraModel, PeftModel
+    from transformers import PreTrainedModel
+
+__all__ = ["FinetuneResult", "Progress", "finetune", "run_finetuning"]
+
+
+_SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED)
+
+
+@dataclass(frozen=True)
+class FinetuneResult:
+    """The figures of a finished run. `loss` is the mean of the last tenth of the steps, `first_loss` that of the first
+    step, both nats per token of completions as the loss of the run counts them; `held_out_loss` is None without such
+    data. `tokens` counts those of prompts and completions that were seen."""
+
+    model: str
+    steps: int
+    examples: int
+    left_out: int
+    rows: int
+    tokens: int
+    parameters: int
+    trained_parameters: int
+    seconds: float
+    tokens_per_second: float
+    first_loss: float
+    loss: float
+    held_out_loss: float | None
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What is made of the config before weights are loaded."""
+
+    tokenizer: PreTrainedTokenizerBase
+    form: ModelForm
+    train: Rows
+    held_out: Rows | None
+
+
+def run_finetuning(config: Path, *, progress: Callable[[Progress], None] = lambda progress: None) -> FinetuneResult:
+    """`finetune` for a YAML file; what `python -m models.finetuning CONFIG.yaml` does."""
+    return finetune(read_config(config), progress=progress)
+
+
+def finetune(config: FinetuneConfig, *, progress: Callable[[Progress], None] = lambda progress: None) -> FinetuneResult:
+    """Train as `config` asks, or go on where its output folder left off. A finished run is not trained again.
+
+    `progress` is called on the main process alone, after each step. ModelError where the request, the data or the
+    machine do not allow it: one line that says what, where and what to do.
+    """
+    transformers_logging.disable_progress_bar()
+    transformers_logging.set_verbosity_error()
+    folder = FinetuneFolder(config.output)
+    state = PartialState()
+    with _one_line(config):
+        _on_main(lambda: folder.claim(config))
+        if folder.result.is_file() and folder.model.is_dir():
+            return _read_result(folder)
+        inputs = _inputs(config)
+        trainer = _trainer(config, folder, inputs, state, progress)
+        resumed = folder.newest_checkpoint() if state.is_main_process else None
+        step, checkpoint = broadcast_object_list([resumed])[0] or (0, None)
+        _on_main(lambda: folder.forget_after(step))
+        trainer.add_callback(RunLog(folder, _tokens_per_step(config, inputs.train), progress))
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+        if inputs.held_out is not None and trainer.state.global_step % config.evaluation.every:
+            trainer.evaluate()
+        return _finish(config, folder, inputs, trainer)
+
+
+def _inputs(config: FinetuneConfig) -> _Inputs:
+    tokenizer = load_tokenizer(config.model)
+    form = form_of(config.model, tokenizer)
+    if config.model.continue_from is not None:
+        check_adapter(config.model.continue_from, config.model.base)
+
+    def rows(paths: list[Path], seed: int) -> Rows:
+        tokens = [token_row(example, tokenizer, form.style) for example in read_examples(paths)]
+        return make_rows(tokens, config.model.context, pack=config.data.pack, seed=seed)
+
+    held_out = rows(config.data.held_out, 0) if config.data.held_out else None
+    return _Inputs(tokenizer, form, rows(config.data.train, config.seed), held_out)
+
+
+def _trainer(
+    config: FinetuneConfig,
+    folder: FinetuneFolder,
+    inputs: _Inputs,
+    state: PartialState,
+    progress: Callable[[Progress], None],
+) -> ExampleTrainer:
+    arguments = _arguments(config, folder, state.num_processes, inputs.held_out is not None)
+    base = load_base(config)
+    model, fresh = with_adapter(base, config)
+    trainer = ExampleTrainer(
+        samples=config.training.samples,
+        folder=folder,
+        keep=config.run.keep_checkpoints,
+        model=model,
+        args=arguments,
+        train_dataset=inputs.train.dataset,
+        eval_dataset=inputs.held_out.dataset if inputs.held_out else None,
+        processing_class=inputs.tokenizer,
+        data_collator=new_collator(config.model.attention, cast("int", inputs.tokenizer.pad_token_id)),
+        peft_config=fresh,
+    )
+    trainer.remove_callback(PrinterCallback)
+    if config.adapter is not None and config.adapter.merge and trainer.accelerator.distributed_type in _SHARDED:
+        raise ModelError("adapter.merge: not where weights are sharded (FSDP, DeepSpeed); save the adapter alone")
+    return trainer
+
+
+def _arguments(config: FinetuneConfig, folder: FinetuneFolder, processes: int, evaluated: bool) -> SFTConfig:
+    training = config.training
+    installed = get_available_reporting_integrations()
+    for name in config.run.report_to:
+        if name not in installed:
+            raise ModelError(f"run.report_to: {name} is not installed here (there are: {', '.join(installed)})")
+    at_once = training.micro_batch * processes
+    if training.batch_sequences % at_once:
+        raise ModelError(
+            f"training.batch_sequences ({training.batch_sequences}) is no multiple of training.micro_batch"
+            f" ({training.micro_batch}) times {processes} processes"
+        )
+    on_cpu = not torch.cuda.is_available()
+    return SFTConfig(
+        output_dir=str(folder.checkpoints),
+        per_device_train_batch_size=training.micro_batch,
+        per_device_eval_batch_size=training.micro_batch,
+        gradient_accumulation_steps=training.batch_sequences // at_once,
+        num_train_epochs=training.epochs or 1.0,
+        max_steps=training.steps or -1,
+        learning_rate=training.learning_rate,
+        lr_scheduler_type="cosine_with_min_lr",
+        lr_scheduler_kwargs={"min_lr": training.final_learning_rate},
+        warmup_steps=training.warmup_steps,
+        weight_decay=training.weight_decay,
+        adam_beta1=training.beta1,
+        adam_beta2=training.beta2,
+        max_grad_norm=training.clip_norm,
+        bf16=training.precision == "bf16",
+        use_cpu=on_cpu,
+        dataloader_pin_memory=not on_cpu,
+        activation_checkpointing=training.gradient_checkpointing,
+        logging_strategy="steps",
+        logging_steps=1,
+        logging_nan_inf_filter=False,
+        save_strategy="steps",
+        save_steps=config.run.checkpoint_every,
+        eval_strategy="steps" if evaluated else "no",
+        eval_steps=config.evaluation.every if evaluated else None,
+        train_sampling_strategy="random" if config.data.pack else "group_by_length",
+        seed=config.seed,
+        report_to=list(config.run.report_to) or "none",
+        disable_tqdm=True,
+        dataset_kwargs={"skip_prepare_dataset": True},
+        max_length=None,
+        ddp_find_unused_parameters=False,
+    )
+
+
+def _tokens_per_step(config: FinetuneConfig, rows: Rows) -> float:
+    return rows.tokens / len(rows.dataset) * config.training.batch_sequences
+
+
+def _finish(config: FinetuneConfig, folder: FinetuneFolder, inputs: _Inputs, trainer: ExampleTrainer) -> FinetuneResult:
+    """Save the model under a passing name, give it its own, and write the result."""
+    accelerator = trainer.accelerator
+    weights = accelerator.get_state_dict(trainer.model_wrapped)  # a part of it comes from every process
+    if accelerator.is_main_process:
+        model = accelerator.unwrap_model(trainer.model_wrapped)
+        unfinished = folder.path / "model.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        _save(config, model, weights, unfinished)
+        inputs.tokenizer.save_pretrained(unfinished)
+        inputs.form.save(unfinished)
+        shutil.rmtree(folder.model, ignore_errors=True)
+        unfinished.rename(folder.model)
+        write_whole(folder.result, json.dumps(asdict(_result(folder, inputs, trainer)), indent=1) + "\n")
+    accelerator.wait_for_everyone()
+    return _read_result(folder)
+
+
+def _save(config: FinetuneConfig, model: torch.nn.Module, weights: dict[str, torch.Tensor], folder: Path) -> None:
+    if config.adapter is not None and config.adapter.merge:
+        merged: PreTrainedModel = cast("LoraModel", model).merge_and_unload()  # type: ignore[operator]
+        merged.save_pretrained(folder)
+        return
+    if config.model.method == "full":
+        dtype = saved_dtype(config.model.base)
+        weights = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
+    cast("PreTrainedModel | PeftModel", model).save_pretrained(folder, state_dict=weights)
+
+
+def _result(folder: FinetuneFolder, inputs: _Inputs, trainer: ExampleTrainer) -> FinetuneResult:
+    log, evaluations = read_lines(folder.log), read_lines(folder.evaluations)
+    losses = [line["loss"] for line in log]
+    tenth = losses[-max(1, len(losses) // 10) :]
+    seconds = log[-1]["seconds"]
+    tokens = round(inputs.train.tokens * float(trainer.state.epoch or 0.0))
+    parameters = [(parameter.numel(), parameter.requires_grad) for parameter in trainer.trained.parameters()]
+    return FinetuneResult(
+        model=str(folder.model),
+        steps=trainer.state.global_step,
+        examples=inputs.train.examples,
+        left_out=inputs.train.left_out,
+        rows=len(inputs.train.dataset),
+        tokens=tokens,
+        parameters=sum(count for count, _ in parameters),
+        trained_parameters=sum(count for count, trained in parameters if trained),
+        seconds=seconds,
+        tokens_per_second=tokens / max(seconds, 1e-9),
+        first_loss=losses[0],
+        loss=sum(tenth) / len(tenth),
+        held_out_loss=evaluations[-1]["loss"] if evaluations else None,
+    )
+
+
+def _read_result(folder: FinetuneFolder) -> FinetuneResult:
+    return FinetuneResult(**json.loads(folder.result.read_text(encoding="utf-8")))
+
+
+def _on_main(work: Callable[[], object]) -> None:
+    """Do on the main process what the others wait for; where it fails, all of them fail with the same line."""
+    failed = [""]
+    if PartialState().is_main_process:
+        try:
+            work()
+        except (ModelError, OSError) as error:
+            failed = [str(error)]
+    broadcast_object_list(failed)
+    if failed[0]:
+        raise ModelError(failed[0])
+
+
+@contextmanager
+def _one_line(config: FinetuneConfig) -> Iterator[None]:
+    """What the disk and the GPU refuse, as one line."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        refuse_to_write(config.output, error)
+    except torch.OutOfMemoryError:
+        raise ModelError(
+            f"GPU memory does not hold training.micro_batch ({config.training.micro_batch}) rows of model.context"
+            f" ({config.model.context}) tokens; lower one of them, or set training.gradient_checkpointing"
+        ) from None

@@ -1,0 +1,62 @@
+"""`Group`: the base of what a run is asked to do, read from YAML: unknown keys and contradicting values are refused at
+once, with the key named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from models.errors import ModelError
+
+
+class Group(BaseModel):
+    """Keys that belong together; frozen, and closed to keys that it does not know."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+Config = TypeVar("Config", bound=Group)
+
+
+def read_yaml(path: Path) -> object:
+    """What a YAML file holds. ModelError that names the file where it cannot be read."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ModelError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})") from None
+    except yaml.YAMLError as error:
+        raise ModelError(f"{path}: not YAML ({' '.join(str(error).split())[:200]})") from None
+
+
+def validated(kind: type[Config], given: object, place: str) -> Config:
+    """A config of this kind from parsed YAML or JSON. ModelError that names `place` and every key that is wrong."""
+    try:
+        return kind.model_validate(given)
+    except ValidationError as error:
+        raise ModelError(f"{place}: {'; '.join(_complaints(error))}") from None
+
+
+def _complaints(error: ValidationError) -> list[str]:
+    lines = []
+    for detail in error.errors():
+        key = ".".join(str(part) for part in detail["loc"])
+        message = detail["msg"].removeprefix("Value error, ")
+        if detail["type"] == "extra_forbidden":
+            message = "no such key"
+        lines.append(f"{key}: {message}" if key else message)
+    return lines
+
+
+def differing_keys(one: Group, other: Group, free: frozenset[str]) -> list[str]:
+    """The keys, as `group.key`, that make two runs compute different things; the groups in `free` never do."""
+    left, right = one.model_dump(mode="json"), other.model_dump(mode="json")
+    keys = []
+    for group in left.keys() - free:
+        if not isinstance(left[group], dict) or not isinstance(right[group], dict):
+            keys += [group] if left[group] != right[group] else []
+            continue
+        keys += [f"{group}.{key}" for key in left[group] if left[group][key] != right[group][key]]
+    return sorted(keys)
