@@ -20,6 +20,7 @@ from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
 from accelerate.utils import broadcast_object_list
 from transformers.utils import logging as transformers_logging
 
+from models.model_form import ModelForm
 from models.pretraining.baseline import measure_baseline
 from models.pretraining.completion import Scorer, score_completions
 from models.pretraining.config import PretrainConfig
@@ -308,6 +309,7 @@ def _finish(run: _Run, state: _State, score: Scorer | None) -> dict[str, float]:
         model = accelerator.unwrap_model(run.model)
         model.save_pretrained(run.folder.model, state_dict=weights)
         run.vocabulary.tokenizer.save_pretrained(run.folder.model)
+        ModelForm("short", anonymous=config.data.tokompiler).save(run.folder.model)
         rate = state.step * run.tokens_per_step / state.seconds
         flops = flops_per_token(run.parameters, config.model.shape, config.model.context)
         result = {

@@ -7,14 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from transformers import AutoTokenizer
 
 from data.corpus.row import read_rows, write_shards
 from data.synthesis.synthesize import synthesize
+from data.tokens.bpe import load_tokenizer, train_on_corpus
 from data.tokens.lexical import lexical_tokens
+from models.model_form import ModelForm, read_form
+from models.pretraining.completion import load_code_model
 from models.pretraining.config import PretrainConfig
 from models.pretraining.denoising import MASK, corrupted, is_denoised, repair_text
 from models.pretraining.documents import held_out_documents, training_documents
 from models.pretraining.packing import source_digest
+from models.pretraining.train import pretrain
 from models.pretraining.vocabulary import load_vocabulary
 
 Make = Callable[..., PretrainConfig]
@@ -77,6 +82,20 @@ def test_host_code_is_left_out_where_it_is_not_asked_for(micro: Make, tmp_path: 
         assert "__global__" in document.text
         assert "<<<" not in document.text
         assert hosts[document.id] not in document.text
+
+
+def test_a_model_of_repairs_says_how_it_is_asked_and_keeps_its_vocabulary(micro: Make, tmp_path: Path) -> None:
+    write_shards(list(synthesize(60, 3, "c")), tmp_path / "c")
+    tokenizer = tmp_path / "tokenizer"
+    train_on_corpus([tmp_path / "c"], tokenizer, 1100, tokompiler=True, lexical=True)
+    data = {"train": [tmp_path / "c"], "tokenizer": tokenizer, "tokompiler": True, "denoising_share": 0.5}
+    config = micro(data=data, training={"steps": 3, "warmup_steps": 1}, evaluation={"rows": 4})
+    result = pretrain(config)
+    model = config.output / "model"
+    assert read_form(model) == ModelForm("short", anonymous=True)
+    assert load_tokenizer(model).encode("arr_7 [ var_9 ]").ids == load_tokenizer(tokenizer).encode("arr_7[var_9]").ids
+    assert AutoTokenizer.from_pretrained(model).eos_token_id == load_code_model(model).vocabulary.end == 1
+    assert result["tokens"] == 3 * 8 * 64
 
 
 @pytest.mark.parametrize("change", [{"denoising_share": 0.5}, {"host_code": False}])
