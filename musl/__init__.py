@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from musl.corpus import build_corpus
     from musl.evaluation.evaluate import evaluate_benchmark
+    from musl.finetune import finetune_model
     from musl.pretrain import complete_text, pretrain_model
     from musl.report.page import make_report
     from musl.synthesis import synthesize_corpus
@@ -18,6 +19,7 @@ __all__ = [
     "build_corpus",
     "complete_text",
     "evaluate_benchmark",
+    "finetune_model",
     "make_report",
     "pretrain_model",
     "synthesize_corpus",
@@ -30,6 +32,7 @@ _HOMES = {
     "build_corpus": "musl.corpus",
     "complete_text": "musl.pretrain",
     "evaluate_benchmark": "musl.evaluation.evaluate",
+    "finetune_model": "musl.finetune",
     "make_report": "musl.report.page",
     "pretrain_model": "musl.pretrain",
     "synthesize_corpus": "musl.synthesis",

@@ -350,6 +350,33 @@ def pretrain(
     raise typer.Exit(run_pretrain(functools.partial(pretrain_model, config), json=json))
 
 
+def finetune(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="What to train, on what, and where it goes.")],
+    loss: Annotated[
+        str | None,
+        typer.Option(
+            metavar="cross_entropy|limited_confidence", help="Instead of training.loss: the second is for Pass@N."
+        ),
+    ] = None,
+    test_samples: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Instead of training.test_samples: the N of Pass@N.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Train a model further on prompts and completions; a killed run goes on where its last checkpoint was.
+
+    Exit status: 0 the run is whole; 2 wrong usage, or a model or data that cannot be used; 1 this machine lacks a
+    package.
+    """
+    from musl.finetune import finetune_model
+    from musl.finetune_command import run_finetune
+
+    work = functools.partial(finetune_model, config, test_samples=test_samples)
+    if loss is not None:
+        work = functools.partial(work, loss=_one_of("--loss", loss, "cross_entropy", "limited_confidence"))
+    raise typer.Exit(run_finetune(work, json=json))
+
+
 def complete(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The beginning of a C or CUDA text.")],
     model: Annotated[Path, typer.Option(metavar="RUN", help="Folder of a run of `musl pretrain`, or of a model.")],
@@ -404,6 +431,7 @@ def main() -> None:
     app.command("eval", no_args_is_help=True)(evaluate)
     app.command(no_args_is_help=True)(report)
     app.command(no_args_is_help=True)(pretrain)
+    app.command(no_args_is_help=True)(finetune)
     app.command(no_args_is_help=True)(complete)
     app.command()(doctor)
     app.add_typer(new_data_app(_new_app()), name="data", help="Build corpora of source code.")

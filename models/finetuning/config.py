@@ -153,3 +153,15 @@ class FinetuneConfig(Group):
 def read_config(path: Path) -> FinetuneConfig:
     """The run that a YAML file asks for. ModelError that names file and key where it cannot be read so."""
     return validated(FinetuneConfig, read_yaml(path), str(path))
+
+
+def with_loss(config: FinetuneConfig, loss: Loss | None, test_samples: int | None) -> FinetuneConfig:
+    """The same run with another loss, where one is given. ModelError where the two contradict each other."""
+    if loss is None and test_samples is None:
+        return config
+    given = config.model_dump(mode="json")
+    training = given["training"]
+    training["loss"] = loss or training["loss"]
+    if test_samples is not None or loss == "cross_entropy":
+        training["test_samples"] = test_samples
+    return validated(FinetuneConfig, given, "--loss")

@@ -222,13 +222,13 @@ def _finish(config: FinetuneConfig, folder: FinetuneFolder, inputs: _Inputs, tra
 
 def _save(config: FinetuneConfig, model: torch.nn.Module, weights: dict[str, torch.Tensor], folder: Path) -> None:
     if config.adapter is not None and config.adapter.merge:
-        merged: PreTrainedModel = cast("LoraModel", model).merge_and_unload()  # type: ignore[operator]
+        merged = cast("PreTrainedModel", cast("LoraModel", model).merge_and_unload())
         merged.save_pretrained(folder)
         return
     if config.model.method == "full":
         dtype = saved_dtype(config.model.base)
         weights = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in weights.items()}
-    cast("PreTrainedModel | PeftModel", model).save_pretrained(folder, state_dict=weights)
+    cast("PreTrainedModel | PeftModel", model).save_pretrained(str(folder), state_dict=weights)
 
 
 def _result(folder: FinetuneFolder, inputs: _Inputs, trainer: ExampleTrainer) -> FinetuneResult:
