@@ -22,8 +22,10 @@ def finetune_model(
     on_progress: Callable[[Progress], None] = lambda progress: None,
 ) -> FinetuneResult | None:
     """Train what a YAML file asks for (models/finetuning/config.py), or go on where a killed run stopped; `loss` and
-    `test_samples` go before what the file says. None on all processes but the first. UsageError for a config, a model or data that cannot be used,
-    MachineError without the extra `models`."""
+    `test_samples` go before what the file says. None on all processes but the first.
+
+    UsageError for a config, a model or data that cannot be used, MachineError without the extra `models`.
+    """
     try:
         asked = with_loss(read_config(config), loss, test_samples)  # before torch is loaded, which takes seconds
         from models.finetuning.run import finetune
