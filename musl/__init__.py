@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from musl.corpus import build_corpus
     from musl.evaluation.evaluate import evaluate_benchmark
     from musl.finetune import finetune_model
+    from musl.loop.run import run_loop
     from musl.pretrain import complete_text, pretrain_model
     from musl.report.page import make_report
     from musl.synthesis import synthesize_corpus
@@ -22,6 +23,7 @@ __all__ = [
     "finetune_model",
     "make_report",
     "pretrain_model",
+    "run_loop",
     "synthesize_corpus",
     "translate_file",
     "verify_pairs",
@@ -35,6 +37,7 @@ _HOMES = {
     "finetune_model": "musl.finetune",
     "make_report": "musl.report.page",
     "pretrain_model": "musl.pretrain",
+    "run_loop": "musl.loop.run",
     "synthesize_corpus": "musl.synthesis",
     "translate_file": "musl.translate",
     "verify_pairs": "musl.verify",

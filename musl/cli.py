@@ -377,6 +377,31 @@ def finetune(
     raise typer.Exit(run_finetune(work, json=json))
 
 
+def loop(
+    config: Annotated[
+        Path | None, typer.Argument(metavar="CONFIG.yaml", help="What the loop starts from, and where it goes.")
+    ] = None,
+    status: Annotated[
+        Path | None, typer.Option("--status", metavar="DIR", help="Show where the run in DIR is, and end.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
+    unsafe_no_sandbox: Unsafe = False,
+) -> None:
+    """Train a Translator and a Tester on what each other's work shows to be right; a killed run goes on.
+
+    Exit status: 0 the run is whole; 2 wrong usage, or data that cannot be read; 1 this machine cannot do it.
+    """
+    from musl.loop_command import loop_of_file, run_loop_command, run_status_command
+
+    if (config is None) == (status is None):
+        raise typer.BadParameter("give CONFIG.yaml, or --status DIR")
+    if status is not None:
+        raise typer.Exit(run_status_command(status, json=json))
+    assert config is not None
+    work = functools.partial(loop_of_file, config, unsafe_no_sandbox=unsafe_no_sandbox)
+    raise typer.Exit(run_loop_command(work, json=json))
+
+
 def complete(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="The beginning of a C or CUDA text.")],
     model: Annotated[Path, typer.Option(metavar="RUN", help="Folder of a run of `musl pretrain`, or of a model.")],
@@ -432,6 +457,7 @@ def main() -> None:
     app.command(no_args_is_help=True)(report)
     app.command(no_args_is_help=True)(pretrain)
     app.command(no_args_is_help=True)(finetune)
+    app.command(no_args_is_help=True)(loop)
     app.command(no_args_is_help=True)(complete)
     app.command()(doctor)
     app.add_typer(new_data_app(_new_app()), name="data", help="Build corpora of source code.")
