@@ -24,6 +24,7 @@ from data.synthesis.families import (
     stencils,
 )
 from data.synthesis.family import Family
+from data.synthesis.groups import GROUPS
 from data.synthesis.piece import Piece
 
 Target = Literal["c", "cuda"]
@@ -32,7 +33,8 @@ FAMILIES: Mapping[str, Family] = {family.name: family for file in _FILES for fam
 
 
 def synthesize(count: int, seed: int, language: Target, families: Sequence[str] | None = None) -> Iterator[Row]:
-    """`count` rows: C functions, or CUDA kernels with the host function that launches them, of these families (all).
+    """`count` rows: C functions, or CUDA kernels with the host function that launches them, of these families (all). A
+    group of families (data/synthesis/groups.py) may stand for its own.
 
     Row number i depends on `seed`, `language`, `families` and i only, so that a longer stream begins with a shorter
     one. The two languages are drawn independently: row i of one is no counterpart of row i of the other. DataError for
@@ -67,10 +69,12 @@ def pieces(seed: int, language: Target, families: Sequence[str] | None = None, s
 
 
 def _chosen(families: Sequence[str] | None) -> list[str]:
-    unknown = [name for name in families or () if name not in FAMILIES]
+    named = [family for name in families or () for family in GROUPS.get(name, (name,))]
+    unknown = [name for name in named if name not in FAMILIES]
     if unknown:
-        raise DataError(f"no family {', '.join(unknown)}; there are {', '.join(sorted(FAMILIES))}")
-    return sorted(families) if families else sorted(FAMILIES)
+        known = f"{', '.join(sorted(FAMILIES))}, and the groups {', '.join(GROUPS)}"
+        raise DataError(f"no family {', '.join(unknown)}; there are {known}")
+    return sorted(named or FAMILIES)
 
 
 def _row(number: int, seed: int, language: Target, family: str, piece: Piece) -> Row:

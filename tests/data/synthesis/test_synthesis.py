@@ -14,6 +14,7 @@ from data.corpus.row import Row, read_rows, row_id, write_shards
 from data.find_functions import find_functions
 from data.source_file import SourceFile
 from data.synthesis.distinct import without_names
+from data.synthesis.groups import GROUPS
 from data.synthesis.sketch import Scalar
 from data.synthesis.synthesize import FAMILIES, Target, draw_of, pieces, synthesize
 from musl.synthesis_check import find_unclean
@@ -109,3 +110,13 @@ def test_kernels_take_every_number_that_their_host_function_takes() -> None:
         head = piece.text.split(")")[0]
         scalars = [parameter.name for parameter in piece.parameters if isinstance(parameter, Scalar)]
         assert [name for name in scalars if not re.search(rf"\b{name}\b", head)] == [], piece.text
+
+
+def test_a_group_of_families_is_drawn_by_its_name() -> None:
+    drawn = {row.family for row in synthesize(400, 1, "c", ["short"])}
+    assert drawn == set(GROUPS["short"])
+    seed, new = set(GROUPS["short-seed"]), set(GROUPS["short-new"])
+    assert not seed & new
+    assert seed | new == drawn
+    assert 2 * len(seed) < len(new) + 3
+    assert list(synthesize(20, 1, "c", ["short"])) == list(synthesize(20, 1, "c", GROUPS["short"]))
