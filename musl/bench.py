@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from compile.nvcc import compile_nvcc
 from compile.outcome import Outcome
@@ -28,15 +28,16 @@ from translator.analytic.adapt_cxx import to_cxx
 from translator.analytic.codes import CXX_REFUSED
 from translator.protocol import Diagnostic, Refusal, Translation, TranslationOptions, Translator
 
-MakeTester = Callable[[SourceFile, Sandbox], Tester]
+MakeTester: TypeAlias = Callable[[SourceFile, Sandbox], Tester]
 
 
 @dataclass(frozen=True)
 class Bench:
     """One file on its way to CUDA. `source` is as it can be compiled, `output` where the CUDA text will stand.
 
-    `others` are the other files of its program, `run_args` the arguments of each run of that (empty: it has no `main`).
-    `sandbox` is None where the machine has none, for the reason in `obstacle`: then nothing runs or is verified.
+    `tester` is the name of what `make_tester` makes; `others` are the other files of its program, `run_args` the
+    arguments of each run of that (empty: it has no `main`). `sandbox` is None where the machine has none, for the
+    reason in `obstacle`: then nothing runs or is verified.
     """
 
     source: SourceFile
@@ -53,6 +54,7 @@ class Bench:
     obstacle: str = ""
     others: tuple[SourceFile, ...] = ()
     run_args: tuple[tuple[str, ...], ...] = ()
+    tester: str = "fuzz"
 
     def cuda_text(self, chosen: Mapping[str, Translation]) -> str:
         """The CUDA file as it is checked: the functions in `chosen` are replaced, everything else stands as it was."""

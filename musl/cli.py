@@ -36,7 +36,12 @@ def translate(
     ] = None,
     translator: Annotated[str, typer.Option(metavar="analytic|MODEL", help="What writes the CUDA.")] = "analytic",
     also: Annotated[
-        list[str] | None, typer.Option("--also", metavar="analytic", help="Its translation too, after the model's.")
+        list[str] | None,
+        typer.Option(
+            "--also",
+            metavar="analytic|fuzz",
+            help="Beside a model: the analytic translation, or fuzz tests. Repeatable.",
+        ),
     ] = None,
     samples: Annotated[
         int, typer.Option(min=1, metavar="N", help="Translations of a model; the first verified is taken.")
@@ -46,6 +51,9 @@ def translate(
     temperature: Temperature = None,
     max_new_tokens: MaxNewTokens = 1024,
     tester: Annotated[str, typer.Option(metavar="fuzz|MODEL", help="What writes the tests.")] = "fuzz",
+    tester_adapter: Annotated[
+        str | None, typer.Option("--tester-adapter", metavar="DIR|HUB", help="PEFT adapter of the Tester's model.")
+    ] = None,
     device: Annotated[str, typer.Option(metavar="auto|emulator|gpu", help="Where the CUDA side runs.")] = "auto",
     tests: Annotated[
         int, typer.Option(min=1, metavar="N", help="Tests for each function, more while coverage grows.")
@@ -100,6 +108,7 @@ def translate(
         samples=samples,
         model=ModelOptions(adapter, four_bit, temperature, max_new_tokens=max_new_tokens),
         tester=tester,
+        tester_adapter=tester_adapter,
         device=device,
         tests=tests,
         seed=seed,

@@ -22,12 +22,6 @@ from musl.errors import MachineError, UsageError
 Device = Literal["emulator", "gpu"]
 
 
-def check_parts(tester: str) -> None:
-    """UsageError for a Tester that is not there."""
-    if tester != "fuzz":
-        raise UsageError(f"--tester {tester}: only 'fuzz' is there yet; no models can be loaded")
-
-
 def check_compilers() -> None:
     """MachineError where there is no gcc or g++: nothing could be run."""
     try:

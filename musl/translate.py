@@ -7,18 +7,18 @@ import logging
 import os
 import time
 from collections.abc import Callable, Sequence
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 
 from compile.scratch import scratch_folder
 from data.find_functions import SyntaxErrorAt
 from data.function import Span
 from musl.bench import Bench
+from musl.errors import UsageError
 from musl.output import choose_destination
 from musl.pipeline import Pipeline
 from musl.prepare import (
     check_compilers,
-    check_parts,
     choose_device,
     choose_runs,
     make_sandbox,
@@ -29,10 +29,11 @@ from musl.prepare import (
 from musl.report.records import FunctionRecord, RemarkRecord, TranslationReport
 from musl.salvage import Salvage, salvage
 from musl.selection import find_helpers, select
+from musl.testers import FUZZ, MakeTester, Testers, choose_testers
 from musl.translators import ModelOptions, Writers, choose_writers
 from musl.whole_file import WholeFile, settle
 from musl.work import FunctionWork
-from tester.fuzz import FuzzOptions, FuzzTester
+from tester.fuzz import FuzzOptions
 from translator.analytic.codes import SYNTAX_ERROR
 from translator.neural.translator import NeuralTranslator
 from translator.protocol import TranslationOptions, Translator
@@ -51,7 +52,8 @@ def translate_file(
     also: Sequence[str] = (),
     samples: int = 1,
     model: ModelOptions | None = None,
-    tester: str = "fuzz",
+    tester: str | Testers = "fuzz",
+    tester_adapter: str | None = None,
     device: str = "auto",
     tests: int = 20,
     seed: int = 0,
@@ -85,13 +87,13 @@ def translate_file(
     """
     started = time.monotonic()
     path = Path(path)
-    check_parts(tester)
     source = read_file(path, include_dirs, defines, build)
     check_compilers()
     destination = choose_destination(path, output, out_root=out_root, in_place=in_place)
     options = TranslationOptions(strict_fp=strict_fp, extents=parse_extents(extents), seed=seed, samples=samples)
     chosen_device = choose_device(device)
-    writers = choose_writers(translator, also, samples, model)
+    writers = choose_writers(translator, [other for other in also if other != FUZZ], samples, model)
+    testers = _testers(tester, [FUZZ] if FUZZ in also else [], tester_adapter, model, options)
     with scratch_folder() as scratch, contextlib.ExitStack() as stack:
         sandbox, obstacle = make_sandbox(scratch, unsafe=unsafe_no_sandbox)
         stack.enter_context(preprocessing_in(sandbox))
@@ -106,7 +108,8 @@ def translate_file(
             source=salvaged.source,
             output=destination.path,
             translator=_answered(writers, works, options, on_progress),
-            make_tester=partial(FuzzTester, options=FuzzOptions(extents=options.extents)),
+            make_tester=_tested(testers, works, tests, seed, on_progress),
+            tester=testers.name,
             options=options,
             device=chosen_device,
             tests=tests,
@@ -145,6 +148,35 @@ def _answered(
     return translator
 
 
+def _testers(
+    tester: str | Testers,
+    also: Sequence[str],
+    adapter: str | None,
+    model: ModelOptions | None,
+    options: TranslationOptions,
+) -> Testers:
+    """The Tester that is asked for. A model is asked as the Translator's is, but for its adapter."""
+    if not isinstance(tester, str):
+        return tester
+    if tester == FUZZ and adapter is not None:
+        raise UsageError("--tester-adapter: is for models (--tester MODEL)")
+    own = replace(model or ModelOptions(), adapter=adapter)
+    return choose_testers(tester, also, model=own, fuzz=FuzzOptions(extents=options.extents))
+
+
+def _tested(
+    testers: Testers, works: dict[str, FunctionWork], tests: int, seed: int, on_progress: Callable[[str, str], None]
+) -> MakeTester:
+    """What makes the Tester of the functions, which a model has been asked about."""
+
+    def progress(done: int) -> None:
+        on_progress(ASKING, f"tests of {done} of {len(works)} functions")
+
+    make_tester = testers.answered([work.function for work in works.values()], tests, seed, progress)
+    on_progress(ASKING, "")
+    return make_tester
+
+
 def _names(salvaged: Salvage) -> list[str]:
     """Every function that the file defines, in the order of the file."""
     places = {function.name: function.span.line for function in salvaged.functions}
@@ -175,7 +207,7 @@ def _report(
     return TranslationReport(
         file=str(bench.source.path),
         translator=bench.translator.name,
-        tester="fuzz",
+        tester=bench.tester,
         device=bench.device,
         seconds=0.0,
         functions=[records[name] for name in selected if name not in helping],

@@ -14,7 +14,6 @@ Kind = Literal[
     "other_parameters",
     "dynamic_shared",
     "unknown_launch",
-    "global_array",
 ]
 
 CODE_OF: dict[Kind, str] = {
@@ -27,7 +26,6 @@ CODE_OF: dict[Kind, str] = {
     "other_parameters": "MUSL207",
     "dynamic_shared": "MUSL208",
     "unknown_launch": "MUSL209",
-    "global_array": "MUSL210",
 }
 
 NEURAL_CODES: dict[str, str] = {
@@ -40,5 +38,4 @@ NEURAL_CODES: dict[str, str] = {
     "MUSL207": "the model's function takes other parameters than the source's",
     "MUSL208": "the model's kernel needs dynamic shared memory, whose size only its own launch would tell",
     "MUSL209": "how many threads the model's kernel needs cannot be found",
-    "MUSL210": "the function writes a global array, which a kernel with its parameters does not reach",
 }

