@@ -85,7 +85,7 @@ def choose_testers(
     fuzz: FuzzOptions | None = None,
 ) -> Testers:
     """The Tester of that name: `fuzz`, or the model in a folder, of a hub, or behind a server's address, opened as
-    `model` says. `also` names a second voice. UsageError for what contradicts, and for a model that cannot be opened."""
+    `model` says. `also` names a second voice. UsageError for what contradicts, and where a model cannot be opened."""
     options = fuzz or FuzzOptions()
     for other in also:
         if other != FUZZ:

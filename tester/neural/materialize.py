@@ -12,10 +12,12 @@ from __future__ import annotations
 
 import shutil
 import struct
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 
@@ -95,7 +97,12 @@ def materialize(
             entries[number] = Entry(request.snippet, request.function, declarations)
         else:
             results[number] = evaluated
-    results |= _compile_and_run(entries, sandbox, seconds)
+    if entries:
+        folder = Path(tempfile.mkdtemp(prefix="materialize-", dir=sandbox.scratch)).resolve()
+        try:
+            results |= _compile_and_run(entries, sandbox.within(folder), seconds)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
     return [results[number] for number in range(len(requests))]
 
 
@@ -127,7 +134,7 @@ def _evaluate(request: Request) -> TestCase | Rejected | None:
 
 def _compile_and_run(entries: Mapping[int, Entry], sandbox: Sandbox, seconds: float) -> dict[int, TestCase | Rejected]:
     results: dict[int, TestCase | Rejected] = {}
-    waiting = [dict(entries)] if entries else []
+    waiting = [dict(entries)]
     while waiting:
         part = waiting.pop()
         built = _build(part, "zero", sandbox)
@@ -166,7 +173,6 @@ def _run_both(
     """The tests of a unit that compiles."""
     numbers = list(entries)
     first = dict(zip(numbers, _run(zero, range(len(numbers)), seconds), strict=True))
-    shutil.rmtree(zero.folder, ignore_errors=True)
     good = [number for number, record in first.items() if isinstance(record, bytes)]
     pattern = _build(entries, FILLS[1], sandbox) if good else None
     if isinstance(pattern, Outcome):
@@ -174,7 +180,6 @@ def _run_both(
     again: dict[int, bytes | Rejected] = {}
     if pattern is not None:
         again = dict(zip(good, _run(pattern, [numbers.index(number) for number in good], seconds), strict=True))
-        shutil.rmtree(pattern.folder, ignore_errors=True)
     results: dict[int, TestCase | Rejected] = {}
     for number, record in first.items():
         other = again.get(number)
@@ -287,7 +292,7 @@ def _merge(
         return None, None
     if left is None or right is None or left.shape != right.shape:
         raise _Unusable(Rejection.UNSET, f"{parameter.name} depends on variables that it never sets")
-    mask = _differs(left, right)
+    mask = _differs(left, right) if left.size else np.zeros(0, bool)
     if parameter.is_array:
         return _plain(left), mask if mask.any() else None
     if mask.any() or left.size != 1:

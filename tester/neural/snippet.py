@@ -74,19 +74,21 @@ def _array_statements(parameter: Parameter, values: np.ndarray, unset: np.ndarra
             raise Unprintable
         yield f"{head}{_extents(parameter, values.size)};"
         return
-    loop = _loop(parameter.name, values) if values.size > LISTED_ELEMENTS and values.dtype.names is None else None
-    if loop is not None:
-        first, statement = loop
-        yield f"{head}[{values.size}] = {{{', '.join(_literal(value) for value in first)}}};"
-        yield statement
-    elif values.size == 0:
+    if values.size == 0:
         yield f"{head}[0];"
     elif values.size > 1 and _is_zero(values):
         yield f"{head}{_extents(parameter, values.size)} = {{0}};"
+    elif values.size > LISTED_ELEMENTS and values.dtype.names is None and (loop := _loop(parameter.name, values)):
+        first, statement = loop
+        yield f"{head}[{values.size}] = {{{_listed(first)}}};"
+        yield statement
     else:
-        listed = ", ".join(_literal(value) for value in values)
         extents = "[]" if parameter.rank < 2 else _extents(parameter, values.size)
-        yield f"{head}{extents} = {{{listed}}};"
+        yield f"{head}{extents} = {{{_listed(values)}}};"
+
+
+def _listed(values: np.ndarray) -> str:
+    return ", ".join(_literal(value) for value in values)
 
 
 def _extents(parameter: Parameter, size: int) -> str:
