@@ -88,19 +88,20 @@ def _in_four_bits(compute: torch.dtype) -> dict[str, object]:
     import torch
     from transformers import BitsAndBytesConfig
 
-    if not torch.cuda.is_available():
-        raise ModelError("model.method: qlora needs a CUDA GPU, and there is none; lora trains on the CPU too")
     try:
         import bitsandbytes  # noqa: F401
     except ModuleNotFoundError:
-        raise ModelError("bitsandbytes is not installed: pip install 'musl-cuda[models,quantized]'") from None
+        raise ModelError("model.method: qlora needs bitsandbytes: pip install 'musl-cuda[models,quantized]'") from None
     quantization = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=compute,
     )
-    return {"quantization_config": quantization, "device_map": {"": torch.cuda.current_device()}}
+    return {
+        "quantization_config": quantization,
+        "device_map": {"": torch.cuda.current_device() if torch.cuda.is_available() else "cpu"},
+    }
 
 
 def with_adapter(model: PreTrainedModel, config: FinetuneConfig) -> tuple[torch.nn.Module, LoraConfig | None]:

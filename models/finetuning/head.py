@@ -29,6 +29,7 @@ def score_labels_only(model: PreTrainedModel) -> None:
     ) -> object:
         if not fused_lm_head or labels is None:
             return other(*args, **({"labels": labels} if labels is not None else {}), **kwargs)
+        kwargs["use_cache"] = False  # with a cache, transformers makes no mask that keeps packed examples apart
         hidden = self.base_model(*args, **kwargs).last_hidden_state[:, :-1]
         targets = labels[:, 1:]
         mask = targets != IGNORED

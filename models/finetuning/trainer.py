@@ -61,7 +61,7 @@ class ExampleTrainer(SFTTrainer):
         num_items_in_batch: Tensor | int | None = None,
     ) -> Tensor:
         """The summed losses of completions over the tokens in them, of the whole step where it is accumulated."""
-        outputs = model(**inputs, use_cache=False, fused_lm_head=True)
+        outputs = model(**inputs, fused_lm_head=True)
         log_probs: Tensor = outputs.log_probs
         mask: Tensor = outputs.label_mask
         if self.samples == 1:
