@@ -1,6 +1,7 @@
 """`materialize`: snippets as typed tests. What a snippet passes is found out without ever calling the function.
 
-    constant declarations               -> data/snippets.py evaluates them, without a compiler
+    constant declarations               -> data/snippets.py evaluates them, without a compiler (loops.py those loops
+                                           in which long arrays are printed)
     all else (loops, structs, malloc)   -> one unit for all of them (snippet_unit.py), run in the sandbox twice, with
                                            unset variables of two kinds: what differs is what the snippet never sets
 
@@ -33,6 +34,7 @@ from data.testcase import Argument, TestCase
 from tester.fuzz import BrokenMachineError
 from tester.fuzz_extents import MAX_BYTES, MAX_ELEMENTS
 from tester.neural.declarations import declarations_for
+from tester.neural.loops import without_loops
 from tester.neural.snippet import Snippet
 from tester.neural.snippet_unit import FILLS, TAKE, TOO_LARGE, Entry, Fill, build_unit, complaints, unit_text
 
@@ -114,7 +116,7 @@ def _evaluate(request: Request) -> TestCase | Rejected | None:
     snippet, function = request.snippet, request.function
     words = ", ".join((snippet.name, *snippet.arguments))
     try:
-        call = evaluate(f"{snippet.setup}\nwrapper({words});")
+        call = evaluate(f"{without_loops(snippet.setup)}\nwrapper({words});")
     except (NotConstant, ArithmeticError):
         return None
     try:

@@ -13,11 +13,11 @@ import numpy as np
 
 from data.function import Function, Parameter
 from data.testcase import TestCase
+from tester.neural.loops import make_loop
 
 MOST_CHARACTERS = 600
 # An array of more elements is printed with a loop where its elements repeat or go up by steps.
 LISTED_ELEMENTS = 16
-_LONGEST_PERIOD = 16
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _array_statements(parameter: Parameter, values: np.ndarray, unset: np.ndarra
         yield f"{head}[0];"
     elif values.size > 1 and _is_zero(values):
         yield f"{head}{_extents(parameter, values.size)} = {{0}};"
-    elif values.size > LISTED_ELEMENTS and values.dtype.names is None and (loop := _loop(parameter.name, values)):
+    elif values.size > LISTED_ELEMENTS and values.dtype.names is None and (loop := make_loop(parameter.name, values)):
         first, statement = loop
         yield f"{head}[{values.size}] = {{{_listed(first)}}};"
         yield statement
@@ -102,21 +102,6 @@ def _extents(parameter: Parameter, size: int) -> str:
 
 def _is_zero(values: np.ndarray) -> bool:
     return not any(values.tobytes())
-
-
-def _loop(name: str, values: np.ndarray) -> tuple[np.ndarray, str] | None:
-    """The elements that are listed, and the loop that makes the others from them; None where no short loop does."""
-    for period in range(1, _LONGEST_PERIOD + 1):
-        if values[period:].tobytes() == values[:-period].tobytes():
-            body = f"{name}[i] = {name}[i - {period}];"
-            return values[:period], f"for (int i = {period}; i < {values.size}; i++) {body}"
-    if values.dtype.kind in "iu" and values.dtype.itemsize < 8:
-        wide = values.astype(np.int64)
-        steps = np.unique(np.diff(wide))
-        if steps.size == 1:
-            step = f"+ {steps[0]}" if steps[0] > 0 else f"- {-steps[0]}"
-            return values[:1], f"for (int i = 1; i < {values.size}; i++) {name}[i] = {name}[i - 1] {step};"
-    return None
 
 
 def _only(argument: np.generic | np.ndarray) -> np.generic:

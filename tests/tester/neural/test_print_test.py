@@ -14,6 +14,7 @@ from neural_tester_parts import function_of, source_of
 from compile.sandbox import Sandbox
 from data.function import Function
 from data.testcase import TestCase
+from tester.neural.loops import without_loops
 from tester.neural.materialize import Request, materialize
 from tester.neural.read_answer import read_answer
 from tester.neural.snippet import Snippet, print_test
@@ -101,6 +102,36 @@ def test_structs_rows_enumerations_and_long_arrays_come_back(sandbox: Sandbox) -
     requests.append(Request(read(text, scale), scale))
     back = materialize(requests, sandbox)
     assert [test.id if isinstance(test, TestCase) else test for test in back] == [test.id for test in (*tests, long)]
+
+
+@pytest.mark.parametrize("step", [0, 3, -2])
+@pytest.mark.parametrize("kind", ["int", "float", "unsigned char", "short"])
+def test_loops_in_which_arrays_are_printed_need_no_compiler(kind: str, step: int, sandbox: Sandbox) -> None:
+    function = FUNCTIONS[kind]
+    dtype = np.dtype(TYPES[kind])
+    values = np.resize(np.array([5, 1, 7]), 300) if step == 0 or kind == "float" else 200 + step * np.arange(18)
+    test = TestCase((values.astype(dtype), dtype.type(1)), "model")
+    text = print_test(test, function)
+    assert text is not None and len(text) < 120
+    snippet = read(text, function)
+    compiled = read(text.replace("for (int i", "for (long i"), function)  # which only a compiler evaluates
+    again, other = materialize([Request(snippet, function), Request(compiled, function)], sandbox)
+    assert isinstance(again, TestCase) and isinstance(other, TestCase)
+    assert again.id == other.id == test.id
+
+
+@pytest.mark.parametrize(
+    "statements",
+    [
+        "float x[9] = {1, 2};\nfor (int i = 3; i < 9; i++) x[i] = x[i - 2];",
+        "float x[9] = {1, 2};\nfor (int i = 2; i < 8; i++) x[i] = x[i - 2];",
+        "float x[9] = {1};\nfor (int i = 1; i < 9; i++) x[i] = x[i - 1] + 1;",
+        "float x[9] = {1, 2};\nfor (int i = 2; i < 9; i++) x[i] = x[i - 3];",
+        "float x[9] = {1, 2};\nfor (int i = 2; i < 9; i++) x[i] = y[i - 2];",
+    ],
+)
+def test_other_loops_stay_as_they_are(statements: str) -> None:
+    assert without_loops(statements) == statements
 
 
 def test_the_text_is_what_a_person_writes() -> None:
