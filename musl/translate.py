@@ -13,6 +13,7 @@ from pathlib import Path
 from compile.scratch import scratch_folder
 from data.find_functions import SyntaxErrorAt
 from data.function import Span
+from data.source_file import SourceFile
 from musl.bench import Bench
 from musl.errors import UsageError
 from musl.output import choose_destination
@@ -107,7 +108,7 @@ def translate_file(
         bench = Bench(
             source=salvaged.source,
             output=destination.path,
-            translator=_answered(writers, works, options, on_progress),
+            translator=_answered(writers, salvaged.source, works, options, on_progress),
             make_tester=_tested(testers, works, tests, seed, on_progress),
             tester=testers.name,
             options=options,
@@ -134,6 +135,7 @@ def translate_file(
 
 def _answered(
     writers: Writers,
+    source: SourceFile,
     works: dict[str, FunctionWork],
     options: TranslationOptions,
     on_progress: Callable[[str, str], None],
@@ -143,7 +145,7 @@ def _answered(
     def progress(done: int) -> None:
         on_progress(ASKING, f"{done} of {len(works)} functions")
 
-    translator = writers.answered([work.function for work in works.values()], options, progress)
+    translator = writers.answered(source, [work.function for work in works.values()], options, progress)
     on_progress(ASKING, "")
     return translator
 

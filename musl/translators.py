@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 
 from data.function import Function
+from data.source_file import SourceFile
 from models.errors import GenerationError, ModelError
 from models.generation.protocol import Generator, Sampling
-from models.model_form import ModelForm, read_form
+from models.model_form import ModelForm
 from musl.errors import MachineError, UsageError
 from translator.analytic.translator import AnalyticTranslator
 from translator.neural.translator import NeuralTranslator
@@ -72,8 +72,7 @@ def open_model(name: str, adapter: str | None, four_bit: bool) -> tuple[Generato
     from models.generation.open_model import form_of, open_generator
 
     try:
-        own = read_form(Path(adapter)) if adapter is not None else None
-        return open_generator(name, adapter=adapter, four_bit=four_bit), own or form_of(name)
+        return open_generator(name, adapter=adapter, four_bit=four_bit), form_of(name, adapter=adapter)
     except ModelError as error:
         raise UsageError(str(error)) from None
 
@@ -87,6 +86,7 @@ class Writers:
 
     def answered(
         self,
+        source: SourceFile,
         functions: Sequence[Function],
         options: TranslationOptions,
         progress: Callable[[int], None] | None = None,
@@ -96,7 +96,7 @@ class Writers:
         if isinstance(self.first, AnalyticTranslator):
             return self.first
         try:
-            answered = self.first.answered(functions, options, progress)
+            answered = self.first.answered(source, functions, options, progress)
         except GenerationError as error:
             raise MachineError(str(error)) from None
         return SeveralTranslators((answered, AnalyticTranslator())) if self.also_analytic else answered

@@ -12,18 +12,20 @@ from translator.neural.read_answer import Malformed, Translated, read_translatio
 
 
 class Item(NamedTuple):
-    """One function to translate: `id` joins it with its answers, `name` is its function's (or its kernel's)."""
+    """One function to translate: `id` joins it with its answers, `name` is its function's (or its kernel's), `context`
+    what its file says besides."""
 
     id: str
     text: str
     name: str
     direction: Direction
+    context: str = ""
 
 
 def translate_batch(
     generator: Generator,
     form: ModelForm,
-    items: Sequence[tuple[str, str, str, Direction]],
+    items: Sequence[Item | tuple[str, str, str, Direction]],
     sampling: Sampling,
     *,
     check_parameters: bool = True,
@@ -35,7 +37,7 @@ def translate_batch(
     `progress` is told how many items are answered. Raises GenerationError where the model cannot answer at all.
     """
     asked = [Item(*item) for item in items]
-    questions = {item.id: ask(item.text, item.name, item.direction, form) for item in asked}
+    questions = {item.id: ask(item.text, item.name, item.direction, form, item.context) for item in asked}
     if len(questions) != len(asked):
         raise ValueError("two items have the same id")
     answers = generator.generate([question.prompt(key) for key, question in questions.items()], sampling, progress)

@@ -57,8 +57,9 @@ class Question:
         return tokompiler.decode(self.encoded.with_text(answer, _LANGUAGES[self.direction][1]))
 
 
-def ask(function_text: str, name: str, direction: Direction, form: ModelForm) -> Question:
-    """The question after the other side of `function_text`, whose function (or kernel) is called `name`."""
+def ask(function_text: str, name: str, direction: Direction, form: ModelForm, context: str = "") -> Question:
+    """The question after the other side of `function_text`, whose function (or kernel) is called `name`. Instruct forms
+    with the source's own names also show `context`, what the file says besides."""
     source = function_text.strip("\n")
     encoded = tokompiler.encode(source, _LANGUAGES[direction][0]) if form.anonymous else None
     source = source if encoded is None else encoded.text.strip("\n")
@@ -67,7 +68,8 @@ def ask(function_text: str, name: str, direction: Direction, form: ModelForm) ->
     if encoded is not None:
         name = next((own for own, original in encoded.table.items() if original == name), name)
     system, text = _template(direction)
-    return Question(text.substitute(name=name, source=source), system, direction, encoded)
+    around = _around(context) if context and encoded is None else ""
+    return Question(text.substitute(name=name, source=source, around=around), system, direction, encoded)
 
 
 def example(c_text: str, cuda_text: str, direction: Direction, form: ModelForm, name: str = "") -> Example:
@@ -80,6 +82,11 @@ def example(c_text: str, cuda_text: str, direction: Direction, form: ModelForm, 
     if form.style == "instruct":
         answer = f"```{_FENCE[direction]}\n{answer}\n```"
     return Example(prompt=question.text, completion=answer, task=direction)
+
+
+def _around(context: str) -> str:
+    """The paragraph that shows the rest of the file."""
+    return Template((_FOLDER / "around.txt").read_text(encoding="utf-8")).substitute(context=context) + "\n"
 
 
 @lru_cache(maxsize=2)

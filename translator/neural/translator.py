@@ -15,6 +15,7 @@ from models.generation.protocol import Generator, Sampling
 from models.model_form import ModelForm
 from translator.analytic.host_side import read_host_side
 from translator.neural.batch import Item, translate_batch
+from translator.neural.context import context_of
 from translator.neural.host_wrapper import wrap_kernel, wrap_with
 from translator.neural.read_answer import Malformed, Snippet, Translated
 from translator.protocol import Diagnostic, Provenance, Refusal, Translation, TranslationOptions
@@ -40,16 +41,17 @@ class NeuralTranslator:
     ) -> Mapping[str, Sequence[Translation] | Refusal]:
         """Translations of each function, in the order of their samples, equal ones once. Raises GenerationError where
         the model cannot answer at all."""
-        return self.answered(functions, options).translate(source, functions, options)
+        return self.answered(source, functions, options).translate(source, functions, options)
 
     def answered(
         self,
+        source: SourceFile,
         functions: Sequence[Function],
         options: TranslationOptions,
         progress: Callable[[int], None] | None = None,
     ) -> AnsweredTranslator:
         """Ask for all functions at once; what comes back translates them without the model."""
-        items = [Item(function.name, function.text, function.name, "c2cuda") for function in functions]
+        items = [Item(f.name, f.text, f.name, "c2cuda", context_of(source, f)) for f in functions]
         sampling = replace(self.sampling, samples=options.samples, seed=options.seed)
         check = options.form == "drop_in"
         answers = translate_batch(self.generator, self.form, items, sampling, check_parameters=check, progress=progress)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from replay_generator import ReplayGenerator
 
+from data.find_functions import find_functions
+from data.source_file import SourceFile
 from models.generation.protocol import Answer, NoAnswer, Sampling
 from models.model_form import ModelForm
 from translator.neural.batch import Item, translate_batch
+from translator.neural.context import context_of
 from translator.neural.prompts import Direction, ask, example
 from translator.neural.read_answer import Malformed, Snippet
 
@@ -86,3 +91,29 @@ def test_answers_are_joined_by_id_and_sample_and_malformed_ones_keep_their_place
 def test_equal_ids_are_refused() -> None:
     with pytest.raises(ValueError, match="the same id"):
         translate_batch(ReplayGenerator({}), SHORT, [Item("a", C, "scale", "c2cuda")] * 2, Sampling())
+
+
+def test_an_instruct_prompt_shows_what_the_file_says_besides() -> None:
+    text = (
+        "#include <math.h>\n#define SQUARE(v) ((v) * (v))\ntypedef struct { float x, y; } point;\n"
+        "static float low(float v) { return v - 1; }\nstatic float inner(float v) { return low(v); }\n"
+        "static float unused(float v) { return v; }\n"
+        "void f(const point *p, float *out, int n) {\n    for (int i = 0; i < n; i++) out[i] = inner(p[i].x);\n}\n"
+    )
+    source = SourceFile(Path("/made/file.c"), text, "c")
+    function = find_functions(source).functions[-1]
+    context = context_of(source, function)
+    assert [line.split("(")[0] for line in context.splitlines()] == [
+        "#define SQUARE",
+        "typedef struct { float x, y; } point;",
+        "static float low",
+        "static float inner",
+    ]
+    for form in FORMS:
+        shown = context in ask(function.text, function.name, "c2cuda", form, context).text
+        assert shown == (form == ModelForm())  # trained forms have none, and anonymous ones no names
+
+
+def test_a_file_too_long_for_a_prompt_is_not_shown() -> None:
+    source = SourceFile(Path("/made/file.c"), f"// {'long ' * 2000}\n{C}", "c")
+    assert context_of(source, find_functions(source).functions[0]) == ""
