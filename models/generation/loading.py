@@ -1,0 +1,166 @@
+"""`load`: a causal model with its tokenizer, and an adapter where one is asked for, ready to answer."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import torch
+from huggingface_hub.errors import HfHubHTTPError
+from safetensors import SafetensorError
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
+from transformers.utils import logging as transformers_logging
+
+from models.errors import ModelError
+from models.generation.model_folder import ModelFolder, find_folder, read_object
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+# What transformers, safetensors and the hub raise for a model that cannot be read.
+_UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HfHubHTTPError)
+_COMPARED = 1 << 20  # bytes of each end of a file of weights
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model in evaluation mode on its device, and its tokenizer."""
+
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+
+    @property
+    def ends(self) -> frozenset[int]:
+        """The tokens that end an answer: the tokenizer's, and those that the model's generation settings name."""
+        named = self.model.generation_config.eos_token_id if self.model.generation_config else None
+        ids = {self.tokenizer.eos_token_id, *(named if isinstance(named, list) else [named])}
+        return frozenset(int(one) for one in ids if one is not None)
+
+    @property
+    def context(self) -> int:
+        """The most tokens of a prompt and its answer together."""
+        text = self.model.config.get_text_config()
+        limits = [getattr(text, "max_position_embeddings", None), self.tokenizer.model_max_length]
+        return min(int(limit) for limit in limits if limit)
+
+
+def load(model: str, adapter: str | None, *, four_bit: bool) -> LoadedModel:
+    """The model in a local folder or of a hub id: bf16 on a GPU that computes in it, float32 on the CPU. Raises
+    ModelError, in one line, for whatever is not a whole causal model here."""
+    folder, adapter_folder = find_folder(model), find_folder(adapter) if adapter else None
+    for one in (folder, adapter_folder):
+        if one is not None:
+            one.check_complete()
+    if four_bit and importlib.util.find_spec("bitsandbytes") is None:
+        raise ModelError("4-bit weights need bitsandbytes (pip install bitsandbytes)")
+    transformers_logging.disable_progress_bar()
+    place = str(folder.path) if folder else model
+    tokenizer = _tokenizer(place, adapter_folder)
+    base = _causal_model(place, four_bit)
+    if adapter is not None:
+        if adapter_folder is not None:
+            _check_base(adapter_folder, place)
+        base = _with_adapter(base, str(adapter_folder.path) if adapter_folder else adapter, place, merge=not four_bit)
+    return LoadedModel(base.eval(), tokenizer)
+
+
+def _tokenizer(place: str, adapter: ModelFolder | None) -> PreTrainedTokenizerBase:
+    """The adapter's tokenizer where it has one of its own, else the base's."""
+    source = str(adapter.path) if adapter is not None and adapter.has_tokenizer else place
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+    except _UNREADABLE as error:
+        raise ModelError(f"{source}: its tokenizer cannot be loaded ({_first_line(error)})") from None
+    if tokenizer.eos_token_id is None:
+        raise ModelError(f"{source}: the tokenizer has no eos_token, so no mark for the end of an answer")
+    return cast("PreTrainedTokenizerBase", tokenizer)
+
+
+def _causal_model(place: str, four_bit: bool) -> PreTrainedModel:
+    try:
+        config = AutoConfig.from_pretrained(place)
+        _check_causal(place, config)
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            place, config=config, output_loading_info=True, **_placement(four_bit)
+        )
+    except ModelError:
+        raise
+    except _UNREADABLE as error:
+        raise ModelError(f"{place}: the model cannot be loaded ({_first_line(error)})") from None
+    model, report = loaded
+    if missing := sorted(report["missing_keys"]):
+        raise ModelError(f"{place}: {len(missing)} of the model's weights are missing ({missing[0]}, ...)")
+    return cast("PreTrainedModel", model)
+
+
+def _check_causal(place: str, config: PretrainedConfig) -> None:
+    """AutoModelForCausalLM would take a masked model too, and answer nonsense."""
+    causal = {
+        name
+        for names in MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.values()
+        for name in ([names] if isinstance(names, str) else names)
+    }
+    named = config.architectures or []
+    if named and not causal & set(named):
+        raise ModelError(f"{place}: not a causal language model (it is a {named[0]})")
+
+
+def _placement(four_bit: bool) -> dict[str, Any]:
+    """Precision and device, as arguments of `from_pretrained`."""
+    gpu = torch.cuda.is_available()
+    precision = torch.bfloat16 if gpu and torch.cuda.is_bf16_supported() else torch.float32
+    placed: dict[str, Any] = {"dtype": precision, "device_map": {"": "cuda:0" if gpu else "cpu"}}
+    if four_bit:
+        placed["quantization_config"] = BitsAndBytesConfig(
+            load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=precision
+        )
+    return placed
+
+
+def _with_adapter(base: PreTrainedModel, adapter: str, place: str, *, merge: bool) -> PreTrainedModel:
+    if importlib.util.find_spec("peft") is None:
+        raise ModelError(f"{adapter}: an adapter needs peft (pip install 'musl-cuda[models]')")
+    from peft import PeftModel
+
+    try:
+        adapted = PeftModel.from_pretrained(base, adapter)
+    except _UNREADABLE as error:
+        raise ModelError(f"{adapter}: an adapter that does not fit {place} ({_first_line(error)})") from None
+    return cast("PreTrainedModel", adapted.merge_and_unload() if merge else adapted)
+
+
+def _check_base(adapter: ModelFolder, place: str) -> None:
+    """ModelError where the adapter was made for another base than the model at `place`: another hub id, or a folder
+    with other weights."""
+    named = read_object(adapter.path / "adapter_config.json").get("base_model_name_or_path")
+    if not isinstance(named, str) or named == place:
+        return
+    mine, its = Path(place), Path(named)
+    if mine.is_dir() and its.is_dir():
+        differ = not _same_weights(ModelFolder(mine), ModelFolder(its))
+    else:  # two hub ids; a hub id and a folder may well be the same model, and shapes are compared on loading
+        differ = not mine.is_dir() and not its.is_absolute()
+    if differ:
+        raise ModelError(f"{adapter.path}: an adapter for another base model ({named}, not {place})")
+
+
+def _same_weights(one: ModelFolder, other: ModelFolder) -> bool:
+    """Whether the files of weights have the same names, sizes and ends. Training changes all of a tensor, so that the
+    ends show it, and gigabytes need not be read."""
+    return [_ends_of(file) for file in one.weight_files()] == [_ends_of(file) for file in other.weight_files()]
+
+
+def _ends_of(file: Path) -> tuple[str, int, bytes, bytes]:
+    size = file.stat().st_size
+    with file.open("rb") as handle:
+        head = handle.read(_COMPARED)
+        handle.seek(max(0, size - _COMPARED))
+        return file.name, size, head, handle.read()
+
+
+def _first_line(error: BaseException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:300] if lines else type(error).__name__
