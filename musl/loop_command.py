@@ -98,12 +98,12 @@ def _status_record(status: LoopStatus) -> dict[str, object]:
 def print_rounds(metrics: tuple[RoundMetrics, ...] | list[RoundMetrics], console: Console) -> None:
     """The held-out figures round by round, in percent, with 95 % intervals."""
     table = Table(box=None, pad_edge=False)
-    table.add_column("round", justify="right")
+    table.add_column("round", justify="right", no_wrap=True)
     names = list(dict.fromkeys((d, k) for one in metrics for d, f in one.translator.items() for k in f.pass_at))
     for direction, k in names:
-        table.add_column(f"{direction} {k.replace('pass', 'Pass')}", justify="right")
+        table.add_column(f"{direction} {k.replace('pass', 'Pass')}", justify="right", no_wrap=True)
     for name in ("compile pass", "valid tests", "line coverage", "mutants", "triplets"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for one in metrics:
         passes = [one.translator[d].pass_at.get(k) if d in one.translator else None for d, k in names]
         first = next(iter(one.translator.values()), None)

@@ -47,6 +47,8 @@ class Tested:
     call (musl/loop/calls.py; empty where there is none, for the reason in `fault`). `valid` says that the source runs
     clean on it, `covers` that it executed a line or a branch that no test before it did."""
 
+    __test__ = False
+
     source: str
     number: int
     voice: str
