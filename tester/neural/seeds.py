@@ -24,7 +24,7 @@ from tester.neural.check import MODES, TestChecker
 from tester.neural.tester import choose
 
 MOST_ELEMENTS = 16
-DIGITS = 2
+DIGITS = 1
 _OPERATIONS = 24.0  # innermost iterations: arrays of at most about so many elements
 _PERIOD = 7
 _MOST_LARGE = 1100
