@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import httpx2
 import torch
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub import HfApi, try_to_load_from_cache
+from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
 from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
 # What transformers, safetensors and the hub raise for a model that cannot be read.
 _UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HfHubHTTPError)
+_HUB_SECONDS = 10
 _COMPARED = 1 << 20  # bytes of each end of a file of weights
 
 
@@ -54,17 +57,32 @@ def load(model: str, adapter: str | None, *, four_bit: bool) -> LoadedModel:
     for one in (folder, adapter_folder):
         if one is not None:
             one.check_complete()
-    if four_bit and importlib.util.find_spec("bitsandbytes") is None:
+    if four_bit and not _importable("bitsandbytes"):
         raise ModelError("4-bit weights need bitsandbytes (pip install bitsandbytes)")
     transformers_logging.disable_progress_bar()
-    place = str(folder.path) if folder else model
+    place = str(folder.path) if folder else _on_the_hub(model)
     tokenizer = _tokenizer(place, adapter_folder)
     base = _causal_model(place, four_bit)
     if adapter is not None:
         if adapter_folder is not None:
             _check_base(adapter_folder, place)
-        base = _with_adapter(base, str(adapter_folder.path) if adapter_folder else adapter, place, merge=not four_bit)
+        its_place = str(adapter_folder.path) if adapter_folder else _on_the_hub(adapter, "adapter_config.json")
+        base = _with_adapter(base, its_place, place, merge=not four_bit)
     return LoadedModel(base.eval(), tokenizer)
+
+
+def _on_the_hub(name: str, card: str = "config.json") -> str:
+    """The hub id, or where the hub cannot be reached the folder of what was downloaded before. ModelError where there
+    is neither: found out by one request, since transformers repeats each of its many for half a minute."""
+    try:
+        HfApi().model_info(name, timeout=_HUB_SECONDS)
+    except (httpx2.HTTPError, *_UNREADABLE) as error:
+        cached = try_to_load_from_cache(name, card) if not isinstance(error, HFValidationError) else None
+        if not isinstance(cached, str):
+            reason = _first_line(error)
+            raise ModelError(f"{name}: no folder of that name, and the hub does not have it ({reason})") from None
+        return str(Path(cached).parent)
+    return name
 
 
 def _tokenizer(place: str, adapter: ModelFolder | None) -> PreTrainedTokenizerBase:
@@ -121,7 +139,7 @@ def _placement(four_bit: bool) -> dict[str, Any]:
 
 
 def _with_adapter(base: PreTrainedModel, adapter: str, place: str, *, merge: bool) -> PreTrainedModel:
-    if importlib.util.find_spec("peft") is None:
+    if not _importable("peft"):
         raise ModelError(f"{adapter}: an adapter needs peft (pip install 'musl-cuda[models]')")
     from peft import PeftModel
 
@@ -164,3 +182,10 @@ def _ends_of(file: Path) -> tuple[str, int, bytes, bytes]:
 def _first_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0][:300] if lines else type(error).__name__
+
+
+def _importable(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ValueError:  # Python was told that it cannot be imported
+        return False

@@ -16,16 +16,16 @@ from models.pretraining.sizes import Shape, new_model
 
 @pytest.fixture(scope="session")
 def make_model(tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Makes the folder of a Llama of 2 layers and width 32 whose answers are random but differ from prompt to prompt;
+    """Makes the folder of a Llama of 2 layers and width `hidden` whose answers are random but differ from prompt to prompt;
     `form` becomes its musl.json, `template` its chat template."""
 
     def make(
-        name: str = "model", *, seed: int = 0, form: ModelForm | None = None, template: str = "", context: int = 128
+        name: str = "model", *, seed: int = 0, form: ModelForm | None = None, template: str = "", hidden: int = 32
     ) -> Path:
         folder = tmp_path_factory.mktemp(name)
         its = AutoTokenizer.from_pretrained(tokenizer)
         model = new_model(
-            "llama", Shape(2, 32, 2), vocabulary=len(its), context=context, end=its.eos_token_id, seed=seed
+            "llama", Shape(2, hidden, 2), vocabulary=len(its), context=128, end=its.eos_token_id, seed=seed
         )
         with torch.no_grad():  # as initialized, the logits of all tokens are about the same whatever the prompt
             for parameter in model.parameters():
