@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from compile.cuda_parts import device_code, kernels_of, launched_kernels
+from compile.cuda_parts import device_code, host_functions, kernels_of, launched_kernels
 from data.find_functions import find_functions
 from data.function import Function
 from data.read_source import SourceError
@@ -108,9 +108,10 @@ def _reason(refusal: Refusal) -> str:
 
 
 def source_name(problem: Problem) -> str:
-    """What is translated: the C function that the tests call, or the kernel that the benchmark's wrapper launches."""
+    """What is translated: the C function that the tests call (where they call none, the last), or the kernel that the
+    benchmark's wrapper launches."""
     if problem.direction == "c2cuda":
-        return problem.case.c_name
+        return problem.case.c_name or next((f.name for f in reversed(host_functions(problem.source))), "")
     kernels = [kernel.name for kernel in kernels_of(problem.source)]
     launched = [name for name in launched_kernels(problem.case.wrapper_text) if name in kernels]
     return (launched or kernels or [problem.case.c_name])[-1]
