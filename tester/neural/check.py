@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from compile.build import Build
+from compile.build_cache import BuildCache
 from compile.coverage import measure_coverage, reset_coverage
 from compile.host import Mode, build_host
 from compile.outcome import Outcome, Status
@@ -28,7 +29,8 @@ from tester.fuzz_extents import summarize
 from tester.protocol import Coverage
 
 READS_UNSET = "its results depend on elements that the test never sets"
-_LIMITS = TestLimits(seconds=1.0)
+# Of processor time under the sanitizers: a longer call would take the emulator too long on the CUDA side.
+_LIMITS = TestLimits(seconds=0.25)
 MODES: tuple[Mode, ...] = ("plain", "sanitize", "coverage")
 
 
@@ -48,9 +50,16 @@ class Checked:
         return tuple(not error for error in self.errors)
 
 
-def check_tests(function: Function, source: SourceFile, tests: Sequence[TestCase], sandbox: Sandbox) -> Checked:
-    """Builds the C function and runs the tests on it. Raises BrokenMachineError."""
-    return TestChecker.of_source(function, source, sandbox).check(tests) if tests else Checked((), (), None)
+def check_tests(
+    function: Function,
+    source: SourceFile,
+    tests: Sequence[TestCase],
+    sandbox: Sandbox,
+    *,
+    cache: BuildCache | None = None,
+) -> Checked:
+    """Builds the C function, or takes builds from the cache, and runs the tests on it. Raises BrokenMachineError."""
+    return TestChecker.of_source(function, source, sandbox, cache).check(tests) if tests else Checked((), (), None)
 
 
 class TestChecker:
@@ -66,10 +75,12 @@ class TestChecker:
         self.build_error = failures[0] if failures else ""
 
     @classmethod
-    def of_source(cls, function: Function, source: SourceFile, sandbox: Sandbox) -> TestChecker:
+    def of_source(
+        cls, function: Function, source: SourceFile, sandbox: Sandbox, cache: BuildCache | None = None
+    ) -> TestChecker:
         """Builds the function of its file."""
         with ThreadPoolExecutor(len(MODES)) as pool:
-            return cls(function, list(pool.map(lambda mode: _build(function, source, mode, sandbox), MODES)))
+            return cls(function, list(pool.map(lambda mode: _build(function, source, mode, sandbox, cache), MODES)))
 
     def check(self, tests: Sequence[TestCase]) -> Checked:
         """What is to be said of these tests. Raises BrokenMachineError."""
@@ -154,8 +165,10 @@ def _measure(
     return measured.executed, Coverage(measured.line, measured.branch)
 
 
-def _build(function: Function, source: SourceFile, mode: Mode, sandbox: Sandbox) -> Build | Outcome:
-    built = build_host(source, function, mode, sandbox.scratch, sandbox)
+def _build(
+    function: Function, source: SourceFile, mode: Mode, sandbox: Sandbox, cache: BuildCache | None = None
+) -> Build | Outcome:
+    built = build_host(source, function, mode, sandbox.scratch, sandbox, cache=cache)
     if isinstance(built, Outcome) and built.status is Status.INFRASTRUCTURE:
         raise BrokenMachineError(built.message)
     return built

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from compile.sandbox import Sandbox
@@ -105,34 +105,36 @@ class NeuralTester:
         return suite if self.second is None else _joined(suite, self.second.make_tests(function, count, seed))
 
     def _make_own(self, function: Function, count: int, seed: int, tally: Tally) -> tuple[list[TestCase], Checked]:
-        """The valid tests of the model in their order, and the check that they came through."""
+        """The model's tests in their order, valid ones and others, and the check that they went through."""
         tests: dict[str, TestCase] = {}
         checked = Checked((), (), None)
         checker: TestChecker | None = None
-        valid: list[TestCase] = []
-        asked = [self.written[function.id]] if function.id in self.written else None
-        for number in range(len(asked) if asked is not None else self.options.rounds):
-            parts = asked[number] if asked is not None else self._ask(function, seed + number)
+        for parts in self._answers(function, seed):
             new = {test.id: test for test in self._typed(function, parts, tally) if test.id not in tests}
-            tests |= new
-            if not new and number:
+            if tests and not new:
                 break  # the model has nothing more to say
             if new:
+                tests |= new
                 checker = checker or TestChecker.of_source(function, self.source, self.sandbox)
                 checked = checker.check(list(tests.values()))
-            valid = [test for test, good in zip(tests.values(), checked.valid, strict=True) if good]
-            if len(valid) >= count:
+            if sum(checked.valid) >= count:
                 break
-        for error in checked.errors:
-            if error:
-                tally.fault("invalid", error)
-        tally.valid = len(valid)
+        for error in filter(None, checked.errors):
+            tally.fault("invalid", error)
+        tally.valid = sum(checked.valid)
         return list(tests.values()), checked
 
-    def _ask(self, function: Function, seed: int) -> Sequence[Snippet | Malformed]:
-        assert self.generator is not None
-        drawn = self.options.drawn(seed)
-        return make_tests_batch(self.generator, self.form, [function], drawn, tests=TESTS_AN_ANSWER)[function.id]
+    def _answers(self, function: Function, seed: int) -> Iterator[Sequence[Snippet | Malformed]]:
+        """What the model wrote before, else what it writes, round after round, when it is asked with other seeds."""
+        if function.id in self.written:
+            yield self.written[function.id]
+            return
+        if self.generator is None:
+            raise ValueError(f"{function.name}: the model was not asked for it")
+        for number in range(self.options.rounds):
+            drawn = self.options.drawn(seed + number)
+            written = make_tests_batch(self.generator, self.form, [function], drawn, tests=TESTS_AN_ANSWER)
+            yield written[function.id]
 
     def _typed(self, function: Function, parts: Sequence[Snippet | Malformed], tally: Tally) -> list[TestCase]:
         snippets = []

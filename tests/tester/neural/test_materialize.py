@@ -91,8 +91,11 @@ def test_what_a_hostile_snippet_does_costs_itself_alone(sandbox: Sandbox) -> Non
     requests = [request(text) for text, _ in HOSTILE]
     mixed = [part for one in requests for part in (one, request(GOOD))]
     results = materialize(mixed, sandbox)
-    reasons = [result.reason if isinstance(result, Rejected) else result for result in results[::2]]
-    assert reasons == [reason for _, reason in HOSTILE]
+    for (text, reason), result in zip(HOSTILE, results[::2], strict=True):
+        assert isinstance(result, Rejected), (text, result)
+        # on a machine that is slow to give memory, the time is used up before it
+        also = Rejection.TIMEOUT if reason is Rejection.OUT_OF_MEMORY else reason
+        assert result.reason in (reason, also), (text, result)
     assert all(isinstance(result, TestCase) for result in results[1::2])
 
 
