@@ -22,14 +22,18 @@ def declarations_for(source: SourceFile | None, function: Function, snippet: str
     if source is None:
         return ""
     needed = any(parameter.dtype.names is not None for parameter in function.parameters)
-    if not needed and not set(_WORD.findall(snippet)) & _declared_words(source.text, function.text):
+    if not needed and not set(_WORD.findall(snippet)) & known_words(source, function):
         return ""
     return _declarations(source)
 
 
+def known_words(source: SourceFile | None, function: Function) -> frozenset[str]:
+    """Words of the file outside the function: a snippet may mean any of them."""
+    return frozenset() if source is None else _words_outside(source.text, function.text)
+
+
 @lru_cache(maxsize=64)
-def _declared_words(text: str, function_text: str) -> frozenset[str]:
-    """Words of the file outside the function, and those that name a macro: a snippet may mean any of them."""
+def _words_outside(text: str, function_text: str) -> frozenset[str]:
     outside = text.replace(function_text, "")
     return frozenset(_WORD.findall(outside)) - frozenset(_WORD.findall(_PLAIN))
 

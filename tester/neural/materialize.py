@@ -33,10 +33,11 @@ from data.source_file import SourceFile
 from data.testcase import Argument, TestCase
 from tester.fuzz import BrokenMachineError
 from tester.fuzz_extents import MAX_BYTES, MAX_ELEMENTS
-from tester.neural.declarations import declarations_for
+from tester.neural.declarations import declarations_for, known_words
 from tester.neural.loops import without_loops
 from tester.neural.snippet import Snippet
 from tester.neural.snippet_unit import FILLS, TAKE, TOO_LARGE, Entry, Fill, build_unit, complaints, unit_text
+from tester.neural.undeclared import find_undeclared
 
 SECONDS = 0.5  # of processor time for one snippet
 _MEMORY = 256 * MIB
@@ -118,7 +119,8 @@ def _evaluate(request: Request) -> TestCase | Rejected | None:
     try:
         call = evaluate(f"{without_loops(snippet.setup)}\nwrapper({words});")
     except (NotConstant, ArithmeticError):
-        return None
+        unknown = find_undeclared(snippet, known_words(request.source, function))
+        return Rejected(Rejection.COMPILE_ERROR, f"{unknown} is not declared") if unknown else None
     try:
         test = bind(call, function)
     except NotConstant as error:

@@ -13,6 +13,7 @@ from compile.sandbox import Sandbox
 from data.testcase import TestCase
 from tester.neural.materialize import Rejected, Rejection, Request, materialize
 from tester.neural.snippet import Snippet
+from tester.neural.undeclared import find_undeclared
 
 GOOD = "float x[300]; for (int i = 0; i < 300; i++) x[i] = i % 7; scale(x, 300, 0.5f);"
 STRUCT = """
@@ -147,3 +148,28 @@ def test_constant_statements_need_no_compiler() -> None:
     assert isinstance(result, TestCase)
     assert np.array_equal(np.asarray(result.arguments[0]), np.array([1, -2000, np.inf], np.float32))
     assert result.arguments[1] == 3 and result.unset == ()
+
+
+@pytest.mark.parametrize(
+    ("statements", "unknown"),
+    [
+        ("float x[] = {1, y};\nscale(x, 1, 1);", "y"),
+        ("float x[] = {1};\nscale(x, n, 1);", "n"),
+        ("scale(z, 1, 1);", "z"),
+        ("float x[3]; for (int i = 0; i < m; i++) x[i] = i; scale(x, 3, 1);", "m"),
+        ("float x[3], *p = x; for (int i = 0; i < 3; i++) { float t = i; p[i] = t; } scale(x, 3, 1);", ""),
+        ("std::vector<float> v(3); for (auto &e : v) e = 1; scale(v.data(), v.size(), RAND_MAX);", ""),
+        ("struct { int k; } s = {1}; float x[3] = {0}; x[s.k] = sqrtf(2); scale(x, 3, M_PI);", ""),
+        ("auto f = [](int a) { return a + 1; }; float x[3] = {1}; x[1] = f(2); scale(x, 3, FLT_MAX);", ""),
+        ("enum { A, b }; int c(0); float x[3] = {1}; x[c] = b; scale(x, 3, INFINITY);", ""),
+    ],
+)
+def test_variables_that_nobody_declares_are_found_without_a_compiler(statements: str, unknown: str) -> None:
+    assert find_undeclared(request(statements).snippet) == unknown
+
+
+def test_what_is_left_to_the_compiler_is_declared(sandbox: Sandbox) -> None:
+    text = "float x[MOST] = {0}; x[0] = half; total(x, half);"
+    source = "#define MOST 4\nstatic const int half = MOST / 2;\nvoid total(float *x, int n) { x[0] = n; }"
+    (result,) = materialize([request(text, source)], sandbox)
+    assert arguments(result) == [[2, 0, 0, 0], 2]
