@@ -85,8 +85,8 @@ def test_an_unknown_function_is_answered_with_those_that_there_are(good: Path) -
 @pytest.mark.parametrize(
     "words",
     [
-        ["--translator", "./big-model"],
-        ["--tester", "./big-model"],
+        ["--translator", "/no/big-model"],
+        ["--tester", "/no/big-model"],
         ["--device", "tpu"],
         ["--extent", "a"],
         ["-I", "no-such-folder"],
