@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 KEYS = ("MUSL_API_KEY", "OPENAI_API_KEY")
 _SHORTEST_SECRET = 8
-_MOST_WORDS = 200  # of what a server says about an error
+_MOST_WORDS = 200  # characters of what a server says about an error
 _REFUSED = "the server refuses the request"
 
 
@@ -240,7 +240,8 @@ class _Asking:
     def _refusal(self, error: APIStatusError) -> NoAnswer:
         """Why the server answered with an error. GenerationError where no other prompt would fare better."""
         status = error.status_code
-        words = _scrub(" ".join(error.message.split())[:_MOST_WORDS], self.key)
+        said = error.message.removeprefix(f"Error code: {status}").removeprefix(" - ") or error.response.text
+        words = _scrub(" ".join(said.split()), self.key)[:_MOST_WORDS]
         if status in (401, 403):
             raise GenerationError(f"{self.address.url}: the server refuses the key (status {status}; set {KEYS[0]})")
         if status == 404:

@@ -16,8 +16,8 @@ from models.pretraining.sizes import Shape, new_model
 
 @pytest.fixture(scope="session")
 def make_model(tokenizer: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
-    """Makes the folder of a Llama of 2 layers and width `hidden` whose answers are random but differ from prompt to prompt;
-    `form` becomes its musl.json, `template` its chat template."""
+    """Makes the folder of a Llama of 2 layers and width `hidden`, whose answers are random but differ from prompt to
+    prompt; `form` becomes its musl.json, `template` its chat template."""
 
     def make(
         name: str = "model", *, seed: int = 0, form: ModelForm | None = None, template: str = "", hidden: int = 32
