@@ -90,12 +90,13 @@ def unit_text(entries: Mapping[int, Entry]) -> str:
         groups.setdefault(entry.declarations, []).append(number)
     parts, names = [], []
     for index, (declarations, numbers) in enumerate(groups.items()):
-        macros = re.findall(r"^#define (\w+)", declarations, re.MULTILINE)
+        macros = dict.fromkeys(re.findall(r"^#define (\w+)", declarations, re.MULTILINE))  # those of this file alone
+        parts += [f'#pragma push_macro("{macro}")\n#undef {macro}' for macro in macros]
         parts.append(f"namespace musl_{index} {{\n{declarations}")
         for number in numbers:
             parts.append(_snippet_function(number, entries[number]))
             names.append((number, f"musl_{index}::snippet_{number}"))
-        parts += [f"#undef {macro}" for macro in macros]
+        parts += [f'#pragma pop_macro("{macro}")' for macro in macros]
         parts.append("}")
     listed = ",\n".join(f"    {name}" for _, name in sorted(names))
     parts.append(f"static void (*const musl_snippets[])(musl_capture::Out &) = {{\n{listed}\n}};")

@@ -132,6 +132,14 @@ def test_snippets_of_many_functions_share_one_unit_and_stay_apart(sandbox: Sandb
     assert arrays == [[[0, 1]], [[0, 1, 2]]]
 
 
+def test_a_files_macros_are_for_its_own_snippets(sandbox: Sandbox) -> None:
+    own = "#define M_PI 3\n#define COUNT 2\nvoid f(double *x, int n) { x[0] = n * M_PI; }"
+    other = "void g(double *x, int n) { x[0] = n; }"
+    fill = "for (int i = 0; i < 1; i++) x[i] = M_PI;"
+    requests = [request(f"double x[1]; {fill} f(x, COUNT);", own), request(f"double x[1]; {fill} g(x, 1);", other)]
+    assert [arguments(result) for result in materialize(requests, sandbox)] == [[[3], 2], [[np.pi], 1]]
+
+
 def test_a_snippet_takes_little_time(sandbox: Sandbox) -> None:
     requests = [request(GOOD.replace("300", str(100 + i))) for i in range(100)]
     materialize(requests[:1], sandbox)  # what is compiled once per machine
