@@ -70,7 +70,7 @@ def test_json_prints_the_published_names(folder: Path) -> None:
         (["given.jsonl"], "given.jsonl:1: it has no cpp_code, cuda_code"),
         (["benchmark.jsonl", "--id", "9"], "there is no problem with the id 9"),
         (["benchmark.jsonl", "--device", "tpu"], "choose auto, emulator or gpu"),
-        (["benchmark.jsonl", "--translator", "gpt"], "only 'analytic' is there yet"),
+        (["benchmark.jsonl", "--translator", "/no/model"], "/no/model: no such folder"),
         (["benchmark.jsonl", "--direction", "cuda2c"], "the analytic Translator writes CUDA only"),
         (["benchmark.jsonl", "--translations", "absent.jsonl"], "absent.jsonl: cannot be read"),
         (["benchmark.jsonl", "--translations", "benchmark.jsonl"], "benchmark.jsonl:1: a line is an object with"),

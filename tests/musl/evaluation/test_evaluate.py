@@ -320,7 +320,7 @@ def test_a_folder_of_another_run_is_refused(
 def test_what_cannot_be_asked_is_refused_before_anything_is_judged(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "none"
     for options, message in (
-        ({"translator": "gpt"}, "--translator gpt: only 'analytic' is there yet"),
+        ({"translator": "/no/model"}, "/no/model: no such folder"),
         ({"direction": "cuda2c"}, "--direction cuda2c: the analytic Translator writes CUDA only"),
         ({"translations": folder / "absent.jsonl"}, "absent.jsonl: cannot be read"),
     ):
