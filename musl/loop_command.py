@@ -48,7 +48,7 @@ def run_loop_command(loop: RunLoop, *, json: bool) -> int:
     if json:
         print(json_module.dumps([one.model_dump(mode="json") for one in metrics]))
     else:
-        print_rounds(metrics, Console(soft_wrap=True))
+        print_rounds(metrics, _wide_console())
     return EXIT_OK
 
 
@@ -63,7 +63,7 @@ def run_status_command(folder: Path, *, json: bool) -> int:
     if json:
         print(json_module.dumps(_status_record(status)))
         return EXIT_OK
-    console = Console(soft_wrap=True)
+    console = _wide_console()
     console.print(_where(status))
     for number, taken in sorted(status.seconds.items()):
         stages = ", ".join(f"{stage} {_time(seconds)}" for stage, seconds in taken.items())
@@ -72,6 +72,11 @@ def run_status_command(folder: Path, *, json: bool) -> int:
         console.print()
         print_rounds(status.metrics, console)
     return EXIT_OK
+
+
+def _wide_console() -> Console:
+    """A table of figures is as wide as it has to be where nobody looks at it on a terminal."""
+    return Console(soft_wrap=True, width=None if sys.stdout.isatty() else 240)
 
 
 def _where(status: LoopStatus) -> str:
