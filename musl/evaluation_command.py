@@ -71,6 +71,9 @@ def print_metrics(metrics: MetricsRecord, console: Console) -> None:
     if metrics.all.failures:
         counts = sorted(metrics.all.failures.items(), key=lambda item: (-item[1], item[0]))
         console.print(f"\nnot passed: {', '.join(f'{count} {failure}' for failure, count in counts)}")
+    if metrics.all.refusals:
+        refusals = sorted(metrics.all.refusals.items(), key=lambda item: (-item[1], item[0]))
+        console.print(f"no translation: {', '.join(f'{count} {code}' for code, count in refusals)} (docs/codes.md)")
 
 
 def figure_text(figure: Interval) -> str:

@@ -152,7 +152,8 @@ class Interval(Record):
 
 
 class Scores(Record):
-    """Scores over one set of problems, in percent; names with `@` are those of the published tables."""
+    """Scores over one set of problems, in percent; names with `@` are those of the published tables. `failures` counts
+    what went wrong, `refusals` why there was no translation, by code (docs/codes.md)."""
 
     problems: int
     bleu: Interval
@@ -162,6 +163,7 @@ class Scores(Record):
     computational_accuracy: Interval
     pass_at: dict[str, Interval]  # "pass@1", "pass@5", "pass@10"
     failures: dict[str, int]
+    refusals: dict[str, int] = Field(default_factory=dict)
     speedup: dict[str, Interval] = Field(default_factory=dict)  # "speedup_1@1", "efficiency_1@1"; empty without a GPU
 
 

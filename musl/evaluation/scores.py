@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
@@ -106,7 +107,14 @@ def _scores(
         pass_at={f"pass@{k}": interval(pass_at(k, passed), seed=seed) for k in DRAWS},
         speedup=_speedups(own, seed),
         failures=dict(Counter(record.failure for record in own if record.failure)),
+        refusals=dict(Counter(_code(record.reason) for record in own if record.failure == "refused")),
     )
+
+
+def _code(refusal: str) -> str:
+    """The code that a refusal begins with, "other" where there is none."""
+    found = re.match(r"MUSL\d+\b", refusal)
+    return found[0] if found else "other"
 
 
 def outcomes_of(verdicts: Sequence[EvaluatedRecord]) -> Outcomes:

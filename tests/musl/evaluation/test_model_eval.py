@@ -65,6 +65,7 @@ def test_each_sample_has_its_own_record_and_malformed_ones_their_reason(tmp_path
     assert [failures[PREFIX, i] for i in range(3)] == ["refused"] * 3
     refusals = [line["refusal"] for line in read_lines(tmp_path / "run" / "translations.jsonl") if line["id"] == SCALE]
     assert refusals == ["MUSL202 the answer holds no code", "", "MUSL204 line 1 of the code: `{` has no partner"]
+    assert metrics.all.refusals == {"MUSL202": 1, "MUSL204": 1, "MUSL201": 3}
     assert metrics.all.pass_at["pass@1"].value == pytest.approx(100 * (1 / 3 + 1 + 1 + 0) / 4)
     again, _ = evaluate(tmp_path, generator, samples=3, harness="reference")
     assert again == metrics and len(generator.asked) == 1  # a finished run asks nothing
