@@ -84,8 +84,10 @@ class DataGroup(_Group):
 
 
 class TrainingGroup(_Group):
-    """AdamW with a linear warm-up and a cosine down to `final_learning_rate`."""
+    """AdamW or Muon with a linear warm-up and a cosine down to `final_learning_rate`."""
 
+    optimizer: Literal["adamw", "muon"] = "adamw"
+    """`muon`: Muon for the matrices inside the layers, AdamW for the rest (models/pretraining/optimizers.py)."""
     steps: Count
     batch_sequences: Count
     """Sequences of one step, over all processes and accumulated micro-batches."""

@@ -20,7 +20,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from data.corpus.row import Language
+from data.function import Language
 from data.tokens.lexical import LexemeKind, lex
 
 MASK = "@"  # a token of every vocabulary that is none of C's

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from heapq import heappush, heapreplace
 from typing import TYPE_CHECKING
 
-from data.corpus.row import Language, Row, read_rows
+from data.corpus.row import Row, read_rows
+from data.function import Language
 from data.tokens.bpe import text_of_row
 from data.tokens.lexical import lexical_tokens
 from data.tokens.tokompiler import encode

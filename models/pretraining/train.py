@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,8 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
-from accelerate.utils import broadcast_object_list
+from accelerate.utils import DistributedType, broadcast_object_list
+from torch.optim import Optimizer
 from transformers.utils import logging as transformers_logging
 
 from models.model_form import ModelForm
@@ -28,11 +29,14 @@ from models.pretraining.documents import document_of, held_out_rows
 from models.pretraining.errors import PretrainError
 from models.pretraining.evaluate import measure
 from models.pretraining.likelihood import HeldOut, Likelihood, held_out
+from models.pretraining.optimizers import make_optimizers
 from models.pretraining.packing import PackedTokens, open_packed, pack, sequence_numbers
 from models.pretraining.run_folder import RunFolder, add_line, write_whole
 from models.pretraining.schedule import learning_rate
 from models.pretraining.sizes import flops_per_token, new_model
 from models.pretraining.vocabulary import Vocabulary, load_vocabulary
+
+_SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED)
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class _Run:
     texts: HeldOut
     accelerator: Accelerator
     model: torch.nn.Module
-    optimizer: torch.optim.Optimizer
+    optimizers: Sequence[Optimizer]
     parameters: int
 
     @property
@@ -136,9 +140,9 @@ def _prepare(config: PretrainConfig) -> _Run:
     )
     fresh.config.tokompiler = config.data.tokompiler  # a model says how it wants to read
     parameters = fresh.num_parameters()
-    model, optimizer = accelerator.prepare(fresh, _adamw(fresh, config))
+    model, *optimizers = accelerator.prepare(fresh, *_optimizers(fresh, config, accelerator))
     model.train()
-    return _Run(config, folder, vocabulary, packed, texts, accelerator, model, optimizer, parameters)
+    return _Run(config, folder, vocabulary, packed, texts, accelerator, model, optimizers, parameters)
 
 
 def _on_main(accelerator: Accelerator, work: Callable[[], object]) -> None:
@@ -186,15 +190,11 @@ def _accelerator(config: PretrainConfig) -> Accelerator:
     return accelerator
 
 
-def _adamw(model: torch.nn.Module, config: PretrainConfig) -> torch.optim.AdamW:
-    """AdamW that lets matrices decay, and leaves biases and the scales of layer norms alone."""
-    parameters = list(model.parameters())
-    groups = [
-        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.training.weight_decay},
-        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
-    ]
-    betas = (config.training.beta1, config.training.beta2)
-    return torch.optim.AdamW(groups, lr=config.training.learning_rate, betas=betas)
+def _optimizers(model: torch.nn.Module, config: PretrainConfig, accelerator: Accelerator) -> list[Optimizer]:
+    if config.training.optimizer == "muon" and accelerator.distributed_type in _SHARDED:
+        kind = accelerator.distributed_type.value
+        raise PretrainError(f"training.optimizer: muon needs whole matrices, which {kind} does not leave whole")
+    return make_optimizers(model, config.training)
 
 
 def _resume(run: _Run) -> _State:
@@ -216,7 +216,7 @@ def _step(run: _Run, state: _State) -> Progress:
     training, accelerator = run.config.training, run.accelerator
     started = time.monotonic()
     rate = learning_rate(state.step, training)
-    for group in run.optimizer.param_groups:
+    for group in (group for optimizer in run.optimizers for group in optimizer.param_groups):
         group["lr"] = rate
     losses = []
     for batch in _micro_batches(run, state.step):
@@ -226,8 +226,9 @@ def _step(run: _Run, state: _State) -> Progress:
             accelerator.backward(loss)
             if accelerator.sync_gradients:
                 accelerator.clip_grad_norm_(run.model.parameters(), training.clip_norm)
-            run.optimizer.step()
-            run.optimizer.zero_grad()
+            for optimizer in run.optimizers:
+                optimizer.step()
+                optimizer.zero_grad()
     mean = float(accelerator.reduce(torch.stack(losses).mean(), reduction="mean"))
     if not np.isfinite(mean):
         raise PretrainError(f"step {state.step + 1}: the loss is {mean}; lower training.learning_rate ({rate:g})")
