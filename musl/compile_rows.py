@@ -17,7 +17,8 @@ from compile.prelude import prelude_header
 from compile.sandbox import MIB, Limits, Sandbox, SandboxUnavailable
 from compile.scratch import scratch_folder
 from compile.toolchain import ToolchainMissing, find_gcc, find_gxx
-from data.corpus.row import Language, Row
+from data.corpus.row import Row
+from data.function import Language
 from data.source_file import SourceFile
 from musl.errors import MachineError
 

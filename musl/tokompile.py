@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from data.corpus.language import parse_by_content
-from data.corpus.row import LANGUAGES, Language
+from data.corpus.row import LANGUAGES
+from data.function import Language
 from data.read_source import SourceError, decode
 from data.tokens import tokompiler
 from data.tokens.tokompiler import Encoded

@@ -26,7 +26,7 @@ from typing import Literal
 from compile.sandbox import Sandbox
 from data.babeltower import BenchmarkCase, read_cases
 from data.corpus.language import parse
-from data.corpus.row import Language
+from data.function import Language
 from data.pairs import Pair, pair_of_case
 from data.synthesis.synthesize import synthesize
 from data.tokens.bpe import text_of_row, train_bpe

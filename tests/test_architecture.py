@@ -42,6 +42,35 @@ def test_help_needs_nothing_heavy(command: list[str]) -> None:
     assert "--tests" in run.stdout
 
 
+OF_EXTRAS = (
+    "torch",
+    "transformers",
+    "trl",
+    "peft",
+    "openai",
+    "ray",
+    "pycuda",
+    "pyarrow",
+    "datasets",
+    "codebleu",
+    "jinja2",
+)
+
+
+def test_translating_needs_none_of_the_extras(tmp_path: Path) -> None:
+    """As in an installation without any: the analytic Translator and the fuzz Tester are the core."""
+    (tmp_path / "scale.c").write_text("void scale(int n, float *x)\n{\n    for (int i = 0; i < n; i++) x[i] *= 2;\n}\n")
+    code = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({OF_EXTRAS}))\n"  # importing them fails
+        "import musl\n"
+        "print([one.status for one in musl.translate_file('scale.c', tests=4).functions])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip() == "['verified']"
+
+
 def test_every_installed_package_is_pinned(repository: Path) -> None:
     """An environment made by `make test` has nothing that constraints.txt does not name."""
     pins = {

@@ -82,7 +82,8 @@ class RayExecutor:
     def map(self, work: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """See `Executor`."""
         remote = self._ray.remote(max_retries=3)(work)
-        window = max(1, int(self._ray.cluster_resources().get("CPU", 1))) * _WAITING
+        resources = self._ray.cluster_resources()  # type: ignore[no-untyped-call]
+        window = max(1, int(resources.get("CPU", 1))) * _WAITING
         try:
             yield from _in_order(remote.remote, self._ray.get, items, window)
         except self._ray.exceptions.RayTaskError as error:

@@ -13,7 +13,7 @@ import tree_sitter_cuda
 from tree_sitter import Language as Grammar
 from tree_sitter import Parser, Tree
 
-from data.corpus.row import Language
+from data.function import Language
 
 _Words: TypeAlias = tuple[tuple[bytes, re.Pattern[bytes]], ...]
 

@@ -11,7 +11,8 @@ from tree_sitter import Node
 from data.corpus.apis import parallel_apis
 from data.corpus.definitions import Definitions
 from data.corpus.language import parse_by_content
-from data.corpus.row import Kind, Language, Row, row_id
+from data.corpus.row import Kind, Row, row_id
+from data.function import Language
 from data.sources.document import Document
 from data.sources.licenses import tagged_license
 

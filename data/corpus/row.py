@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 
 from data.corpus.errors import DataError, one_line
 from data.corpus.files import replacing
+from data.function import Language
 
 Kind: TypeAlias = Literal["function", "kernel", "file"]
-Language: TypeAlias = Literal["c", "c++", "cuda"]
 
 KINDS: tuple[Kind, ...] = ("function", "kernel", "file")
 LANGUAGES: tuple[Language, ...] = ("c", "c++", "cuda")

@@ -9,7 +9,7 @@ from enum import Enum
 from tree_sitter import Node
 
 from data.corpus.language import parse
-from data.corpus.row import Language
+from data.function import Language
 from data.syntax import walk
 from data.tokens.standing_names import VECTOR_MEMBERS
 

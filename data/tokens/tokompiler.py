@@ -22,7 +22,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from data.corpus.row import Language
+from data.function import Language
 from data.tokens.lexical import Lexeme, LexemeKind, lex
 from data.tokens.roles import Role, Roles, find_roles
 from data.tokens.standing_names import KEYWORDS, LIBRARY_MEMBERS, VECTOR_MEMBERS, is_standing

@@ -14,7 +14,7 @@ from pathlib import Path
 from string import Template
 from typing import Literal, TypeAlias, TypedDict
 
-from data.corpus.row import Language
+from data.function import Language
 from data.tokens import tokompiler
 from data.tokens.tokompiler import Encoded
 from models.generation.protocol import Prompt

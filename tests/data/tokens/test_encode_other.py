@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data.corpus.row import Language
+from data.function import Language
 from data.synthesis.synthesize import synthesize
 from data.tokens.lexical import lexical_tokens
 from data.tokens.tokompiler import Encoded, decode, encode

@@ -11,7 +11,7 @@ import pytest
 from compile.sandbox import Sandbox
 from data.babeltower import read_cases
 from data.corpus.language import parse
-from data.corpus.row import Language
+from data.function import Language
 from data.pairs import Pair, pair_of_case
 from data.synthesis.synthesize import synthesize
 from data.tokens.bpe import text_of_row

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from data.corpus.language import parse
-from data.corpus.row import Language
+from data.function import Language
 from data.tokens.lexical import lexical_tokens
 from data.tokens.tokompiler import decode, encode
 
