@@ -107,6 +107,7 @@ class Pipeline:
         elif isinstance(message, Refusal):
             work.refusal, work.translations = message, ()
         elif isinstance(message, Died) and len(work.waiting) > 1:  # it costs this translation alone
+            _log_bug(work, message)
             work.add_died(message)
             self._check_waiting(pool, work)
             return
@@ -140,5 +141,9 @@ class Pipeline:
 
 def _give_up(work: FunctionWork, died: Died) -> None:
     work.died = died
+    _log_bug(work, died)
+
+
+def _log_bug(work: FunctionWork, died: Died) -> None:
     if died.how == "error":
         LOG.error("MuSL failed on %s, which is a bug to report:\n%s", work.name, died.detail)

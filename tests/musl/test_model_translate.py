@@ -4,7 +4,9 @@ verified sample is taken, and what the model could not do is said."""
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from replay_generator import ReplayGenerator
@@ -16,6 +18,7 @@ from models.model_form import ModelForm
 from musl.errors import MachineError, UsageError
 from musl.report.records import FunctionRecord, TranslationReport
 from translator.neural.translator import NeuralTranslator
+from translator.protocol import Translation
 
 SCALE = "void scale(int n, float a, float *x) { for (int i = 0; i < n; i++) x[i] = a * x[i]; }\n"
 CHAIN = "void chain(int n, int *x) { for (int i = 1; i < n; i++) x[i] += x[i - 1]; }\n"
@@ -130,6 +133,30 @@ void scale(int n, float a, float *x) {
     assert report.ok
     written = (tmp_path / "file.cu").read_text()
     assert "mine<<<(n + 31) / 32, 32>>>(n, a, d);" in written and "scale_on_device" not in written
+
+
+class Crashing(NeuralTranslator):
+    """Its first translation is one that the worker crashes over."""
+
+    def answered(self, *arguments: Any, **options: Any) -> Any:
+        answered = super().answered(*arguments, **options)
+
+        class Translator:
+            name = answered.name
+
+            def translate(self, *arguments: Any) -> dict[str, list[Translation]]:
+                (name, translations), *_ = answered.translate(*arguments).items()
+                return {name: [replace(translations[0], kernels=None), *translations]}
+
+        return Translator()
+
+
+def test_a_worker_that_dies_over_a_sample_costs_that_sample(tmp_path: Path) -> None:
+    answers = ReplayGenerator({"void scale(": [RIGHT]})
+    _, functions = translate(tmp_path, SCALE, Crashing(answers, ModelForm("short")))
+    scale = functions["scale"]
+    assert (scale.status, [sample.status for sample in scale.samples]) == ("verified", ["unverified", "verified"])
+    assert "MuSL failed" in scale.samples[0].reason
 
 
 def test_options_that_contradict_are_refused(tmp_path: Path) -> None:
