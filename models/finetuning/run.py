@@ -90,7 +90,7 @@ def finetune(config: FinetuneConfig, *, progress: Callable[[Progress], None] = l
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
     folder = FinetuneFolder(config.output)
-    state = PartialState()
+    state = PartialState(cpu=not torch.cuda.is_available())  # as the trainer will ask for it
     with _one_line(config):
         _on_main(lambda: folder.claim(config))
         if folder.result.is_file() and folder.model.is_dir():

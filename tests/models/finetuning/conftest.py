@@ -34,7 +34,7 @@ def make_base(folder: Path, tokenizer: Path, *, hidden: int = 32, chat: bool = F
         num_hidden_layers=2,
         num_attention_heads=2,
         num_key_value_heads=1,
-        max_position_embeddings=256,
+        max_position_embeddings=512,
         eos_token_id=loaded.eos_token_id,
         tie_word_embeddings=False,
     )
@@ -66,9 +66,15 @@ def base(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def wider_base(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
+    """A model whose weights have other shapes."""
+    return make_base(tmp_path_factory.mktemp("wider"), tokenizer, hidden=64)
+
+
+@pytest.fixture(scope="session")
 def chat_base(tmp_path_factory: pytest.TempPathFactory, tokenizer: Path) -> Path:
-    """The same with a chat template, that says nothing of its form."""
-    return make_base(tmp_path_factory.mktemp("chat"), tokenizer, chat=True)
+    """The same with a chat template, that says nothing of its form; wide enough for the blocks of 4-bit weights."""
+    return make_base(tmp_path_factory.mktemp("chat"), tokenizer, hidden=64, chat=True)
 
 
 @pytest.fixture(scope="session")

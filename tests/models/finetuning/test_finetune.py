@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
+import random
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from models.finetuning import FinetuneConfig, Progress, finetune
+from models.finetuning.examples import read_examples, token_row
 from models.model_form import ModelForm, read_form
 from models.pretraining.run_folder import read_lines
 
 Make = Callable[..., FinetuneConfig]
+Asked = Callable[..., dict[str, object]]
 
 
 def losses(output: Path) -> list[tuple[float, float, float]]:
@@ -83,3 +91,117 @@ def test_a_run_that_stopped_between_checkpoints_goes_on_exactly(
     assert same(broken.output, whole.output)
     kept = sorted(folder.name for folder in (broken.output / "checkpoints").glob("checkpoint-*"))
     assert kept == ["checkpoint-6", "checkpoint-8"]
+
+
+@pytest.mark.slow
+def test_a_process_killed_at_any_moment_goes_on_exactly(asked: Asked, tmp_path: Path) -> None:
+    """Killed twice, each a moment of its own after a step that it got to: while it trains or writes."""
+    whole = FinetuneConfig.model_validate(asked("whole", training={"steps": 30}))
+    finetune(whole)
+    config = tmp_path / "killed.yaml"
+    config.write_text(json.dumps(asked("killed", training={"steps": 30})))
+    output, times = tmp_path / "killed", random.Random(0)
+    for steps in (11, 28):
+        run = subprocess.Popen([sys.executable, "-m", "models.finetuning", config], stdout=subprocess.PIPE)
+        while len(read_lines(output / "log.jsonl")) < steps and run.poll() is None:
+            time.sleep(0.01)
+        time.sleep(0.2 * times.random())
+        run.kill()
+        run.communicate()
+    run = subprocess.run([sys.executable, "-m", "models.finetuning", config], capture_output=True, check=True)
+    assert json.loads(run.stdout.splitlines()[-1])["result"]["steps"] == 30
+    assert losses(output) == losses(whole.output)
+    assert same(output, whole.output)
+
+
+def test_a_checkpoint_that_was_not_finished_is_not_used(micro: Make) -> None:
+    whole, broken = micro("whole"), micro("broken")
+    finetune(whole)
+    with pytest.raises(Killed):
+        finetune(broken, progress=stop_after(4))
+    unfinished = broken.output / "checkpoints" / "checkpoint-4"
+    unfinished.mkdir()
+    (unfinished / "model.safetensors").write_bytes(b"half")
+    with (broken.output / "log.jsonl").open("a") as log:
+        log.write('{"step": 5, "lo')
+    finetune(broken)
+    assert losses(broken.output) == losses(whole.output)
+    assert same(broken.output, whole.output)
+    assert not unfinished.exists()
+
+
+def test_a_finished_run_is_not_trained_again(micro: Make) -> None:
+    config = micro(training={"steps": 3})
+    first = finetune(config)
+    steps: list[int] = []
+    assert finetune(config, progress=lambda progress: steps.append(progress.step)) == first
+    assert steps == []
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "limited_confidence"])
+def test_micro_batches_and_packing_do_not_change_the_first_loss(micro: Make, loss: str) -> None:
+    """All 24 examples are in the first step, however they are laid out."""
+    layouts = [(8, 8, True), (8, 1, True), (24, 24, False), (24, 3, False)]
+    first = []
+    for batch, at_once, pack in layouts:
+        training = {"steps": 3, "batch_sequences": batch, "micro_batch": at_once, "loss": loss}
+        config = micro(f"{batch}-{at_once}", training=training, data={"pack": pack}, model={"context": 512})
+        result = finetune(config)
+        assert result.rows <= batch
+        first.append(result.first_loss)
+    assert first == pytest.approx([first[0]] * 4, rel=1e-5)
+
+
+def test_limited_confidence_stops_where_samples_find_the_completion(
+    micro: Make, base: Path, examples: Path, tmp_path: Path
+) -> None:
+    """Both losses learn a single example; the one for Pass@N leaves it less certain, but found by N samples."""
+    one = tmp_path / "one.jsonl"
+    one.write_text(examples.read_text().splitlines(keepends=True)[3])
+    (example,) = read_examples([one])
+    row = token_row(example, AutoTokenizer.from_pretrained(base), "short")
+    chances = {}
+    for loss in ("cross_entropy", "limited_confidence"):
+        training = {"steps": 80, "loss": loss, "learning_rate": 1e-2, "batch_sequences": 1, "micro_batch": 1}
+        result = finetune(micro(loss, data={"train": [str(one)]}, training=training, run={"checkpoint_every": 80}))
+        ids, labels = torch.tensor([row.ids]), torch.tensor([row.labels])
+        mean = AutoModelForCausalLM.from_pretrained(result.model).eval()(input_ids=ids, labels=labels).loss
+        chances[loss] = math.exp(-float(mean) * sum(label >= 0 for label in row.labels))
+    assert 0.2 < chances["limited_confidence"] < chances["cross_entropy"]
+    assert 1 - (1 - chances["limited_confidence"]) ** 10 > 0.9
+
+
+def test_an_adapter_is_saved_for_its_base_and_trained_further(micro: Make, base: Path) -> None:
+    training = {"steps": 20, "learning_rate": 5e-2}
+    first = micro("first", model={"method": "lora"}, training=training, adapter={"rank": 4})
+    result = finetune(first)
+    assert 0 < result.trained_parameters < 0.5 * result.parameters
+    adapted = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), result.model)
+    assert adapted.peft_config["default"].r == 4
+    further = micro("further", model={"method": "lora", "continue_from": result.model}, training=training)
+    went_on = finetune(further)
+    assert went_on.first_loss < 1.1 * result.loss < 0.8 * result.first_loss
+    assert went_on.loss < result.loss
+
+
+def test_a_merged_adapter_is_a_model_that_computes_the_same(micro: Make, base: Path) -> None:
+    settings = {"model": {"method": "lora"}, "training": {"steps": 20, "learning_rate": 2e-2}}
+    alone = finetune(micro("alone", **settings, adapter={"rank": 4}))
+    merged = finetune(micro("merged", **settings, adapter={"rank": 4, "merge": True}))
+    ids = torch.arange(10, 30)[None]
+    models = [
+        PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), alone.model),
+        AutoModelForCausalLM.from_pretrained(merged.model),
+    ]
+    left, right = (model.eval()(ids).logits for model in models)
+    assert torch.allclose(left, right, atol=1e-4)
+    assert not torch.allclose(left, AutoModelForCausalLM.from_pretrained(base).eval()(ids).logits, atol=1e-2)
+
+
+def test_weights_are_saved_in_the_precision_of_the_base(micro: Make, base: Path, tmp_path: Path) -> None:
+    half = tmp_path / "half"
+    AutoModelForCausalLM.from_pretrained(base, dtype=torch.bfloat16).save_pretrained(half)
+    AutoTokenizer.from_pretrained(base).save_pretrained(half)
+    config = micro(model={"base": str(half)}, training={"steps": 3})
+    assert finetune(config).first_loss > 1
+    assert {tensor.dtype for tensor in weights(config.output).values()} == {torch.bfloat16}
