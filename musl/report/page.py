@@ -61,10 +61,13 @@ class SilentTests:
 def make_report(runs: Sequence[Path | str], output: Path | str) -> Path:
     """Write the page of the runs in the given folders to `output`, which is returned. UsageError where one is no
     finished run of `musl eval`, or the page cannot be written."""
-    path = Path(output)
+    return write_page(Path(output), render_page(read_evaluations([Path(run) for run in runs])))
+
+
+def write_page(path: Path, text: str) -> Path:
+    """Write a page, which appears whole or not at all. UsageError where it cannot be."""
     if path.is_dir():
         raise UsageError(f"{path}: is a directory; give the name of the page")
-    text = render_page(read_evaluations([Path(run) for run in runs]))
     try:
         Destination(path).write(text)
     except OSError as error:
@@ -72,33 +75,41 @@ def make_report(runs: Sequence[Path | str], output: Path | str) -> Path:
     return path
 
 
-def render_page(runs: Sequence[EvaluationRun]) -> str:
-    """The page as HTML text."""
-    environment = Environment(
+def environment() -> Environment:
+    """Where templates come from, and how they are filled in."""
+    return Environment(
         loader=PackageLoader("musl.report"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    program, style = _asset("page.js"), _asset("page.css")
+
+
+def render_page(runs: Sequence[EvaluationRun]) -> str:
+    """The page as HTML text."""
+    program, style = asset("page.js"), asset("page.css")
     data = page_data(runs)
-    return environment.get_template("page.html.j2").render(
-        title=_title(runs),
-        runs=runs,
-        # Markup: the project's own files, and JSON that page_data made safe.
-        style=Markup(style),
-        program=Markup(program),
-        policy=_policy(program),
-        index=Markup(data.index),
-        details=Markup(data.details),
-        version=version("musl-cuda"),
-        **_headline(runs),
-        **_outcomes(runs),
-        rounds=_rounds(runs),
-        tests=_tests(runs),
-        pairs=pairs_of(runs),
-        benchmark_prefix=_prefixes(runs),
+    return (
+        environment()
+        .get_template("page.html.j2")
+        .render(
+            title=_title(runs),
+            runs=runs,
+            # Markup: the project's own files, and JSON that page_data made safe.
+            style=Markup(style),
+            program=Markup(program),
+            policy=_policy(program),
+            index=Markup(data.index),
+            details=Markup(data.details),
+            version=version("musl-cuda"),
+            **_headline(runs),
+            **_outcomes(runs),
+            rounds=_rounds(runs),
+            tests=_tests(runs),
+            pairs=pairs_of(runs),
+            benchmark_prefix=_prefixes(runs),
+        )
     )
 
 
@@ -192,7 +203,8 @@ def _title(runs: Sequence[EvaluationRun]) -> str:
     return f"{names}: MuSL report"
 
 
-def _asset(name: str) -> str:
+def asset(name: str) -> str:
+    """The text of a file of the page's own."""
     return files("musl.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 

@@ -25,7 +25,7 @@ def pass_chart(curves: Mapping[str, Mapping[int, Interval]]) -> Chart | None:
 
     def paint(axes: Axes) -> None:
         for number, (name, curve) in enumerate(drawn.items()):
-            _band(axes, number, name, list(curve), list(curve.values()))
+            band(axes, number, name, list(curve), list(curve.values()))
         axes.set(xlabel="k, samples tried", ylabel="Pass@k, %", ylim=(0, 101))
         axes.set_xticks(sorted({1, *_ticks(max(max(curve) for curve in drawn.values()))}))
         axes.legend(loc="lower right")
@@ -91,7 +91,7 @@ def round_charts(name: str, loop: str, runs: Sequence[EvaluationRun]) -> list[Ch
             continue
 
         def paint(axes: Axes, known: Sequence[tuple[int, Interval]] = known, label: str = figure.label) -> None:
-            _band(axes, 0, label, [number for number, _ in known], [interval for _, interval in known])
+            band(axes, 0, label, [number for number, _ in known], [interval for _, interval in known])
             axes.set(xlabel="round", ylabel=label)
             axes.set_xticks([number for number, _ in known])
 
@@ -211,7 +211,8 @@ def shorten(name: str) -> str:
     return name if len(name) <= LABEL_WIDTH else f"…{name[-LABEL_WIDTH + 1 :]}"
 
 
-def _band(axes: Axes, number: int, label: str, xs: Sequence[int], intervals: Sequence[Interval]) -> None:
+def band(axes: Axes, number: int, label: str, xs: Sequence[int], intervals: Sequence[Interval]) -> None:
+    """Curve `number` of a chart: figures over whole numbers, with their intervals as a band."""
     colour = SERIES[number % len(SERIES)]
     values = [interval.value or 0.0 for interval in intervals]
     lows = [
