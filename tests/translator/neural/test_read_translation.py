@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from translator.neural.codes import CODE_OF, NEURAL_CODES, Kind
 from translator.neural.read_answer import Malformed, Snippet, read_translation
@@ -129,3 +131,50 @@ def test_towards_c_a_kernel_is_no_function_and_parameters_count() -> None:
 
 def test_every_kind_has_a_code_with_a_meaning() -> None:
     assert sorted(CODE_OF.values()) == sorted(NEURAL_CODES)
+
+
+PIECES = (
+    "__global__",
+    "void",
+    "scale(",
+    ")",
+    "{",
+    "}",
+    "(",
+    "[",
+    "]",
+    "```",
+    "```cuda\n",
+    "\n",
+    "#define T 4\n",
+    "<<<",
+)
+PIECES += (
+    "int main",
+    "float *x",
+    "n",
+    ";",
+    "'",
+    '"',
+    "//",
+    "/*",
+    "*/",
+    "template <",
+    ">",
+    "=",
+    ",",
+    "extern",
+    '"C"',
+    "\\",
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=40), st.booleans())
+def test_no_answer_is_too_odd_to_be_read(pieces: list[str], finished: bool) -> None:
+    for target, source, name in (("cuda", SCALE, "scale"), ("c", KERNEL, "scale_gpu")):
+        result = read_translation(" ".join(pieces), source, name, target, finished=finished)  # type: ignore[arg-type]
+        if isinstance(result, Snippet):
+            assert result.name and result.text.count("(") >= 1
+        else:
+            assert result.code in NEURAL_CODES
