@@ -12,7 +12,7 @@ from musl.errors import UsageError
 from musl.loop.bench import Bench
 from musl.loop.config import LoopConfig
 from musl.loop.folder import CHECKPOINT, LoopFolder
-from musl.loop.source import Direction, Source, read_sources
+from musl.loop.source import Direction, Side, Source, read_sources, take
 from musl.loop.verdicts import VerdictCache
 from musl.loop.voices import TRANSLATORS, Asking, Parts, Role
 
@@ -71,16 +71,18 @@ class Context:
         """The unpaired functions of a round, C first. They are a part of the corpora that depends on the round alone;
         what is held out is left out."""
         asked = self.config.sources
-        found: list[Source] = []
-        corpora: tuple[tuple[Sequence[Path], str], ...] = ((asked.c, "c"), (asked.cuda, "cuda"))
-        for paths, language in corpora:
-            all_sources = [s for s in read_sources(paths, language) if s.id not in held_out]  # type: ignore[arg-type]
-            if not all_sources and paths:
-                raise UsageError(f"sources.{language}: no function there can be translated and compared")
-            start = (number - 1) * asked.functions
-            count = min(asked.functions, len(all_sources))
-            found += [all_sources[(start + i) % len(all_sources)] for i in range(count)]
-        return found
+        return [*self._part(asked.c, "c", number, held_out), *self._part(asked.cuda, "cuda", number, held_out)]
+
+    def _part(self, corpora: Sequence[Path], language: Side, number: int, held_out: frozenset[str]) -> list[Source]:
+        if not corpora:
+            return []
+        most = self.config.sources.functions
+        suitable = (source for source in read_sources(corpora, language) if source.id not in held_out)
+        known = take(suitable, number * most)  # no further ones are read
+        if not known:
+            raise UsageError(f"sources.{language}: no function there can be translated and compared")
+        start = (number - 1) * most
+        return [known[(start + i) % len(known)] for i in range(min(most, len(known)))]
 
 
 def read_models(path: Path) -> Mapping[Role, str]:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
+import logging
 from collections.abc import Sequence
 
 from musl.errors import UsageError
 from musl.loop.bench import Bench, judge
-from musl.loop.beside import Beside, Chunk
+from musl.loop.beside import Beside, Chunk, last_line
 from musl.loop.calls import write_call
 from musl.loop.context import Context
 from musl.loop.records import HeldOut, read_records, write_records
@@ -16,6 +17,8 @@ from musl.loop.translate_stage import analytic_kernel
 from musl.verdict import VerdictStatus
 from musl.workers import Died
 from tester.fuzz import BrokenMachineError, FuzzTester
+
+LOG = logging.getLogger(__name__)
 
 
 def held_out_functions(context: Context) -> list[HeldOut]:
@@ -39,8 +42,8 @@ def held_out_functions(context: Context) -> list[HeldOut]:
         context.on_progress(-1, "held out", done, len(sources))
         if isinstance(message.value, HeldOut):
             found[message.key] = message.value
-        elif isinstance(message.value, Died) and message.value.how == "error":
-            raise UsageError(f"held-out function {message.key}: {message.value.detail.strip().splitlines()[-1]}")
+        elif isinstance(message.value, Died):
+            LOG.warning("held-out function %s is left out: %s", message.key, last_line(message.value))
     functions = [found[source.id] for source in sources if source.id in found]
     if not functions:
         raise UsageError("evaluation.held_out: no function there can be tested, so nothing can be measured")

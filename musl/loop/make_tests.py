@@ -44,7 +44,7 @@ class _Made:
 
 
 def make_tests(bench: Bench, parts: Parts, order: TestOrder) -> list[Tested]:
-    """The tests of one source, each call once, the Tester's first."""
+    """The tests of one source, the Tester's first."""
     return make_measured_tests(bench, parts, order)[0]
 
 
@@ -68,11 +68,13 @@ def _rows(bench: Bench, source: Source, made: Sequence[_Made]) -> tuple[list[Tes
     known |= dict(zip(places, zip(checked.faults, checked.covers, strict=True), strict=True))
     rows = []
     for i, one in enumerate(made):
-        fault, covers = known.get(i, ("the same call as another test" if one.test is not None else one.fault, False))
-        call = write_call(one.test) if one.test is not None else b""
-        test_id = one.test.id if one.test is not None else ""
-        valid = one.test is not None and not fault
-        rows.append(Tested(source.id, i, one.voice, one.snippet, call, test_id, fault, valid, covers))
+        if one.test is None:
+            rows.append(Tested(source.id, i, one.voice, one.snippet, b"", "", one.fault, False, False))
+            continue
+        fault, covers = known[first[one.test.id]]
+        covers = covers and first[one.test.id] == i  # a call that came before covers nothing more
+        call = write_call(one.test)
+        rows.append(Tested(source.id, i, one.voice, one.snippet, call, one.test.id, fault, not fault, covers))
     return rows, checked
 
 

@@ -282,7 +282,7 @@ def measure_tests(
         branch = 0.0
     killed, planted = 0, 0
     if mutants and one.cuda:
-        tests = [read_call(row.call) for row in rows if row.valid]
+        tests = [read_call(call) for call in {row.test_id: row.call for row in rows if row.valid}.values()]
         killed, planted = _mutants(bench, source, one.cuda, TestSuite(tuple(tests), None, 0), mutants, seed)
     malformed = tuple(answer.fault for answer in written if answer.fault)
     return TestFigures(tuple(row.fault for row in rows), malformed, line, branch, killed, planted)

@@ -4,9 +4,9 @@ compiled and called."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Literal
 
@@ -185,14 +185,14 @@ def _defines_host(text: str, name: str) -> bool:
         return False
 
 
-def read_sources(corpora: Iterable[Path], language: Side) -> Iterator[Source]:
-    """The suitable functions of the corpora in that language, each text once, in their order. DataError as
+def read_sources(corpora: Sequence[Path], language: Side) -> Iterator[Source]:
+    """The suitable functions of the corpora in that language, each text once; the corpora take turns. DataError as
     data.corpus.row."""
     seen: set[str] = set()
-    kinds = {"c": ("function", "c"), "cuda": ("kernel", "cuda")}
-    for corpus in corpora:
-        for row in read_rows(corpus):
-            if (row.kind, row.language) != kinds[language] or row.id in seen:
+    wanted = {"c": ("function", "c"), "cuda": ("kernel", "cuda")}[language]
+    for turn in zip_longest(*map(read_rows, corpora)):
+        for row in turn:
+            if row is None or (row.kind, row.language) != wanted or row.id in seen:
                 continue
             seen.add(row.id)
             try:
@@ -201,9 +201,9 @@ def read_sources(corpora: Iterable[Path], language: Side) -> Iterator[Source]:
                 continue
 
 
-def take(sources: Iterator[Source], count: int, skip: int = 0) -> list[Source]:
-    """`count` of the sources after `skip` others, fewer where they end."""
-    return list(islice(sources, skip, skip + count))
+def take(sources: Iterator[Source], count: int) -> list[Source]:
+    """The first `count` of the sources, fewer where they end."""
+    return list(islice(sources, count))
 
 
 def text_key(*texts: str) -> str:

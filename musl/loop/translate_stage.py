@@ -12,9 +12,9 @@ from data.find_functions import find_functions
 from data.pairs import PairError, read_pairs
 from data.read_source import SourceError
 from musl.bench import replacement_text
-from musl.errors import UsageError
+from musl.errors import MachineError, UsageError
 from musl.loop.bench import compile_all
-from musl.loop.beside import Beside, Chunk
+from musl.loop.beside import Beside, Chunk, last_line
 from musl.loop.context import Context
 from musl.loop.records import Translated
 from musl.loop.source import Direction, Source, Unsuitable, c_side, text_key
@@ -61,7 +61,7 @@ def _rows_of(value: list[Translated] | Died, key: tuple[str, ...]) -> list[Trans
         return value
     if key[-1] == ANALYTIC:  # an analysis that never ends costs itself alone
         return [Translated(key[0], 0, ANALYTIC, "", "", value.how, None)]
-    raise UsageError(f"compiling what was translated failed: {value.detail.strip().splitlines()[-1]}")
+    raise MachineError(f"what was translated could not be compiled: {last_line(value)}")
 
 
 def ask_in_chunks(

@@ -127,7 +127,8 @@ class _Matrix:
     # ------------------------------------------------------------------------------------------------------ verdicts
 
     def _valid(self, source: Source) -> list[Tested]:
-        return [test for test in self.tested.get(source.id, ()) if test.valid]
+        """The valid tests of a source, each call once."""
+        return list({test.test_id: test for test in self.tested.get(source.id, ()) if test.valid}.values())
 
     def _judge(self, beside: Beside[Answers, Key, object], source: Source) -> None:
         """Have all translations of the source judged that the cache does not know."""
