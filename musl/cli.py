@@ -248,7 +248,7 @@ def audit(
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders that `musl eval` wrote.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders that `musl eval` or `musl loop` wrote.")],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE.html", help="The page. Default: report.html, none with a table."),
@@ -257,7 +257,7 @@ def report(
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
     latex: Annotated[bool, typer.Option("--latex", help="Print the headline table as LaTeX, for booktabs.")] = False,
 ) -> None:
-    """Show runs of `musl eval` as one page that needs no network and no server, or as a table.
+    """Show runs of `musl eval`, or of `musl loop`, as one page that needs no network and no server, or as a table.
 
     Several runs are compared. Exit status: 0; 2 wrong usage, or a folder that holds no finished run.
     """
