@@ -248,7 +248,9 @@ def audit(
 
 
 def report(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Folders that `musl eval` or `musl loop` wrote.")],
+    runs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Folders that `musl eval` or `musl loop` wrote.")
+    ],
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="FILE.html", help="The page. Default: report.html, none with a table."),
