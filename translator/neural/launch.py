@@ -2,7 +2,7 @@
 
 There is a thread for each element that is used and for each iteration: kernels test their indices. How the kernel
 counts its threads shows in its text: in which dimensions, in one block or in many, a block for an index (`blockIdx.x`
-alone), and blocks of the size of its shared arrays.
+alone), and blocks of the size of its shared arrays, or of the size that it takes for granted (`blockIdx.x * 128`).
 """
 
 from __future__ import annotations
@@ -113,8 +113,22 @@ def _block(words: Sequence[str], text: str, rank: int) -> tuple[int, ...]:
         sizes = (_ONE_BLOCK,)
     if shared is not None and shared ** min(rank, 2) <= _MOST_THREADS:
         sizes = (shared, *((shared, 1)[: rank - 1]))
-    used = [_uses(words, "threadIdx", axis) for axis in "xyz"[:rank]]
+    axes = "xyz"[:rank]
+    sizes = tuple(_factor(words, text, axis) or size for axis, size in zip(axes, sizes, strict=True))
+    used = [_uses(words, "threadIdx", axis) for axis in axes]
     return tuple(size if is_used else 1 for size, is_used in zip(sizes, used, strict=True))
+
+
+def _factor(words: Sequence[str], text: str, axis: str) -> int | None:
+    """The number that the kernel multiplies its block's by: it takes that for the size of a block."""
+    for i in range(len(words)):
+        if list(words[i : i + 3]) == ["blockIdx", ".", axis]:
+            after = words[i + 4 : i + 5] if words[i + 3 : i + 4] == ["*"] else []
+            before = words[max(i - 2, 0) : i - 1] if i > 1 and words[i - 1] == "*" else []
+            found = [_number(word, text) for word in (*after, *before)]
+            if any(found):
+                return next(number for number in found if number)
+    return None
 
 
 def _shared_extents(words: Sequence[str], text: str) -> int | None:

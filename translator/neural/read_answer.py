@@ -55,8 +55,9 @@ class Snippet:
 
     @property
     def kernel(self) -> Kernel:
-        """The kernel that stands for the function; LookupError where the snippet is whole or C."""
-        return next(kernel for kernel in kernels_of(self.text) if kernel.name == self.name)
+        """The kernel that stands for the function; IndexError where the snippet is whole or C."""
+        found = [kernel for kernel in kernels_of(self.text) if kernel.name == self.name]
+        return found[0]
 
 
 Translated: TypeAlias = Snippet | Malformed

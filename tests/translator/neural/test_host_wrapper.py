@@ -74,6 +74,11 @@ def test_a_thread_for_each_element_and_each_iteration() -> None:
             "for (int j = threadIdx.x; j < m; j += blockDim.x) part[threadIdx.x] = i; }",
             ("block(64), grid((unsigned int)threads);", "grid, block"),
         ),
+        (  # blocks of the size that the kernel takes for granted
+            FILL,
+            "#define SIZE 128\n__global__ void k(int n, int *a) { int i = SIZE * blockIdx.x + threadIdx.x; a[i] = i; }",
+            ("block(128), grid((unsigned int)((threads + 127) / 128));", "grid, block"),
+        ),
         (  # one block
             FILL,
             "__global__ void k(int n, int *a) { for (int i = threadIdx.x; i < n; i += blockDim.x) a[i] = i; }",
@@ -110,7 +115,7 @@ def test_the_launch_follows_how_the_kernel_counts_its_threads(c: str, kernel: st
 def test_names_of_the_source_do_not_meet_those_of_the_wrapper() -> None:
     c = "void f(int threads, int grid, int *block) { for (int i = 0; i < threads; i++) block[i] = grid; }"
     kernel = "__global__ void f(int threads, int grid, int *block) { block[blockIdx.x * 8 + threadIdx.x] = 1; }"
-    assert launch_of(c, kernel)[0].startswith("block_(256), grid_((unsigned int)((threads_ + 255)")
+    assert launch_of(c, kernel)[0].startswith("block_(8), grid_((unsigned int)((threads_ + 7)")
 
 
 @pytest.mark.parametrize(
