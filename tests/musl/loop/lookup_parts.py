@@ -1,8 +1,8 @@
 """`LookupParts`: the loop's real parts, with a model that learns by heart and translates by analogy.
 
 The model is a list of prompts with their completions. It answers a prompt that it knows; else it takes a near one, and
-carries over to the answer which words differ between the two prompts. That is quick, the same in every run, sometimes
-right on functions that it has not seen, and better the more it knows: what the loop asks of a model.
+carries over to the answer which words (no operators) differ between the two prompts. That is quick, the same in every
+run, sometimes right on functions that it has not seen, and better the more it knows: what the loop asks of a model.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _differences(one: Sequence[str], other: Sequence[str]) -> dict[str, str]:
     for what, a, b, c, d in matcher.get_opcodes():
         if what == "replace" and b - a == d - c:
             found.update(zip(one[a:b], other[c:d], strict=True))
-    return found
+    return {word: new for word, new in found.items() if word.isidentifier() and new.isidentifier()}
 
 
 @dataclass(frozen=True)
