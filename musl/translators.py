@@ -68,11 +68,14 @@ def open_translator(
 
 @lru_cache(maxsize=2)
 def open_model(name: str, adapter: str | None, four_bit: bool) -> tuple[Generator, ModelForm]:
-    """The model and the form in which it wants to be asked, opened once for all files; UsageError where it cannot."""
+    """The model and the form in which it wants to be asked, opened once for all files; UsageError where it cannot be,
+    MachineError where a package is missing."""
     from models.generation.open_model import form_of, open_generator
 
     try:
         return open_generator(name, adapter=adapter, four_bit=four_bit), form_of(name, adapter=adapter)
+    except ModuleNotFoundError as error:
+        raise MachineError(f"{error.name} is not installed: pip install 'musl-cuda[models]'") from None
     except ModelError as error:
         raise UsageError(str(error)) from None
 

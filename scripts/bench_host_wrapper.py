@@ -1,4 +1,4 @@
-"""How good the host wrapper is that MuSL writes around a kernel that somebody else wrote: a benchmark's own kernels stand
+"""How good the host wrapper is that MuSL writes around somebody else's kernel: a benchmark's own kernels stand
 in for a model's answers, and each is judged as a whole drop-in file (harness own).
 
     python scripts/bench_host_wrapper.py BENCHMARK.jsonl -o RUN [--jobs N]

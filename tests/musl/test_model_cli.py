@@ -85,8 +85,10 @@ def server() -> Iterator[Server]:
     thread.join()
 
 
-def translate(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    argv = [*TRANSLATE, *map(str, arguments)]
+def translate(
+    *arguments: object, command: Sequence[str] = TRANSLATE, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    argv = [*command, *map(str, arguments)]
     variables = {**os.environ, "OMP_NUM_THREADS": "1", **environment}
     return subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False, env=variables)
 
@@ -161,3 +163,12 @@ def test_a_folder_without_a_model_is_refused_before_the_work(tmp_path: Path, mic
     assert run.stderr.startswith(f"error: {tmp_path}") and run.stderr.count("\n") == 1
     run = translate(path, "--translator", micro_model, "--adapter", tmp_path)
     assert run.returncode == 2 and run.stderr.count("\n") == 1
+
+
+def test_a_machine_without_the_packages_of_models_is_told_what_to_install(tmp_path: Path, micro_model: Path) -> None:
+    path = tmp_path / "one.c"
+    path.write_text(SCALE)
+    code = "import sys; sys.modules['torch'] = None; from musl.cli import translate_main; translate_main()"
+    run = translate(path, "--translator", micro_model, command=[sys.executable, "-c", code])
+    assert run.returncode == 1
+    assert run.stderr == "error: torch is not installed: pip install 'musl-cuda[models]'\n"
