@@ -10,7 +10,7 @@ from itertools import islice, zip_longest
 from pathlib import Path
 from typing import Literal
 
-from compile.cuda_parts import Kernel, device_code, kernels_of
+from compile.cuda_parts import Kernel, device_code, host_functions, kernels_of
 from data.corpus.row import Row, read_rows
 from data.find_functions import find_functions
 from data.function import Function
@@ -104,25 +104,17 @@ def c_side(source: Source, text: str) -> tuple[SourceFile, Function]:
 
 
 def _c_before(source: Source) -> str:
-    """What a C text needs. That of a kernel's is without CUDA's own headers; math.h is what device code always has."""
+    """What a C text needs: for a kernel's translation without CUDA's headers, and without macros of several lines,
+    which check calls of the CUDA API."""
     if source.language == "c":
         return source.before
-    lines = [line for line in source.before.splitlines() if "cuda" not in line and not line.startswith("#include")]
-    return (
-        "\n".join(["#include <math.h>", *lines, ""])
-        if not any("CHECK" in line for line in lines)
-        else ("#include <math.h>\n" + _definitions(lines))
-    )
-
-
-def _definitions(lines: Sequence[str]) -> str:
-    """The lines without macros that go over several (they check calls of the CUDA API)."""
-    kept, inside = [], False
-    for line in lines:
-        if not inside and not (line.startswith("#define") and line.rstrip().endswith("\\")):
-            kept.append(f"{line}\n")
-        inside = line.rstrip().endswith("\\")
-    return "".join(kept)
+    kept, inside = ["#include <math.h>"], False
+    for line in source.before.splitlines():
+        goes_on = line.rstrip().endswith("\\")
+        if not (inside or goes_on or line.startswith("#include")):
+            kept.append(line)
+        inside = goes_on
+    return "".join(f"{line}\n" for line in kept)
 
 
 def signature_of(kernel: Kernel) -> Function:
@@ -158,7 +150,7 @@ def cuda_side(source: Source, text: str, function: Function) -> Candidate:
     kernels = kernels_of(text)
     if not kernels:
         raise Unsuitable("it defines no __global__ function")
-    if any(kernel.name != function.name for kernel in kernels) and _defines_host(text, function.name):
+    if _brings_host(text, function.name):
         return Candidate(f"{source.before}{text}\n", function)
     wanted = kernels_of(f"__global__ {_head(function)}")[0].types
     fitting = [kernel for kernel in kernels if kernel.types == wanted]
@@ -174,15 +166,8 @@ def _head(function: Function) -> str:
     return f"void {function.name}({taken}) {{}}"
 
 
-def _defines_host(text: str, name: str) -> bool:
-    host = text
-    for kernel in kernels_of(text):
-        host = host.replace(kernel.name, "", 1)
-    file = SourceFile(_FOLDER / "host.cpp", host, "c++")
-    try:
-        return any(function.name == name for function in find_functions(file).functions) and "<<<" in text
-    except SourceError:
-        return False
+def _brings_host(text: str, name: str) -> bool:
+    return "<<<" in text and any(host.name == name for host in host_functions(text))
 
 
 def read_sources(corpora: Sequence[Path], language: Side) -> Iterator[Source]:
