@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from models.errors import GenerationError
 from models.generation.open_model import open_generator
@@ -51,14 +51,36 @@ def test_greedy_answers_are_those_of_transformers_own_generate(model_folder: Pat
     assert len({str(results) for results in answers.values()}) > 5, "the answers tell prompts apart"
 
 
-def test_a_model_of_another_family_answers_the_same_in_any_batch(tokenizer: Path, tmp_path: Path) -> None:
-    from models.pretraining.sizes import SIZES, new_model
+FAMILIES = {
+    "gpt_neox": {"hidden_size": 32, "num_attention_heads": 2, "num_hidden_layers": 2, "intermediate_size": 64},
+    "gpt2": {"n_embd": 32, "n_head": 2, "n_layer": 2, "n_positions": 96},
+    "qwen2": {
+        "hidden_size": 32,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "num_hidden_layers": 2,
+        "intermediate_size": 64,
+    },
+    "mistral": {  # its cache forgets what is out of the window
+        "hidden_size": 32,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+        "num_hidden_layers": 2,
+        "intermediate_size": 64,
+        "sliding_window": 12,
+    },
+}
 
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_model_of_any_family_answers_as_it_does_alone(family: str, tokenizer: Path, tmp_path: Path) -> None:
     its: Any = AutoTokenizer.from_pretrained(tokenizer)
-    new_model("gpt_neox", SIZES["micro"], vocabulary=len(its), context=96, end=2, seed=3).save_pretrained(tmp_path)
+    torch.manual_seed(3)
+    config: Any = AutoConfig.for_model(family, vocab_size=len(its), eos_token_id=2, bos_token_id=2, **FAMILIES[family])
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
     its.save_pretrained(tmp_path)
-    answers = open_generator(str(tmp_path)).generate(PROMPTS[:4], Sampling(max_new_tokens=20))
-    for prompt in PROMPTS[:4]:
+    answers = open_generator(str(tmp_path)).generate(PROMPTS[:5], Sampling(max_new_tokens=20))
+    for prompt in PROMPTS[:5]:
         (answer,) = answers[prompt.id]
         assert isinstance(answer, Answer)
         assert answer.text == greedy_by_transformers(tmp_path, prompt.text, 20)
