@@ -65,6 +65,7 @@ class TrainingGroup(Group):
     """AdamW with a linear warm-up and a cosine down to `final_learning_rate`; the loss is on completions only."""
 
     epochs: Positive | None = None
+    """How often each row is seen at least: the last step is filled up."""
     steps: Count | None = None
     batch_sequences: Count
     """Rows of one step, over all processes and accumulated micro-batches."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TypeAlias, cast
 
 import datasets
+import numpy as np
 import torch
 from datasets import Dataset
 from torch import Tensor
@@ -15,6 +16,7 @@ from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
 from models.errors import ModelError
 from models.finetuning.examples import IGNORED, TokenRow
+from models.pretraining.packing import sequence_numbers
 
 Row: TypeAlias = Mapping[str, list[int]]
 
@@ -28,6 +30,11 @@ class Rows:
     tokens: int
     left_out: int
     """Examples that are longer than a row."""
+
+    @property
+    def lengths(self) -> list[int]:
+        """Tokens of each row."""
+        return [sum(of_row) for of_row in cast("list[list[int]]", self.dataset["seq_lengths"])]
 
 
 def make_rows(examples: Sequence[TokenRow], context: int, *, pack: bool, seed: int) -> Rows:
@@ -86,6 +93,20 @@ def _padded(values: Sequence[int], length: int, filler: int) -> Tensor:
     return torch.tensor([*values, *[filler] * (length - len(values))])
 
 
-def lengths(dataset: Dataset) -> list[int]:
-    """Tokens in each row."""
-    return [len(ids) for ids in cast("list[list[int]]", dataset["input_ids"])]
+_BATCHES_SORTED_AT_ONCE = 50
+
+
+def row_order(lengths: Sequence[int], batch: int, steps: int, seed: int) -> list[int]:
+    """The rows of all steps, `batch` a step: epoch after epoch, each a shuffle of its own; then the rows of 50 steps
+    are dealt anew, so that a step has rows of about one length (less padding), and the steps shuffled.
+
+    A run that goes on needs no state of a loader, and how many processes there are makes no difference."""
+    order = sequence_numbers(0, steps * batch, len(lengths), seed)
+    length_of = np.array(lengths)
+    window = _BATCHES_SORTED_AT_ONCE * batch
+    parts = []
+    for start in range(0, len(order), window):
+        rows = order[start : start + window]
+        steps_of = rows[np.argsort(length_of[rows], kind="stable")].reshape(-1, batch)
+        parts.append(np.random.default_rng([seed, start]).permutation(steps_of).ravel())
+    return [int(number) for number in np.concatenate(parts)]

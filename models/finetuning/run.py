@@ -8,6 +8,7 @@ another number of threads or processes, or on a GPU.
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -30,7 +31,7 @@ from models.finetuning.base import check_adapter, form_of, load_base, load_token
 from models.finetuning.config import FinetuneConfig, read_config
 from models.finetuning.examples import read_examples, token_row
 from models.finetuning.folder import FinetuneFolder
-from models.finetuning.rows import Rows, make_rows, new_collator
+from models.finetuning.rows import Rows, make_rows, new_collator, row_order
 from models.finetuning.trainer import ExampleTrainer, Progress, RunLog, refuse_to_write
 from models.model_form import ModelForm
 from models.pretraining.run_folder import read_lines, write_whole
@@ -74,6 +75,14 @@ class _Inputs:
     form: ModelForm
     train: Rows
     held_out: Rows | None
+    order: list[int]
+    """The rows of all steps, one step after the other."""
+
+    @property
+    def tokens(self) -> int:
+        """Tokens of all steps, padding left out."""
+        lengths = self.train.lengths
+        return sum(lengths[row] for row in self.order)
 
 
 def run_finetuning(config: Path, *, progress: Callable[[Progress], None] = lambda progress: None) -> FinetuneResult:
@@ -100,7 +109,7 @@ def finetune(config: FinetuneConfig, *, progress: Callable[[Progress], None] = l
         resumed = folder.newest_checkpoint() if state.is_main_process else None
         step, checkpoint = broadcast_object_list([resumed])[0] or (0, None)
         _on_main(lambda: folder.forget_after(step))
-        trainer.add_callback(RunLog(folder, _tokens_per_step(config, inputs.train), progress))
+        trainer.add_callback(RunLog(folder, inputs.tokens / trainer.args.max_steps, progress))
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
         if inputs.held_out is not None and trainer.state.global_step % config.evaluation.every:
             trainer.evaluate()
@@ -118,7 +127,19 @@ def _inputs(config: FinetuneConfig) -> _Inputs:
         return make_rows(tokens, config.model.context, pack=config.data.pack, seed=seed)
 
     held_out = rows(config.data.held_out, 0) if config.data.held_out else None
-    return _Inputs(tokenizer, form, rows(config.data.train, config.seed), held_out)
+    train = rows(config.data.train, config.seed)
+    steps = _steps(config, len(train.dataset))
+    order = row_order(train.lengths, config.training.batch_sequences, steps, config.seed)
+    return _Inputs(tokenizer, form, train, held_out, order)
+
+
+def _steps(config: FinetuneConfig, rows: int) -> int:
+    """As many as are asked for, or as the epochs take; the last step is filled up with rows of the next epoch."""
+    training = config.training
+    steps = training.steps or math.ceil((training.epochs or 1.0) * rows / training.batch_sequences)
+    if training.warmup_steps >= steps:
+        raise ModelError(f"training.warmup_steps ({training.warmup_steps}) leaves nothing of {steps} steps")
+    return steps
 
 
 def _trainer(
@@ -128,7 +149,7 @@ def _trainer(
     state: PartialState,
     progress: Callable[[Progress], None],
 ) -> ExampleTrainer:
-    arguments = _arguments(config, folder, state.num_processes, inputs.held_out is not None)
+    arguments = _arguments(config, folder, inputs, state.num_processes)
     base = load_base(config)
     model, fresh = with_adapter(base, config)
     trainer = ExampleTrainer(
@@ -137,7 +158,7 @@ def _trainer(
         keep=config.run.keep_checkpoints,
         model=model,
         args=arguments,
-        train_dataset=inputs.train.dataset,
+        train_dataset=inputs.train.dataset.select(inputs.order),
         eval_dataset=inputs.held_out.dataset if inputs.held_out else None,
         processing_class=inputs.tokenizer,
         data_collator=new_collator(config.model.attention, cast("int", inputs.tokenizer.pad_token_id)),
@@ -149,8 +170,9 @@ def _trainer(
     return trainer
 
 
-def _arguments(config: FinetuneConfig, folder: FinetuneFolder, processes: int, evaluated: bool) -> SFTConfig:
+def _arguments(config: FinetuneConfig, folder: FinetuneFolder, inputs: _Inputs, processes: int) -> SFTConfig:
     training = config.training
+    evaluated = inputs.held_out is not None
     installed = get_available_reporting_integrations()
     for name in config.run.report_to:
         if name not in installed:
@@ -167,8 +189,7 @@ def _arguments(config: FinetuneConfig, folder: FinetuneFolder, processes: int, e
         per_device_train_batch_size=training.micro_batch,
         per_device_eval_batch_size=training.micro_batch,
         gradient_accumulation_steps=training.batch_sequences // at_once,
-        num_train_epochs=training.epochs or 1.0,
-        max_steps=training.steps or -1,
+        max_steps=len(inputs.order) // training.batch_sequences,
         learning_rate=training.learning_rate,
         lr_scheduler_type="cosine_with_min_lr",
         lr_scheduler_kwargs={"min_lr": training.final_learning_rate},
@@ -188,7 +209,7 @@ def _arguments(config: FinetuneConfig, folder: FinetuneFolder, processes: int, e
         save_steps=config.run.checkpoint_every,
         eval_strategy="steps" if evaluated else "no",
         eval_steps=config.evaluation.every if evaluated else None,
-        train_sampling_strategy="random" if config.data.pack else "group_by_length",
+        train_sampling_strategy="sequential",
         seed=config.seed,
         report_to=list(config.run.report_to) or "none",
         disable_tqdm=True,
@@ -196,10 +217,6 @@ def _arguments(config: FinetuneConfig, folder: FinetuneFolder, processes: int, e
         max_length=None,
         ddp_find_unused_parameters=False,
     )
-
-
-def _tokens_per_step(config: FinetuneConfig, rows: Rows) -> float:
-    return rows.tokens / len(rows.dataset) * config.training.batch_sequences
 
 
 def _finish(config: FinetuneConfig, folder: FinetuneFolder, inputs: _Inputs, trainer: ExampleTrainer) -> FinetuneResult:
@@ -236,7 +253,6 @@ def _result(folder: FinetuneFolder, inputs: _Inputs, trainer: ExampleTrainer) ->
     losses = [line["loss"] for line in log]
     tenth = losses[-max(1, len(losses) // 10) :]
     seconds = log[-1]["seconds"]
-    tokens = round(inputs.train.tokens * float(trainer.state.epoch or 0.0))
     parameters = [(parameter.numel(), parameter.requires_grad) for parameter in trainer.trained.parameters()]
     return FinetuneResult(
         model=str(folder.model),
@@ -244,11 +260,11 @@ def _result(folder: FinetuneFolder, inputs: _Inputs, trainer: ExampleTrainer) ->
         examples=inputs.train.examples,
         left_out=inputs.train.left_out,
         rows=len(inputs.train.dataset),
-        tokens=tokens,
+        tokens=inputs.tokens,
         parameters=sum(count for count, _ in parameters),
         trained_parameters=sum(count for count, trained in parameters if trained),
         seconds=seconds,
-        tokens_per_second=tokens / max(seconds, 1e-9),
+        tokens_per_second=inputs.tokens / max(seconds, 1e-9),
         first_loss=losses[0],
         loss=sum(tenth) / len(tenth),
         held_out_loss=evaluations[-1]["loss"] if evaluations else None,

@@ -90,7 +90,7 @@ def weights(output: Path) -> dict[str, torch.Tensor]:
 
 @pytest.fixture(scope="module")
 def few(tmp_path_factory: pytest.TempPathFactory, examples: Path) -> Path:
-    """Twelve examples: two in a row, two steps an epoch."""
+    """Twelve examples: two in a row, one and a half steps an epoch."""
     file = tmp_path_factory.mktemp("few") / "train.jsonl"
     file.write_text("".join(examples.read_text().splitlines(keepends=True)[:12]))
     return file
@@ -107,7 +107,7 @@ def test_a_killed_run_of_two_processes_goes_on_exactly(
     assert kill_after(5, output / "log.jsonl", start(killed, wait_at=5)) == [-signal.SIGKILL, -signal.SIGKILL]
     assert finish(undisturbed) == [0, 0]
     steps = json.loads((tmp_path / "whole" / "result.json").read_text())["steps"]
-    assert len(losses(output)) == 5 < steps == 8
+    assert len(losses(output)) == 5 < steps == 6
     assert finish(start(killed)) == [0, 0]
     assert losses(output) == losses(tmp_path / "whole")
     left, right = weights(output), weights(tmp_path / "whole")
@@ -135,7 +135,7 @@ def test_the_slurm_script_launches_the_recipe(repository: Path, chat_base: Path,
         check=False,
     )
     assert run.returncode == 0, run.stderr
-    assert [step for step, _, _ in losses(tmp_path / "run")] == list(range(1, 9))
+    assert [step for step, _, _ in losses(tmp_path / "run")] == list(range(1, 7))
     assert run.stdout.count("tokens_per_second") == 1  # of two processes one says what came out
 
 

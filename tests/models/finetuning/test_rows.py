@@ -13,7 +13,7 @@ from trl.trainer.utils import add_fused_lm_head
 from models.errors import ModelError
 from models.finetuning.examples import IGNORED, TokenRow, read_examples, token_row
 from models.finetuning.head import score_labels_only
-from models.finetuning.rows import Collator, example_numbers, make_rows
+from models.finetuning.rows import Collator, example_numbers, make_rows, row_order
 
 
 @pytest.fixture(scope="module")
@@ -86,3 +86,25 @@ def test_an_example_longer_than_a_row_is_left_out_and_counted(token_rows: list[T
     assert (rows.examples, rows.left_out) == (len(token_rows), 1)
     with pytest.raises(ModelError, match=r"none of 1 examples fits into model\.context \(256 tokens\)"):
         make_rows([long], 256, pack=True, seed=0)
+
+
+def test_every_epoch_has_every_row_once_in_an_order_of_its_own() -> None:
+    lengths = [10 + number % 7 for number in range(12)]
+    order = row_order(lengths, 4, 6, seed=1)
+    first, second = order[:12], order[12:]
+    assert order == row_order(lengths, 4, 6, seed=1) != row_order(lengths, 4, 6, seed=2)
+    assert sorted(order) == sorted([*range(12), *range(12)])
+    assert first != second
+
+
+def test_the_rows_of_a_step_have_about_one_length() -> None:
+    lengths = [(number * 37) % 200 for number in range(200)]
+    order = row_order(lengths, 8, 50, seed=0)
+    spread = [max(of_step) - min(of_step) for of_step in steps_of(order, lengths)]
+    assert sum(spread) / len(spread) < 10
+    means = [sum(of_step) / 8 for of_step in steps_of(order, lengths)]
+    assert means != sorted(means)  # the steps themselves are shuffled
+
+
+def steps_of(order: list[int], lengths: list[int]) -> list[list[int]]:
+    return [[lengths[row] for row in order[start : start + 8]] for start in range(0, len(order), 8)]
