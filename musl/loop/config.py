@@ -165,7 +165,8 @@ def finetune_config(
     given = {
         "output": output,
         "seed": seed,
-        **groups,
+        **{name: group for name, group in groups.items() if name != "adapter"},
+        **_adapter_group(groups, adapter),
         "model": {"base": base, **({"continue_from": adapter} if adapter else {}), **model},
         "data": {"train": [examples], **data},
     }
@@ -174,6 +175,16 @@ def finetune_config(
     if ours:
         raise ModelError(f"training: {ours[0]}: is the loop's to say")
     return validated(FinetuneConfig, given, "training")
+
+
+def _adapter_group(groups: Mapping[str, object], adapter: Path | None) -> dict[str, object]:
+    """The shape of a fresh adapter; one that is trained further has its own."""
+    group = groups.get("adapter")
+    if group is None:
+        return {}
+    if adapter is None or not isinstance(group, Mapping):
+        return {"adapter": group}
+    return {"adapter": {"merge": group["merge"]}} if "merge" in group else {}
 
 
 class EvaluationGroup(Group):

@@ -79,3 +79,12 @@ def test_the_groups_of_a_training_become_a_run_of_fine_tuning() -> None:
     config = finetune_config(groups, "base", Path("examples.jsonl"), Path("out"), 7, adapter=Path("adapter"))
     assert (config.model.base, config.model.method, config.model.continue_from) == ("base", "lora", Path("adapter"))
     assert (config.data.train, config.output, config.seed) == ([Path("examples.jsonl")], Path("out"), 7)
+
+
+def test_an_adapter_that_is_trained_further_keeps_its_shape() -> None:
+    training = {"steps": 3, "batch_sequences": 2, "micro_batch": 2, "learning_rate": 0.1}
+    groups = {"model": {"method": "lora"}, "adapter": {"rank": 4}, "training": training}
+    fresh = finetune_config(groups, "base", Path("examples.jsonl"), Path("out"), 7)
+    assert fresh.adapter is not None and fresh.adapter.rank == 4
+    further = finetune_config(groups, "base", Path("examples.jsonl"), Path("out"), 7, adapter=Path("adapter"))
+    assert further.adapter is None and further.model.continue_from == Path("adapter")

@@ -174,3 +174,20 @@ def test_what_every_stage_took_is_noted(finished: FinishedRun) -> None:
     noted = {(line["round"], line["stage"]) for line in read_lines(finished.folder.progress)}
     stages = {"translate", "verify", "triplets", "train", "measure"}
     assert noted == {(-1, "held out")} | {(number, stage) for number in range(3) for stage in stages}
+
+
+@pytest.mark.slow
+def test_given_pairs_are_verified_before_they_are_a_seed(
+    finished: FinishedRun, make_config: MakeConfig, tmp_path: Path
+) -> None:
+    known = read_records(finished.folder.round(0).artifact(TRIPLETS), Triplet)
+    pairs = [{"id": number, "c": t.c, "cuda": t.cuda} for number, t in enumerate(known)]
+    pairs[1]["cuda"] = str(pairs[1]["cuda"]).replace("+=", "-=")  # its grid-stride loop
+    (tmp_path / "pairs.jsonl").write_text("".join(json.dumps(pair) + "\n" for pair in pairs), encoding="utf-8")
+    seed = {"pairs": "file", "c": [], "file": tmp_path / "pairs.jsonl"}
+    config = make_config(tmp_path / "run", seed_pairs=seed, switches={"translator": "frozen"})
+    shutil.copytree(finished.folder.path, config.output, ignore=shutil.ignore_patterns("round-*", "loop.json"))
+    run_loop(config, parts=LookupParts(config.training))
+    triplets = read_records(LoopFolder(config.output).round(0).artifact(TRIPLETS), Triplet)
+    assert [triplet.c for triplet in triplets] == [known[0].c, known[2].c]
+    assert {triplet.voice for triplet in triplets} == {"given"}
