@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from models.errors import ModelError
 from models.finetuning.config import AdapterGroup, FinetuneConfig, ModelGroup
-from models.model_form import ModelForm, read_form
+from models.generation.model_folder import ModelFolder, check_base
+from models.model_form import ModelForm
 
 if TYPE_CHECKING:
     import torch
@@ -21,9 +21,6 @@ def load_tokenizer(group: ModelGroup) -> PreTrainedTokenizerBase:
     from transformers import AutoTokenizer
 
     _check_place(group.base)
-    folder = Path(group.base)
-    if folder.is_dir() and not any(folder.glob("tokenizer*")) and not (folder / "vocab.json").is_file():
-        raise ModelError(f"model.base: {group.base}: a model without a tokenizer (tokenizer.save_pretrained adds it)")
     try:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(group.base)
     except (OSError, ValueError) as error:
@@ -41,10 +38,12 @@ def _check_place(base: str) -> None:
         if base.startswith((".", "/", "~")) or base.count("/") > 1:
             raise ModelError(f"model.base: {base}: no such folder")
         return
-    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+    if ModelFolder(folder).is_adapter:
         raise ModelError(
             f"model.base: {base}: an adapter, not a model; give its base there, and it as model.continue_from"
         )
+    if not ModelFolder(folder).has_tokenizer:
+        raise ModelError(f"model.base: {base}: a model without a tokenizer (tokenizer.save_pretrained adds it)")
 
 
 def form_of(group: ModelGroup, tokenizer: PreTrainedTokenizerBase) -> ModelForm:
@@ -52,8 +51,9 @@ def form_of(group: ModelGroup, tokenizer: PreTrainedTokenizerBase) -> ModelForm:
     if group.form is not None:
         form = ModelForm(group.form.style, group.form.anonymous)
     else:
-        said = read_form(Path(group.base)) if Path(group.base).is_dir() else None
-        form = said or ModelForm("short" if tokenizer.chat_template is None else "instruct")
+        chats = tokenizer.chat_template is not None
+        local = Path(group.base).is_dir()
+        form = ModelFolder(Path(group.base)).form if local else ModelForm("instruct" if chats else "short")
     if form.style == "instruct" and tokenizer.chat_template is None:
         raise ModelError(f"model.form: instruct, but the tokenizer of {group.base} has no chat template (give short)")
     return form
@@ -133,18 +133,12 @@ def _fresh(group: AdapterGroup) -> LoraConfig:
 
 def check_adapter(adapter: Path, base: str) -> None:
     """ModelError where there is no adapter in the folder, or one for another base."""
-    card = adapter / "adapter_config.json"
+    if not ModelFolder(adapter).is_adapter:
+        raise ModelError(f"model.continue_from: {adapter}: no adapter there (no adapter_config.json)")
     try:
-        read = json.loads(card.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        raise ModelError(f"model.continue_from: {adapter}: no adapter there (no adapter_config.json)") from None
-    recorded = read.get("base_model_name_or_path") if isinstance(read, dict) else None
-    if isinstance(recorded, str) and not _same_model(recorded, base):
-        raise ModelError(f"model.continue_from: {adapter}: an adapter for {recorded}, not for {base}")
-
-
-def _same_model(one: str, other: str) -> bool:
-    return one == other or (Path(other).is_dir() and Path(one).resolve() == Path(other).resolve())
+        check_base(ModelFolder(adapter), base)
+    except ModelError as error:
+        raise ModelError(f"model.continue_from: {error}") from None
 
 
 def _continued(model: PreTrainedModel, base: str, adapter: Path) -> torch.nn.Module:

@@ -38,7 +38,7 @@ class ModelGroup(Group):
     """Tokens of one row. An example that is longer is left out, and counted."""
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
     form: FormGroup | None = None
-    """Default: that of the base, else instruct where its tokenizer has a chat template, else short."""
+    """Default: that of the base; where it says nothing, instruct if its tokenizer has a chat template, else short."""
 
 
 class AdapterGroup(Group):

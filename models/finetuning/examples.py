@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -89,13 +90,15 @@ def _plain(example: Example, tokenizer: PreTrainedTokenizerBase) -> tuple[list[i
 
 
 def _chat(example: Example, tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
-    """The template writes both; what it writes after the answer's end is cut."""
+    """The template writes both, without thoughts where it has a place for them, as when the model is asked; what it
+    writes after the answer's end is cut."""
     asked = [{"role": "user", "content": example.prompt}]
     if example.system:
         asked.insert(0, {"role": "system", "content": example.system})
     answered = [*asked, {"role": "assistant", "content": example.completion}]
-    prompt = cast("str", tokenizer.apply_chat_template(asked, add_generation_prompt=True, tokenize=False))
-    whole = cast("str", tokenizer.apply_chat_template(answered, tokenize=False))
+    write = partial(tokenizer.apply_chat_template, tokenize=False, enable_thinking=False)
+    prompt = cast("str", write(asked, add_generation_prompt=True))
+    whole = cast("str", write(answered))
     if not whole.startswith(prompt):
         raise ModelError(f"{example.place}: the chat template writes another prompt once the answer is known")
     prompt_ids, rest = (

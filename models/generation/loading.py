@@ -17,7 +17,7 @@ from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_N
 from transformers.utils import logging as transformers_logging
 
 from models.errors import ModelError
-from models.generation.model_folder import ModelFolder, find_folder, read_object
+from models.generation.model_folder import ModelFolder, check_base, find_folder
 
 if TYPE_CHECKING:
     from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 # What transformers, safetensors and the hub raise for a model that cannot be read.
 _UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, HfHubHTTPError)
 _HUB_SECONDS = 10
-_COMPARED = 1 << 20  # bytes of each end of a file of weights
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,7 @@ def load(model: str, adapter: str | None, *, four_bit: bool) -> LoadedModel:
     base = _causal_model(place, four_bit)
     if adapter is not None:
         if adapter_folder is not None:
-            _check_base(adapter_folder, place)
+            check_base(adapter_folder, place)
         its_place = str(adapter_folder.path) if adapter_folder else _on_the_hub(adapter, "adapter_config.json")
         base = _with_adapter(base, its_place, place, merge=not four_bit)
     return LoadedModel(base.eval(), tokenizer)
@@ -148,35 +147,6 @@ def _with_adapter(base: PreTrainedModel, adapter: str, place: str, *, merge: boo
     except _UNREADABLE as error:
         raise ModelError(f"{adapter}: an adapter that does not fit {place} ({_first_line(error)})") from None
     return cast("PreTrainedModel", adapted.merge_and_unload() if merge else adapted)
-
-
-def _check_base(adapter: ModelFolder, place: str) -> None:
-    """ModelError where the adapter was made for another base than the model at `place`: another hub id, or a folder
-    with other weights."""
-    named = read_object(adapter.path / "adapter_config.json").get("base_model_name_or_path")
-    if not isinstance(named, str) or named == place:
-        return
-    mine, its = Path(place), Path(named)
-    if mine.is_dir() and its.is_dir():
-        differ = not _same_weights(ModelFolder(mine), ModelFolder(its))
-    else:  # two hub ids; a hub id and a folder may well be the same model, and shapes are compared on loading
-        differ = not mine.is_dir() and not its.is_absolute()
-    if differ:
-        raise ModelError(f"{adapter.path}: an adapter for another base model ({named}, not {place})")
-
-
-def _same_weights(one: ModelFolder, other: ModelFolder) -> bool:
-    """Whether the files of weights have the same names, sizes and ends. Training changes all of a tensor, so that the
-    ends show it, and gigabytes need not be read."""
-    return [_ends_of(file) for file in one.weight_files()] == [_ends_of(file) for file in other.weight_files()]
-
-
-def _ends_of(file: Path) -> tuple[str, int, bytes, bytes]:
-    size = file.stat().st_size
-    with file.open("rb") as handle:
-        head = handle.read(_COMPARED)
-        handle.seek(max(0, size - _COMPARED))
-        return file.name, size, head, handle.read()
 
 
 def _first_line(error: BaseException) -> str:

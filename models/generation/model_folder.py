@@ -12,6 +12,7 @@ from models.model_form import ModelForm, read_form
 
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
 _ADAPTER_WEIGHTS = ("adapter_model.safetensors", "adapter_model.bin")
+_COMPARED = 1 << 20  # bytes of each end of a file of weights
 _TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model")
 
 
@@ -91,3 +92,32 @@ def read_object(path: Path) -> Mapping[str, object]:
     if not isinstance(read, dict):
         raise ModelError(f"{path}: not a JSON object")
     return read
+
+
+def check_base(adapter: ModelFolder, place: str) -> None:
+    """ModelError where the adapter was made for another base than the model at `place`: another hub id, or a folder
+    with other weights."""
+    named = read_object(adapter.path / "adapter_config.json").get("base_model_name_or_path")
+    if not isinstance(named, str) or named == place:
+        return
+    mine, its = Path(place), Path(named)
+    if mine.is_dir() and its.is_dir():
+        differ = not _same_weights(ModelFolder(mine), ModelFolder(its))
+    else:  # two hub ids; a hub id and a folder may well be the same model, and shapes are compared on loading
+        differ = not mine.is_dir() and not its.is_absolute()
+    if differ:
+        raise ModelError(f"{adapter.path}: an adapter for another base model ({named}, not {place})")
+
+
+def _same_weights(one: ModelFolder, other: ModelFolder) -> bool:
+    """Whether the files of weights have the same names, sizes and ends. Training changes all of a tensor, so that the
+    ends show it, and gigabytes need not be read."""
+    return [_ends_of(file) for file in one.weight_files()] == [_ends_of(file) for file in other.weight_files()]
+
+
+def _ends_of(file: Path) -> tuple[str, int, bytes, bytes]:
+    size = file.stat().st_size
+    with file.open("rb") as handle:
+        head = handle.read(_COMPARED)
+        handle.seek(max(0, size - _COMPARED))
+        return file.name, size, head, handle.read()

@@ -85,7 +85,9 @@ def test_an_adapter_is_no_base_and_fits_only_its_own(micro: Make, wider_base: Pa
     with pytest.raises(ModelError, match=r"an adapter, not a model; give its base there, and it as"):
         finetune(micro("one", model={"base": adapter}))
     wrong = {"method": "lora", "base": str(wider_base), "continue_from": adapter, "form": {"style": "short"}}
-    with pytest.raises(ModelError, match=r"model\.continue_from: .*: an adapter for .*base0, not for .*wider0"):
+    with pytest.raises(
+        ModelError, match=r"model\.continue_from: .*: .*an adapter for another base model \(.*base0, not .*wider0\)"
+    ):
         finetune(micro("two", model=wrong))
     # The same where the adapter says it is for this base, but its weights are not.
     card = Path(adapter) / "adapter_config.json"
