@@ -46,20 +46,33 @@ class Guard:
 
 def _add_up(root: int, most: int) -> tuple[int, int]:
     """Threads of `root` and its descendants (those of a sandbox stay descendants of its first process) and their
-    private bytes. Stops counting above `most`."""
+    private bytes. Stops counting above `most`. Plain descriptors: by `pathlib` a look takes five times as long."""
     waiting, count, memory = [root], 0, 0
     while waiting and count <= most:
-        folder = Path(f"/proc/{waiting.pop()}")
+        folder = f"/proc/{waiting.pop()}"
         try:
-            threads = list((folder / "task").iterdir())
-            resident, shared = (folder / "statm").read_text().split()[1:3]
+            with os.scandir(f"{folder}/task") as entries:
+                threads = [entry.path for entry in entries]
+            resident, shared = _read(f"{folder}/statm").split()[1:3]
             memory += (int(resident) - int(shared)) * _PAGE
             for thread in threads:
-                waiting += [int(child) for child in (thread / "children").read_text().split()]
+                waiting += map(int, _read(f"{thread}/children").split())
         except (OSError, ValueError):  # it has ended meanwhile
             continue
         count += len(threads)
     return count + len(waiting), memory
+
+
+def _read(path: str) -> bytes:
+    """All of a file of /proc, however long."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        parts = []
+        while part := os.read(descriptor, 1 << 16):
+            parts.append(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
 
 
 def _size(folder: Path, most: int) -> int:

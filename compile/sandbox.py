@@ -188,7 +188,9 @@ def why_unavailable() -> str:
     )
 
 
-def _namespace_words(tmp_bytes: int) -> list[str]:
+@functools.cache
+def _namespace_words(tmp_bytes: int) -> tuple[str, ...]:
+    """bubblewrap's words for what is the same in all runs."""
     words = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--ro-bind", "/usr", "/usr"]
     for name in SYSTEM:
         path = Path(name)
@@ -202,7 +204,7 @@ def _namespace_words(tmp_bytes: int) -> list[str]:
         words += ["--tmpfs", str(DEBUG_FILES)]
     words += ["--proc", "/proc", "--dir", "/dev", "--symlink", "/proc/self/fd", "/dev/fd"]
     words += [word for name in DEVICES for word in ("--dev-bind", f"/dev/{name}", f"/dev/{name}")]
-    return [*words, "--size", str(tmp_bytes), "--tmpfs", "/tmp"]
+    return (*words, "--size", str(tmp_bytes), "--tmpfs", "/tmp")
 
 
 @functools.cache
