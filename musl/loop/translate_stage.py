@@ -89,12 +89,11 @@ def ask_in_chunks(
 
 
 def _translate(parts: Parts, plan: Sequence[tuple[str, Sequence[Source], Asking]]) -> Iterator[Answers]:
-    opened: tuple[str, object] | None = None
+    opened, voice = "", None
     for model, chosen, asking in plan:
-        if opened is None or opened[0] != model:
-            opened = None  # the memory of the one before is free before the next one is loaded
-            voice = parts.open_translator(model)
-            opened = (model, voice)
+        if voice is None or opened != model:
+            voice = None  # the memory of the one before is free before the next one is loaded
+            opened, voice = model, parts.open_translator(model)
         yield voice.translate(chosen, asking)
 
 
