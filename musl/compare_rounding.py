@@ -14,9 +14,9 @@ from compile.run_record import TestRun
 from compile.runner import Schedule, run_schedules, run_tests
 from data.function import Function
 from data.testcase import Argument, TestCase
-from musl.compare import Slack, has_floats, leaves, rounding_slack
+from musl.compare import Slack, has_floats, rounding_slack
+from musl.magnitudes import accumulates, on_magnitudes
 from musl.reference import DIRECTIONS, Expected
-from tester.fuzz_roles import read_roles
 
 
 def measure_slack(build: Build, function: Function, expected: Sequence[Expected]) -> list[Mapping[str, Slack]]:
@@ -27,9 +27,9 @@ def measure_slack(build: Build, function: Function, expected: Sequence[Expected]
     """
     tests = [one.test for one in expected]
     redirected = _redirect(build, function, expected)
-    reordered = read_roles(function).accumulates
+    reordered = accumulates(function)
     magnitudes = (
-        _run_on_magnitudes(build, tests, function) if reordered else [TestRun(one.run.outcome) for one in expected]
+        _run_on_magnitudes(build, function, expected) if reordered else [TestRun(one.run.outcome) for one in expected]
     )
     slacks: list[Mapping[str, Slack]] = []
     for i, test in enumerate(tests):
@@ -55,22 +55,12 @@ def _redirect(build: Build, function: Function, expected: Sequence[Expected]) ->
     return [made.get(i, one.redirected) for i, one in enumerate(expected)]
 
 
-def _run_on_magnitudes(build: Build, tests: Sequence[TestCase], function: Function) -> list[TestRun]:
-    absolute = [TestCase(tuple(_magnitude(argument) for argument in test.arguments), test.origin) for test in tests]
-    return run_tests(build, absolute, function)
-
-
-def _magnitude(argument: Argument) -> Argument:
-    """The absolute values of floating-point numbers; everything else as it is."""
-    if argument is None or not has_floats(argument):
-        return argument
-    values: np.ndarray = np.asarray(argument).copy()  # np.array of a struct by value shares its memory
-    for _, leaf in leaves(values):
-        if leaf.dtype.kind == "f":
-            np.abs(leaf, out=leaf)
-    if isinstance(argument, np.ndarray):
-        return values
-    return np.asarray(values)[()]
+def _run_on_magnitudes(build: Build, function: Function, expected: Sequence[Expected]) -> list[TestRun]:
+    """For each test its run on the absolute values of its inputs: the one that there is, else it is made."""
+    unknown = [i for i, one in enumerate(expected) if one.magnitude is None]
+    made = run_tests(build, [on_magnitudes(expected[i].test) for i in unknown], function)
+    known = dict(zip(unknown, made, strict=True))
+    return [known[i] if one.magnitude is None else one.magnitude for i, one in enumerate(expected)]
 
 
 def _terms(test: TestCase) -> int:

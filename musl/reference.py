@@ -21,6 +21,7 @@ from compile.valid import UNINITIALISED, same_results
 from data.function import Function
 from data.testcase import TestCase
 from musl.compare import has_floats
+from musl.magnitudes import accumulates, on_magnitudes
 
 # Schedules of the driver that redirect the rounding of a call (musl/compare_rounding.py).
 DIRECTIONS = ("round up", "round down")
@@ -32,13 +33,15 @@ READS_UNSET = "its results depend on elements that the test never sets"
 @dataclass(frozen=True, eq=False)
 class Expected:
     """One valid test: its `index` among those given, the test as it is run, the C side's results, and which of them
-    nobody has set. `redirected` are the same call's runs with redirected rounding, where they were made."""
+    nobody has set. `redirected` are the same call's runs with redirected rounding, and `magnitude` is its run on the
+    absolute values of its inputs, where they were made."""
 
     index: int
     test: TestCase
     run: TestRun
     free: Free
     redirected: tuple[TestRun, ...] = ()
+    magnitude: TestRun | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,23 +62,27 @@ def run_reference(
     first = [test.filled(0) for test in tests]
     again = [tests[i].filled(1) for i in open_tests]
     # The first test's rounding is asked for nearly always (musl/watch.py), and costs little here.
-    more = [Schedule(direction, first=1) for direction in DIRECTIONS if returns_floats(function)]
-    runs, *redirected = run_schedules(sanitized, [*first, *again], function, [Schedule("forward"), *more], limits)
+    floats = returns_floats(function)
+    more = [Schedule(direction, first=1) for direction in DIRECTIONS if floats]
+    absolute = [on_magnitudes(test) for test in first[:1] if floats and accumulates(function)]
+    calls, schedules = [*first, *again, *absolute], [Schedule("forward"), *more]
+    runs, *redirected = run_schedules(sanitized, calls, function, schedules, limits)
     for run in runs:
         if run.outcome.status is Status.INFRASTRUCTURE:
             return Reference((), {}, run.outcome.message)
-    second = dict(zip(open_tests, runs[len(tests) :], strict=True))
+    second = dict(zip(open_tests, runs[len(tests) :], strict=False))
+    magnitude = runs[-1] if absolute else None
     expected, invalid = [], {}
     for i, run in enumerate(runs[: len(tests)]):
         other = second.get(i)
         if not run.outcome.ok:
             invalid[i] = run.outcome.message
         elif other is None:
-            expected.append(Expected(i, first[i], run, {}, _of_first(i, redirected)))
+            expected.append(Expected(i, first[i], run, {}, *_of_first(i, redirected, magnitude)))
         elif (free := free_results(function, tests[i], run, other)) is None:
             invalid[i] = READS_UNSET
         else:
-            expected.append(Expected(i, first[i], run, free, _of_first(i, redirected)))
+            expected.append(Expected(i, first[i], run, free, *_of_first(i, redirected, magnitude)))
     return Reference(tuple(expected), invalid)
 
 
@@ -85,8 +92,11 @@ def returns_floats(function: Function) -> bool:
     return any(has_floats(np.empty(0, dtype)) for dtype in (*given, function.returns) if dtype is not None)
 
 
-def _of_first(index: int, redirected: Sequence[Sequence[TestRun]]) -> tuple[TestRun, ...]:
-    return tuple(row[0] for row in redirected) if index == 0 else ()
+def _of_first(
+    index: int, redirected: Sequence[Sequence[TestRun]], magnitude: TestRun | None
+) -> tuple[tuple[TestRun, ...], TestRun | None]:
+    """What was made for the first test alone."""
+    return (tuple(row[0] for row in redirected), magnitude) if index == 0 else ((), None)
 
 
 def free_results(function: Function, test: TestCase, run: TestRun, other: TestRun) -> Free | None:
