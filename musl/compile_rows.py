@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from compile.cache import OwnBuildFailedError
-from compile.emulator.build import CHECKS, FLAGS, INCLUDE, precompiled_header
+from compile.emulator.build import INCLUDE, precompiled_header, unit_flags
 from compile.emulator.rewrite import RewriteError, rewrite
 from compile.outcome import Status
 from compile.prelude import prelude_header
@@ -117,17 +117,12 @@ def _command(language: Language) -> tuple[list[str], list[Path]]:
     """The compiler's command without the file, and the folders that it reads."""
     if language == "cuda":
         header = precompiled_header()
-        flags = (*FLAGS, *CHECKS["bounds"], *_pattern())
+        flags = unit_flags("bounds")
         return [str(find_gxx().path), *flags, "-w", "-fsyntax-only", "-include", str(header)], [INCLUDE, header.parent]
     flags = _C_FLAGS if language == "c" else _CXX_FLAGS
     compiler = find_gcc() if language == "c" else find_gxx()
     header = prelude_header(SourceFile(Path("row"), "", language), flags)
     return [str(compiler.path), *flags, "-fsyntax-only", "-include", str(header)], [header.parent]
-
-
-def _pattern() -> tuple[str, ...]:
-    """A flag of the emulator's units, without which its precompiled header does not fit."""
-    return ("-ftrivial-auto-var-init=pattern",) if int(find_gxx().version.split(".")[0]) >= 12 else ()
 
 
 def _text(unit: _Unit) -> str | None:

@@ -44,7 +44,7 @@ from compile.host import DUMP_CXX, RunScript, driver_object, include_flags, run_
 from compile.imports import check_unit
 from compile.includes import include_folders
 from compile.outcome import Outcome, Status
-from compile.prelude import NO_SPECIAL_FUNCTIONS, names_special_function
+from compile.prelude import NO_SPECIAL_FUNCTIONS, names_special_function, spelled_limits
 from compile.program import compile_unit, program_object
 from compile.sandbox import Sandbox
 from compile.toolchain import find_gxx
@@ -60,9 +60,14 @@ Library = Literal["lean", "usual", "all"]
 HERE = Path(__file__).resolve().parent
 INCLUDE = HERE / "include"
 RUNTIME = HERE / "runtime"
+# Passes of -O1 that take a tenth of a small text's time and give its checked loads and stores little.
+SKIPPED_PASSES = (
+    *("-fno-tree-pta", "-fno-dse", "-fno-dce", "-fno-forward-propagate", "-fno-cprop-registers"),
+    *("-fno-if-conversion", "-fno-if-conversion2", "-fno-guess-branch-probability"),
+)
 # No contraction, as on the C side; nvcc does not assume strict aliasing.
 FLAGS = (
-    *("-std=gnu++17", "-O1", "-g1", "-pipe", "-fPIC", "-fno-omit-frame-pointer"),
+    *("-std=gnu++17", "-O1", *SKIPPED_PASSES, "-g1", "-pipe", "-fPIC", "-fno-omit-frame-pointer"),
     *("-ffp-contract=off", "-fno-fast-math", "-fno-strict-aliasing", "-D_Bool=bool", f"-I{INCLUDE}"),
 )
 CHECKS = {
@@ -199,7 +204,7 @@ def runtime_objects() -> list[Path]:
 def precompiled_header(check: Check = "bounds", library: Library = "usual") -> Path:
     """A header that includes cuda_runtime.h, with its compiled form beside it. Raises OwnBuildFailedError."""
     compiler = find_gxx()
-    flags = _unit_flags(check)
+    flags = unit_flags(check)
     before = {"lean": "#define MUSL_LEAN\n", "usual": NO_SPECIAL_FUNCTIONS, "all": ""}[library]
     head = f"{before}#include <cuda_runtime.h>\n"
     texts = [head.encode(), *(path.read_bytes() for path in _headers())]
@@ -234,11 +239,12 @@ def _is_lean(cuda_text: str, source: SourceFile | None) -> bool:
     return all(_LEAN_INCLUDE.match(include) for include in includes)
 
 
-def _unit_flags(check: Check) -> tuple[str, ...]:
-    """Local variables that are never written hold a pattern, no number that a sum may begin with (gcc has this since
-    12)."""
+def unit_flags(check: Check) -> tuple[str, ...]:
+    """What units and their precompiled headers are compiled with. Local variables that are never written hold a
+    pattern, no number that a sum may begin with (gcc has this since 12)."""
     modern = int(find_gxx().version.split(".")[0]) >= 12
-    return (*FLAGS, *CHECKS[check], *(("-ftrivial-auto-var-init=pattern",) if modern else ()))
+    filled = ("-ftrivial-auto-var-init=pattern",) if modern else ()
+    return (*FLAGS, *CHECKS[check], *filled, *spelled_limits(FLAGS))
 
 
 def _headers() -> list[Path]:
@@ -292,7 +298,7 @@ def _write_unit(
     head += "".join(f"#define {define.replace('=', ' ', 1)}\n" for define in _defines(source))
     (folder / "unit.cpp").write_text(f"{head}{text}", encoding="utf-8")
     header = precompiled_header(check, library_of(cuda_text, source))
-    flags = (*_unit_flags(check), *(() if keeps_addresses(cuda_text) else NO_SCOPES))
+    flags = (*unit_flags(check), *(() if keeps_addresses(cuda_text) else NO_SCOPES))
     includes = [flag for flag in include_flags(source) if not flag.startswith("-D")] if source is not None else []
     compiler = [str(find_gxx().path), *flags, *includes, "-include", str(header)]
     return _Unit(folder, ([*compiler, "-c", "unit.cpp", "-o", "unit.o"], link), header)
