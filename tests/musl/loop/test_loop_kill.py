@@ -62,7 +62,7 @@ def test_a_run_that_is_killed_20_times_ends_as_one_that_was_not(make_config: Mak
     wanted, kills, runs = _files(calm.output), 0, 0
     while kills < KILLS:
         config = make_config(tmp_path / f"killed-{runs}")
-        while _killed(_start(config), after=draw.uniform(0.0, duration / 2 if kills < KILLS else 600)):
+        while _killed(_start(config), after=draw.uniform(0.0, duration / 2) if kills < KILLS else 600.0):
             kills += 1
         assert _files(config.output) == wanted
         runs += 1
