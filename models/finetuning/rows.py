@@ -98,12 +98,13 @@ _BATCHES_SORTED_AT_ONCE = 50
 
 def row_order(lengths: Sequence[int], batch: int, steps: int, seed: int) -> list[int]:
     """The rows of all steps, `batch` a step: epoch after epoch, each a shuffle of its own; then the rows of 50 steps
-    are dealt anew, so that a step has rows of about one length (less padding), and the steps shuffled.
+    (or of an epoch, where it has fewer) are dealt anew, so that a step has rows of about one length (less padding), and
+    the steps shuffled.
 
     A run that goes on needs no state of a loader, and how many processes there are makes no difference."""
     order = sequence_numbers(0, steps * batch, len(lengths), seed)
     length_of = np.array(lengths)
-    window = _BATCHES_SORTED_AT_ONCE * batch
+    window = max(1, min(_BATCHES_SORTED_AT_ONCE, len(lengths) // batch)) * batch
     parts = []
     for start in range(0, len(order), window):
         rows = order[start : start + window]

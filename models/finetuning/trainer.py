@@ -42,6 +42,10 @@ class ExampleTrainer(SFTTrainer):
     def __init__(self, *, samples: int, folder: FinetuneFolder, keep: int, **given: Any) -> None:
         super().__init__(**given)
         self.samples, self.folder, self.keep = samples, folder, keep
+        for parameter in self.trained.parameters():
+            if parameter.requires_grad and parameter.dtype != torch.float32:
+                # trl puts adapters on 4-bit bases in bf16, in which one that is loaded to go on is not
+                parameter.data = parameter.data.float()
         if self.args.device.type == "cpu":
             model = self.trained.get_base_model() if isinstance(self.trained, PeftModel) else self.trained
             assert isinstance(model, PreTrainedModel)
