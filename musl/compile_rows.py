@@ -121,7 +121,8 @@ def _command(language: Language) -> tuple[list[str], list[Path]]:
         return [str(find_gxx().path), *flags, "-w", "-fsyntax-only", "-include", str(header)], [INCLUDE, header.parent]
     flags = _C_FLAGS if language == "c" else _CXX_FLAGS
     compiler = find_gcc() if language == "c" else find_gxx()
-    header = prelude_header(SourceFile(Path("row"), "", language), flags)
+    # of a text that may need all of it
+    header = prelude_header(SourceFile(Path("row"), "std", language), flags)
     return [str(compiler.path), *flags, "-fsyntax-only", "-include", str(header)], [header.parent]
 
 
