@@ -125,7 +125,7 @@ def pretrained(folder: Path, config: Path, texts: int, steps: int | None) -> Pat
 def known_pairs(path: Path, families: Sequence[str], count: int, seed: int) -> list[Known]:
     """The first `count` functions that have a kernel and are short enough."""
     if not path.exists():
-        lines = [json.dumps(asdict(pair)) for pair in first(drawn_pairs(families, seed), count)]
+        lines = [json.dumps(asdict(pair)) for pair in taken(drawn_pairs(families, seed), count)]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return [Known(**json.loads(line)) for line in path.read_text(encoding="utf-8").splitlines()]
 
@@ -142,7 +142,7 @@ def drawn_pairs(families: Sequence[str], seed: int) -> Iterator[Known]:
             yield Known(row.id, row.family, source.name, source.before, source.text, kernel.name, kernel.text)
 
 
-def first(pairs: Iterable[Known], count: int) -> Iterator[Known]:
+def taken(pairs: Iterable[Known], count: int) -> Iterator[Known]:
     for _, pair in zip(range(count), pairs, strict=False):
         yield pair
 
@@ -163,7 +163,7 @@ def trained(folder: Path, base: Path, pairs: Sequence[Known], epochs: float, rat
             "batch_sequences": 8,
             "micro_batch": 8,
             "learning_rate": rate,
-            "warmup_steps": 10,
+            "warmup_steps": 1,
             "precision": "bf16",
         },
     }
