@@ -46,6 +46,8 @@ def _complaints(error: ValidationError) -> list[str]:
         message = detail["msg"].removeprefix("Value error, ")
         if detail["type"] == "extra_forbidden":
             message = "no such key"
+        elif detail["type"] == "model_type":
+            message = "keys with values are expected here"
         lines.append(f"{key}: {message}" if key else message)
     return lines
 

@@ -6,24 +6,21 @@ Unknown keys and values that contradict each other are refused at once, with the
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, get_args
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
+from models.errors import ModelError
 from models.pretraining.errors import PretrainError
 from models.pretraining.sizes import SIZES, Family, Shape
+from models.run_config import Group, read_yaml, validated
 
 Precision: TypeAlias = Literal["float32", "bf16"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class _Group(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ModelGroup(_Group):
+class ModelGroup(Group):
     """The architecture: a named size, or `layers`, `hidden` (width) and `heads`."""
 
     family: Family = "gpt_neox"
@@ -58,17 +55,20 @@ class ModelGroup(_Group):
         return Shape(layers=self.layers or 0, hidden=self.hidden or 0, heads=self.heads or 0)
 
 
-class DataGroup(_Group):
+Language: TypeAlias = Literal["c", "c++", "cuda"]
+
+
+class DataGroup(Group):
     """Corpora (folders of shards, or single Parquet files) and the tokenizer (a folder that transformers reads)."""
 
     train: Annotated[list[Path], Field(min_length=1)]
-    held_out: list[Path] = []
+    held_out: list[Path] = Field(default_factory=list)
     held_out_share: Share | None = None
     """Without `held_out`: this share of `train`, chosen by row id, is kept from training."""
     tokenizer: Path
     tokompiler: bool = False
     """Names, literals and types made anonymous through the syntax tree before tokens are made."""
-    languages: list[Literal["c", "c++", "cuda"]] = ["c", "c++", "cuda"]
+    languages: list[Language] = Field(default_factory=lambda: list(get_args(Language)))
     host_code: bool = True
     """Whether the host code that launches a kernel stands below it."""
     denoising_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -83,7 +83,7 @@ class DataGroup(_Group):
         return self
 
 
-class TrainingGroup(_Group):
+class TrainingGroup(Group):
     """AdamW or Muon with a linear warm-up and a cosine down to `final_learning_rate`."""
 
     optimizer: Literal["adamw", "muon"] = "adamw"
@@ -115,7 +115,7 @@ class TrainingGroup(_Group):
         return self
 
 
-class EvaluationGroup(_Group):
+class EvaluationGroup(Group):
     """What is measured on the held-out rows before the first step, every `every` steps, and after the last."""
 
     every: Count = 500
@@ -129,16 +129,16 @@ class EvaluationGroup(_Group):
     """Order of the Kneser-Ney baseline on the same tokens; 0 for none. It holds the corpus in memory."""
 
 
-class RunGroup(_Group):
+class RunGroup(Group):
     """What does not change the result, so it may differ when a run goes on."""
 
     checkpoint_every: Count = 500
     keep_checkpoints: Count = 2
-    report_to: list[str] = []
+    report_to: list[str] = Field(default_factory=list)
     """Trackers by accelerate's names (tensorboard, wandb, ...)."""
 
 
-class PretrainConfig(_Group):
+class PretrainConfig(Group):
     """One run. All paths are relative to the folder it is started in."""
 
     output: Path
@@ -153,42 +153,15 @@ class PretrainConfig(_Group):
 def read_config(path: Path) -> PretrainConfig:
     """The run that a YAML file asks for. PretrainError that names file and key where it cannot be read so."""
     try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise PretrainError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})") from None
-    except yaml.YAMLError as error:
-        raise PretrainError(f"{path}: not YAML ({' '.join(str(error).split())[:200]})") from None
+        given = read_yaml(path)
+    except ModelError as error:
+        raise PretrainError(str(error)) from None
     return parse_config(given, str(path))
 
 
 def parse_config(given: object, place: str) -> PretrainConfig:
     """A config from parsed YAML or JSON; `place` is named in errors. PretrainError as `read_config`."""
     try:
-        return PretrainConfig.model_validate(given)
-    except ValidationError as error:
-        raise PretrainError(f"{place}: {'; '.join(_complaints(error))}") from None
-
-
-def _complaints(error: ValidationError) -> list[str]:
-    lines = []
-    for detail in error.errors():
-        key = ".".join(str(part) for part in detail["loc"])
-        message = detail["msg"].removeprefix("Value error, ")
-        if detail["type"] == "extra_forbidden":
-            message = "no such key"
-        elif detail["type"] == "model_type":
-            message = "keys with values are expected here"
-        lines.append(f"{key}: {message}" if key else message)
-    return lines
-
-
-def differing_keys(one: PretrainConfig, other: PretrainConfig) -> list[str]:
-    """The keys, as `group.key`, that make the two runs compute different things; `run` and `output` never do."""
-    left, right = one.model_dump(mode="json"), other.model_dump(mode="json")
-    keys = []
-    for group in left.keys() - {"run", "output"}:
-        if not isinstance(left[group], dict):
-            keys += [group] if left[group] != right[group] else []
-            continue
-        keys += [f"{group}.{key}" for key in left[group] if left[group][key] != right[group][key]]
-    return sorted(keys)
+        return validated(PretrainConfig, given, place)
+    except ModelError as error:
+        raise PretrainError(str(error)) from None

@@ -18,10 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from models.pretraining.config import PretrainConfig, differing_keys, parse_config
+from models.pretraining.config import PretrainConfig, parse_config
 from models.pretraining.errors import PretrainError
+from models.run_config import differing_keys
 
 Fields: TypeAlias = Mapping[str, float | int | str | None]
+
+_FREE = frozenset({"run", "output"})  # what never changes the result
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class RunFolder:
         card = self.path / "config.json"
         if card.is_file():
             before = parse_config(json.loads(card.read_text(encoding="utf-8")), str(card))
-            if keys := differing_keys(before, config):
+            if keys := differing_keys(before, config, _FREE):
                 raise PretrainError(f"{self.path}: holds a run with another {', '.join(keys)}; choose another output")
             return
         try:
