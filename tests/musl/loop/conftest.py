@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from lookup_parts import LookupParts, write_memory
+from loop_runs import FinishedRun, MakeConfig
 from simple_rows import write_simple
 
 from musl.loop.config import LoopConfig
 from musl.loop.folder import LoopFolder
-from musl.loop.metrics import RoundMetrics
 from musl.loop.run import run_loop
 
 TRAINING = {"training": {"epochs": 1, "batch_sequences": 1, "micro_batch": 1, "learning_rate": 1e-3}}
-MakeConfig = Callable[..., LoopConfig]
 
 
 @pytest.fixture(scope="session")
@@ -59,15 +56,6 @@ def make_config(corpora: Path) -> MakeConfig:
         return LoopConfig.model_validate({"output": output, "seed": 1, "rounds": rounds, **merged})
 
     return make
-
-
-@dataclass(frozen=True)
-class FinishedRun:
-    """A run of the seed and two rounds, with what it was asked for."""
-
-    config: LoopConfig
-    folder: LoopFolder
-    metrics: list[RoundMetrics]
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import FinishedRun, MakeConfig
+from loop_runs import FinishedRun, MakeConfig
 
 from musl.loop.folder import METRICS, VERDICTS, LoopFolder
 from musl.loop.status import loop_status

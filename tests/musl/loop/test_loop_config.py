@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import MakeConfig
+from loop_runs import MakeConfig
 
 from models.run_config import differing_keys
 from musl.errors import UsageError

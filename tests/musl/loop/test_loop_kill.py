@@ -9,8 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import MakeConfig
 from lookup_parts import LookupParts
+from loop_runs import MakeConfig
 
 from musl.loop.config import LoopConfig
 from musl.loop.run import run_loop

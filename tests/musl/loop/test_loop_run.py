@@ -7,8 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from conftest import FinishedRun, MakeConfig
 from lookup_parts import LookupParts
+from loop_runs import FinishedRun, MakeConfig
 
 from musl.errors import UsageError
 from musl.loop.folder import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import MakeConfig
+from loop_runs import MakeConfig
 
 from musl.loop.config import LoopConfig
 from musl.loop.records import Judged, Tested, Translated, Triplet
