@@ -32,7 +32,7 @@ from compile.driver.stub import make_stub
 from compile.imports import check_unit
 from compile.includes import include_folders
 from compile.outcome import Outcome, Status
-from compile.prelude import needs_prelude, prelude_header, spelled_limits
+from compile.prelude import needs_prelude, prelude_header
 from compile.sandbox import MIB, Limits, Sandbox
 from compile.toolchain import find_gcc, find_gxx
 from compile.unit import UNIT, gcov_library, host_executable, link_step, place_host
@@ -208,8 +208,7 @@ def compile_command(source: SourceFile, extra: Sequence[str], *, with_prelude: b
     cplusplus = source.language == "c++"
     compiler = str((find_gxx() if cplusplus else find_gcc()).path)
     checks = [] if cplusplus else ["-Werror=implicit-function-declaration"]
-    limits = spelled_limits(language_flags(source)) if cplusplus and with_prelude else ()
-    common = [*language_flags(source), *checks, "-pipe", "-fPIC", *FLOAT_FLAGS, *limits, *extra]
+    common = [*language_flags(source), *checks, "-pipe", "-fPIC", *FLOAT_FLAGS, *extra]
     command, readable = [compiler, *common, *include_flags(source)], include_folders(source)
     if with_prelude:
         header = prelude_header(source, common)

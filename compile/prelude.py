@@ -7,8 +7,6 @@ compile than a small function, so they are precompiled once for each set of flag
 
 from __future__ import annotations
 
-import functools
-import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -41,27 +39,6 @@ _SPECIAL_FUNCTION = re.compile(
     r"\b(assoc_laguerre|assoc_legendre|beta|comp_ellint_[123]|cyl_bessel_[ijk]|cyl_neumann|ellint_[123]|expint|hermite"
     r"|laguerre|legendre|riemann_zeta|sph_bessel|sph_legendre|sph_neumann)[fl]?\b"
 )
-
-
-# Predefined macros like __FLT_MAX__, which gcc computes when they are asked for.
-_LIMIT = re.compile(r"#define (__[A-Z0-9]+_(?:MAX|MIN|EPSILON|NORM_MAX|DENORM_MIN)__) (.*)")
-
-
-def spelled_limits(flags: Sequence[str]) -> tuple[str, ...]:
-    """Flags that define the limits of C++'s floating-point types, under the standard of `flags`, as what they are.
-
-    A unit with a precompiled header asks for all of them, to compare them with those that the header was made with. To
-    compute them takes 1.5 ms each time, as much as to compile a small function.
-    """
-    return _limits_of(tuple(flag for flag in flags if flag.startswith("-std=") or flag == "-ansi"))
-
-
-@functools.cache
-def _limits_of(standard: tuple[str, ...]) -> tuple[str, ...]:
-    argv = [str(find_gxx().path), *standard, "-dM", "-E", "-x", "c++", os.devnull]
-    said = subprocess.run(argv, capture_output=True, text=True, timeout=20, check=True).stdout
-    floats = [(name, value) for name, value in _LIMIT.findall(said) if "." in value]
-    return tuple(word for name, value in sorted(floats) for word in (f"-U{name}", f"-D{name}={value}"))
 
 
 def needs_prelude(source: SourceFile) -> tuple[bool, bool]:

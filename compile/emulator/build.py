@@ -44,7 +44,7 @@ from compile.host import DUMP_CXX, RunScript, driver_object, include_flags, run_
 from compile.imports import check_unit
 from compile.includes import include_folders
 from compile.outcome import Outcome, Status
-from compile.prelude import NO_SPECIAL_FUNCTIONS, names_special_function, spelled_limits
+from compile.prelude import NO_SPECIAL_FUNCTIONS, names_special_function
 from compile.program import compile_unit, program_object
 from compile.sandbox import Sandbox
 from compile.toolchain import find_gxx
@@ -244,7 +244,7 @@ def unit_flags(check: Check) -> tuple[str, ...]:
     pattern, no number that a sum may begin with (gcc has this since 12)."""
     modern = int(find_gxx().version.split(".")[0]) >= 12
     filled = ("-ftrivial-auto-var-init=pattern",) if modern else ()
-    return (*FLAGS, *CHECKS[check], *filled, *spelled_limits(FLAGS))
+    return (*FLAGS, *CHECKS[check], *filled)
 
 
 def _headers() -> list[Path]:

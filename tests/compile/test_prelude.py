@@ -9,23 +9,9 @@ import pytest
 
 from compile.emulator.build import precompiled_header, unit_flags
 from compile.host import compile_command
-from compile.prelude import prelude_header, spelled_limits
+from compile.prelude import prelude_header
 from compile.toolchain import find_gxx
 from data.source_file import SourceFile
-
-USES_LIMITS = "double largest[] = {__FLT_MAX__, __DBL_MAX__, __LDBL_MIN__, __DBL_EPSILON__, __FLT_DENORM_MIN__};\n"
-
-
-def preprocessed(text: str, flags: tuple[str, ...]) -> str:
-    argv = [str(find_gxx().path), *flags, "-E", "-P", "-x", "c++", "-"]
-    return subprocess.run(argv, input=text, capture_output=True, text=True, check=True).stdout
-
-
-@pytest.mark.parametrize("standard", ["-std=gnu++17", "-std=c++11"])
-def test_spelled_limits_are_those_that_the_compiler_has(standard: str) -> None:
-    limits = spelled_limits([standard, "-O1"])
-    assert any(flag.startswith("-D__FLT_MAX__=3.40282346") for flag in limits)
-    assert preprocessed(USES_LIMITS, (standard, *limits)) == preprocessed(USES_LIMITS, (standard,))
 
 
 def test_units_fit_the_precompiled_headers(tmp_path: Path) -> None:
