@@ -7,6 +7,7 @@ started inside the sandbox.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import multiprocessing
 import os
@@ -71,9 +72,8 @@ class WorkerPool:
     _running: dict[str, _Worker] = field(default_factory=dict)
 
     def submit(self, key: str, task: Task, timeout: float) -> None:
-        """Start a task, or queue it where `jobs` are running, under a key that no unfinished task has."""
+        """Queue a task under a key that no unfinished task has; `messages` starts it."""
         self._waiting.append((key, task, timeout))
-        self._start_waiting()
 
     def messages(self, tick: float = 0.1) -> Generator[tuple[str, object], None, None]:
         """(key, message) as they come, until every task has ended.
@@ -99,7 +99,8 @@ class WorkerPool:
     def _start_waiting(self) -> None:
         while self._waiting and len(self._running) < self.jobs:
             key, task, timeout = self._waiting.popleft()
-            self._running[key] = _start(task, timeout)
+            with _signals_held():  # until the worker is known: one that nobody knows of is not killed
+                self._running[key] = _start(task, timeout)
 
     def _collect(self, tick: float) -> Iterator[tuple[str, object]]:
         now = time.monotonic()
@@ -129,18 +130,23 @@ class WorkerPool:
             yield key, message
 
 
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Python swallows an exception that a signal handler raises amid a fork, so signals wait until it is over."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start(task: Task, timeout: float) -> _Worker:
     context = multiprocessing.get_context("fork")
     receiving, sending = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(task, sending), daemon=False)
-    # Python swallows an exception that a signal handler raises amid a fork, so signals wait until it is over.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        with warnings.catch_warnings():  # numpy's idle BLAS threads do not matter to the child, which never uses them
-            warnings.simplefilter("ignore", DeprecationWarning)
-            process.start()
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with warnings.catch_warnings():  # numpy's idle BLAS threads do not matter to the child, which never uses them
+        warnings.simplefilter("ignore", DeprecationWarning)
+        process.start()
     sending.close()
     return _Worker(process, receiving, timeout, time.monotonic() + timeout)
 

@@ -109,6 +109,20 @@ def test_workers_die_with_their_parent() -> None:
     assert not _runs(child)
 
 
+def test_an_interrupt_amid_a_start_ends_the_worker_that_was_started() -> None:
+    """The signal comes while the worker is forked: it is neither lost nor is the worker forgotten."""
+    code = (
+        "import os, signal, time\nfrom musl.workers import WorkerPool\n"
+        "def task():\n    time.sleep(60)\n    yield 1\n"
+        "pool = WorkerPool(1)\npool.submit('a', task, 100)\n"
+        "os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))\n"
+        "try:\n    for _ in pool.messages():\n        pass\n"
+        "except KeyboardInterrupt:\n    print('interrupted')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=True)
+    assert (run.stdout, run.stderr) == ("interrupted\n", "")
+
+
 def _runs(pid: int) -> bool:
     try:
         with open(f"/proc/{pid}/stat") as stat:  # noqa: PTH123
