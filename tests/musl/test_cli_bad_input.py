@@ -209,6 +209,9 @@ def test_an_interrupt_leaves_the_old_output(good: Path) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # it is ignored where tests are a background job
     )
     deadline = time.monotonic() + 30
     while not any(scratch.glob("musl-*/scale-*")) and time.monotonic() < deadline:

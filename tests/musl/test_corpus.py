@@ -135,7 +135,10 @@ def _free_ports(count: int) -> list[int]:
 def test_a_ray_cluster_makes_the_bytes_of_this_machine(tmp_path: Path, ray_cluster: str) -> None:
     tree = _tree(tmp_path / "tree", BATCH_DOCUMENTS + 10)
     here = musl.build_corpus([tree], tmp_path / "here", jobs=1)
-    run = _musl(tree, "-o", tmp_path / "there", "--executor", ray_cluster, timeout=180)
+    for _ in range(3):  # on a busy machine a cluster may take longer to answer than Ray waits
+        run = _musl(tree, "-o", tmp_path / "there", "--executor", ray_cluster, timeout=180)
+        if "does not answer" not in run.stderr:
+            break
     assert run.returncode == 0, run.stderr
     assert here.rows.stayed == BATCH_DOCUMENTS + 10
     assert _bytes(tmp_path / "there") == _bytes(tmp_path / "here")

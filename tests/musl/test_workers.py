@@ -115,6 +115,7 @@ def test_an_interrupt_amid_a_start_ends_the_worker_that_was_started() -> None:
         "import os, signal, time\nfrom musl.workers import WorkerPool\n"
         "def task():\n    time.sleep(60)\n    yield 1\n"
         "pool = WorkerPool(1)\npool.submit('a', task, 100)\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background job's tests have it ignored
         "os.register_at_fork(after_in_parent=lambda: os.kill(os.getpid(), signal.SIGINT))\n"
         "try:\n    for _ in pool.messages():\n        pass\n"
         "except KeyboardInterrupt:\n    print('interrupted')\n"
