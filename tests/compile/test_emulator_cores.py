@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import numpy as np
 import pytest
 from c_side import make_test
 from cuda_side import CudaSide
 
+from compile.emulator.build import runtime_objects
 from compile.fault import FaultKind, read_fault
 from compile.outcome import Status
 from compile.run_record import TestRun
 from compile.runner import Schedule, TestLimits, run_schedules
+from compile.toolchain import find_gxx
 
 SIGNATURE = "void f(float *a, int n, int m)"
 BLOCKS = 800  # of 64 threads, long enough to be spread
@@ -71,6 +76,43 @@ def test_a_spread_launch_gives_the_same_bytes(cuda_side: CudaSide) -> None:
     alone, two, five = (results(runs) for runs in run(cuda_side, REVERSE_BLOCKS, 1, 2, 5))
     assert alone == two
     assert alone == five
+
+
+# Linked with the emulator's runtime by the test itself: programs under test may not use these names.
+COUNT_OTHERS = """#include <pthread.h>
+#include <stdio.h>
+#include <unistd.h>
+typedef const volatile void *Pointer;
+extern "C" void musl_hook_workers(unsigned);
+extern "C" int __sanitizer_install_malloc_and_free_hooks(void (*)(Pointer, size_t), void (*)(Pointer));
+static pthread_t own;
+static volatile bool watching;
+static volatile int others;
+static void on_malloc(Pointer, size_t) { others += watching && pthread_self() != own; }
+static void on_free(Pointer) { others += watching && pthread_self() != own; }
+int main() {
+    own = pthread_self();
+    if (!__sanitizer_install_malloc_and_free_hooks(on_malloc, on_free)) return 1;
+    musl_hook_workers(60);
+    watching = true;
+    usleep(200000);
+    watching = false;
+    printf("%d", others);
+    fflush(stdout);
+    _exit(0);
+}
+"""
+
+
+def test_threads_are_whole_before_the_programs_heap_is_watched(tmp_path: Path) -> None:
+    """A thread allocates and frees when it begins. The list of the program's blocks knows of one thread: such a free in
+    the middle of one of the program's own once broke it, and a right translation was called wrong."""
+    (tmp_path / "count.cpp").write_text(COUNT_OTHERS)
+    objects = [str(path) for path in runtime_objects()]
+    command = [str(find_gxx().path), "-fsanitize=address", "-pthread", "count.cpp", *objects, "-o", "count"]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    run = subprocess.run([tmp_path / "count"], capture_output=True, text=True, check=True)
+    assert (run.stdout, run.stderr) == ("0", "")
 
 
 WHO = """#include <pthread.h>

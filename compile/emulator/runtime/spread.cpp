@@ -30,6 +30,8 @@ long long begun_at;
 
 pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 pthread_cond_t launch_is_spread = PTHREAD_COND_INITIALIZER, engine_is_done = PTHREAD_COND_INITIALIZER;
+pthread_cond_t worker_is_ready = PTHREAD_COND_INITIALIZER;
+int ready;  // workers that wait for their first launch
 uint64_t launches_spread;
 int running;  // engines of the launch that have not run out of blocks
 
@@ -46,6 +48,10 @@ void leave_launch() {
 
 void *work(void *) {
     catch_signals();
+    pthread_mutex_lock(&mutex);
+    ready++;
+    pthread_cond_signal(&worker_is_ready);
+    pthread_mutex_unlock(&mutex);
     for (uint64_t seen = 0;;) {
         pthread_mutex_lock(&mutex);
         while (launches_spread == seen) pthread_cond_wait(&launch_is_spread, &mutex);
@@ -147,4 +153,9 @@ extern "C" void musl_hook_workers(uint32_t count) {
         if (pthread_create(&thread, &attributes, work, nullptr) != 0) break;  // with fewer it is slower, no more
     }
     pthread_attr_destroy(&attributes);
+    // What a thread allocates to begin with (its thread-local variables) is none of the program's: it is there before the
+    // program's heap is watched, by code that knows of one thread.
+    pthread_mutex_lock(&mutex);
+    while (ready < workers) pthread_cond_wait(&worker_is_ready, &mutex);
+    pthread_mutex_unlock(&mutex);
 }
