@@ -67,6 +67,20 @@ void on_free(const volatile void *memory) {
     allocated -= size < allocated ? size : allocated;
 }
 
+// Pages of private writable memory. Without stdio, whose buffers a sanitizer's allocator would make room for in each child.
+unsigned long long data_pages() {
+    char text[256];
+    int file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    ssize_t size = file < 0 ? -1 : read(file, text, sizeof text - 1);
+    if (size <= 0) die("driver: /proc/self/statm");
+    close(file);
+    text[size] = 0;
+    const char *at = text;  // size, resident, shared, text, library, data
+    for (int field = 0; field < 5 && at; ++field) at = strchr(at + 1, ' ');
+    if (!at) die("driver: /proc/self/statm");
+    return strtoull(at, nullptr, 10);
+}
+
 // RLIMIT_DATA counts private writable memory, a sanitizer's shadow included: so the limit stands above what is held.
 void limit_memory(uint64_t bytes) {
     if (bytes == 0) return;
@@ -75,12 +89,7 @@ void limit_memory(uint64_t bytes) {
         __sanitizer_install_malloc_and_free_hooks(on_malloc, on_free);
         bytes = 2 * bytes + kSanitizerReserve;
     }
-    FILE *file = fopen("/proc/self/statm", "re");
-    unsigned long long size, resident, shared, text, library, data;
-    if (!file || fscanf(file, "%llu %llu %llu %llu %llu %llu", &size, &resident, &shared, &text, &library, &data) != 6)
-        die("driver: /proc/self/statm");
-    fclose(file);
-    rlim_t limit = data * static_cast<unsigned long long>(sysconf(_SC_PAGESIZE)) + bytes;
+    rlim_t limit = data_pages() * static_cast<unsigned long long>(sysconf(_SC_PAGESIZE)) + bytes;
     rlimit limits = {limit, limit};
     setrlimit(RLIMIT_DATA, &limits);
     rlimit none = {0, 0};
@@ -138,12 +147,18 @@ struct Call {
     void *returned;
 };
 
+// All that belongs to a call but the arrays themselves is one block: a sanitizer's allocator maps and poisons memory anew for
+// each size that a child asks for first.
 Call make_call(const Tests &tests, const uint8_t *test) {
     uint32_t count = tests.header->parameter_count;
-    Call call = {static_cast<void **>(calloc(count + 1, sizeof(void *))),
-                 static_cast<uint64_t *>(calloc(count + 1, sizeof(uint64_t))),
-                 static_cast<musl_array *>(calloc(count + 1, sizeof(musl_array))), 0,
-                 calloc(1, tests.header->return_size + 16)};
+    uint64_t of_each = sizeof(void *) + sizeof(uint64_t) + sizeof(musl_array), returned = (tests.header->return_size + 31) / 16 * 16;
+    char *block = static_cast<char *>(calloc(1, returned + of_each * count));
+    Call call;
+    call.returned = block;
+    call.arguments = reinterpret_cast<void **>(block + returned);
+    call.bytes = reinterpret_cast<uint64_t *>(call.arguments + count);
+    call.arrays = reinterpret_cast<musl_array *>(call.bytes + count);
+    call.array_count = 0;
     for (uint32_t i = 0; i < count; ++i) {
         uint64_t elements = load_u64(test);
         test += sizeof elements;

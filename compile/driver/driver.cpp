@@ -15,7 +15,7 @@ extern "C" {
 const char *__asan_default_options(void);
 const char *__asan_default_options(void) {
     return "detect_leaks=0:exitcode=99:handle_abort=1:allocator_may_return_null=0:max_malloc_fill_size=67108864:"
-           "detect_stack_use_after_return=0:print_legend=0:print_full_thread_history=0:print_cmdline=0:malloc_context_size=1:color=never";
+           "detect_stack_use_after_return=0:print_legend=0:print_full_thread_history=0:print_cmdline=0:malloc_context_size=0:color=never";
 }
 const char *__ubsan_default_options(void);
 const char *__ubsan_default_options(void) { return "print_stacktrace=0:halt_on_error=1:color=never"; }

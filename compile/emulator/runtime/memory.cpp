@@ -97,6 +97,10 @@ bool open_arena() {
     return false;
 }
 
+// The arena is opened by steps, whose shadow is poisoned: every page of that costs each test a fault. What is not open yet
+// cannot be touched, which is reported as any access outside the blocks.
+constexpr size_t arena_step = 1 << 16;
+
 // Takes `carved` bytes of the arena: an old block of that size, or new ones at its top.
 uintptr_t carve(size_t carved) {
     if (auto old = reusable.find(carved); old != reusable.end()) {
@@ -107,7 +111,7 @@ uintptr_t carve(size_t carved) {
     if (carved > arena_end - arena_top) return 0;
     uintptr_t top = arena_top + carved;
     if (top > arena_open) {
-        size_t grow = round_up(top - arena_open, 1 << 20);
+        size_t grow = round_up(top - arena_open, arena_step);
         if (grow > arena_end - arena_open) grow = arena_end - arena_open;
         if (mprotect(reinterpret_cast<void *>(arena_open), grow, PROT_READ | PROT_WRITE) != 0) return 0;
         poison(reinterpret_cast<void *>(arena_open), grow);
