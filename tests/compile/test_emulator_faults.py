@@ -21,11 +21,11 @@ FAULTS = {
         "k<<<1, 32>>>(d + 90, 20);",
         STORE.format(0, 10) + "just past device array of 400 bytes",
     ),
-    "store far past an array": (
+    "store past what is open of device memory": (
         FILL,
         "k<<<1, 1>>>(d + 50000, 1);",
         "out of bounds: kernel k block (0,0,0) thread (0,0,0) at user.cu:1: "
-        "store of 4 bytes 199600 bytes past device array of 400 bytes",
+        "store 199600 bytes past device array of 400 bytes",
     ),
     "store before the beginning": (
         FILL,
