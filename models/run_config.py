@@ -4,10 +4,10 @@ once, with the key named."""
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from models.errors import ModelError
 
@@ -16,6 +16,15 @@ class Group(BaseModel):
     """Keys that belong together; frozen, and closed to keys that it does not know."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RunGroup(Group):
+    """What does not change the result of a training run, so it may differ when the run goes on."""
+
+    checkpoint_every: Annotated[int, Field(ge=1)] = 500
+    keep_checkpoints: Annotated[int, Field(ge=1)] = 2
+    report_to: list[str] = Field(default_factory=list)
+    """Trackers by the names of accelerate and transformers (tensorboard, wandb, ...)."""
 
 
 Config = TypeVar("Config", bound=Group)

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from data.corpus.errors import DataError
+from models.errors import ModelError
 from models.pretraining.config import read_config
-from models.pretraining.errors import PretrainError
 from musl.errors import MachineError, UsageError
 
 if TYPE_CHECKING:
-    from models.pretraining.train import Evaluated, Progress
+    from models.pretraining.train import Evaluated
+    from models.training_folder import Progress
 
 
 def pretrain_model(
@@ -33,7 +34,7 @@ def pretrain_model(
         return pretrain(asked, on_progress=on_progress, on_evaluation=on_evaluation, score=_code_bleu)
     except ModuleNotFoundError as error:
         raise _missing(error) from None
-    except (PretrainError, DataError) as error:
+    except (ModelError, DataError) as error:
         raise UsageError(str(error)) from None
 
 
@@ -52,7 +53,7 @@ def complete_text(
         text = file.read_text(encoding="utf-8")
         read_as = language or parse_by_content(str(file), text.encode())[0]
         return load_code_model(model).complete(text, read_as, most=tokens, temperature=temperature, seed=seed)
-    except (PretrainError, DataError) as error:
+    except (ModelError, DataError) as error:
         raise UsageError(str(error)) from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: cannot be read ({getattr(error, 'strerror', None) or 'not UTF-8'})") from None

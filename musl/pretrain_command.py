@@ -10,7 +10,7 @@ from musl.training_bar import TrainingBar, print_result
 
 if TYPE_CHECKING:
     from models.pretraining.train import Evaluated
-    from models.pretraining.train import Progress as Step
+    from models.training_folder import Progress as Step
 
 
 class Pretrain(Protocol):

@@ -12,7 +12,8 @@ import platform
 import subprocess
 from pathlib import Path
 
-from models.pretraining.run_folder import RunFolder, read_lines
+from models.pretraining.run_folder import RunFolder
+from models.training_folder import read_lines
 
 PERPLEXITIES = ("per_character", "per_lexical_token", "per_token")
 

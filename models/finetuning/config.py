@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from models.run_config import Group, read_yaml, validated
+from models.run_config import Group, RunGroup, read_yaml, validated
 
 Method: TypeAlias = Literal["full", "lora", "qlora"]
 Loss: TypeAlias = Literal["cross_entropy", "limited_confidence"]
@@ -112,15 +112,6 @@ class EvaluationGroup(Group):
     """The loss on `data.held_out`, every so many steps and after the last."""
 
     every: Count = 500
-
-
-class RunGroup(Group):
-    """What does not change the result, so it may differ when a run goes on."""
-
-    checkpoint_every: Count = 500
-    keep_checkpoints: Count = 2
-    report_to: list[str] = Field(default_factory=list)
-    """Trackers by transformers' names (tensorboard, wandb, ...)."""
 
 
 class FinetuneConfig(Group):

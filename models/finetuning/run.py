@@ -32,9 +32,9 @@ from models.finetuning.config import FinetuneConfig, read_config
 from models.finetuning.examples import read_examples, token_row
 from models.finetuning.folder import FinetuneFolder
 from models.finetuning.rows import Rows, make_rows, new_collator, row_order
-from models.finetuning.trainer import ExampleTrainer, Progress, RunLog, refuse_to_write
+from models.finetuning.trainer import ExampleTrainer, RunLog, refuse_to_write
 from models.model_form import ModelForm
-from models.pretraining.run_folder import read_lines, write_whole
+from models.training_folder import Progress, read_lines, write_whole
 
 if TYPE_CHECKING:
     from peft import LoraModel, PeftModel

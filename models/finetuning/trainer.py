@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -21,19 +20,7 @@ from models.finetuning.folder import FinetuneFolder
 from models.finetuning.head import score_labels_only
 from models.finetuning.losses import completion_log_probabilities, limited_confidence
 from models.finetuning.rows import example_numbers
-from models.pretraining.run_folder import add_line, read_lines
-
-
-@dataclass(frozen=True)
-class Progress:
-    """After a step: its number, the loss in nats per token, tokens per second of all processes, and what is left."""
-
-    step: int
-    steps: int
-    loss: float
-    learning_rate: float
-    tokens_per_second: float
-    seconds_left: float
+from models.training_folder import Progress, add_line, read_lines
 
 
 class ExampleTrainer(SFTTrainer):

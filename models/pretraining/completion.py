@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 from data.tokens.lexical import LexemeKind, lex
 from data.tokens.tokompiler import decode, encode
+from models.errors import ModelError
 from models.pretraining.config import PretrainConfig
 from models.pretraining.documents import Document, document_of, held_out_rows
-from models.pretraining.errors import PretrainError
 from models.pretraining.vocabulary import Vocabulary, load_vocabulary
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class CodeModel:
 
 def load_code_model(folder: Path) -> CodeModel:
     """The model in a run's folder, its newest checkpoint where it is not finished, or in a folder of transformers.
-    PretrainError where there is none."""
+    ModelError where there is none."""
     place = _model_folder(folder)  # before torch is loaded, which takes seconds
     import torch
     from transformers import AutoModelForCausalLM
@@ -74,7 +74,7 @@ def load_code_model(folder: Path) -> CodeModel:
     try:
         model = AutoModelForCausalLM.from_pretrained(place, local_files_only=True)
     except (OSError, ValueError) as error:
-        raise PretrainError(f"{place}: not a model of transformers ({str(error).splitlines()[0]})") from None
+        raise ModelError(f"{place}: not a model of transformers ({str(error).splitlines()[0]})") from None
     torch.nn.Module.to(model, "cuda" if torch.cuda.is_available() else "cpu").eval()
     return CodeModel(model, load_vocabulary(place))
 
@@ -84,7 +84,7 @@ def _model_folder(folder: Path) -> Path:
     for place in (folder, folder / "model", *reversed(checkpoints)):
         if (place / "model.safetensors").is_file() or (place / "model.safetensors.index.json").is_file():
             return place
-    raise PretrainError(f"{folder}: no trained model there (musl pretrain makes one)")
+    raise ModelError(f"{folder}: no trained model there (musl pretrain makes one)")
 
 
 def split_text(text: str, tokens: int) -> tuple[str, str]:

@@ -10,10 +10,8 @@ from typing import Annotated, Literal, TypeAlias, get_args
 
 from pydantic import Field, model_validator
 
-from models.errors import ModelError
-from models.pretraining.errors import PretrainError
 from models.pretraining.sizes import SIZES, Family, Shape
-from models.run_config import Group, read_yaml, validated
+from models.run_config import Group, RunGroup, read_yaml, validated
 
 Precision: TypeAlias = Literal["float32", "bf16"]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -129,15 +127,6 @@ class EvaluationGroup(Group):
     """Order of the Kneser-Ney baseline on the same tokens; 0 for none. It holds the corpus in memory."""
 
 
-class RunGroup(Group):
-    """What does not change the result, so it may differ when a run goes on."""
-
-    checkpoint_every: Count = 500
-    keep_checkpoints: Count = 2
-    report_to: list[str] = Field(default_factory=list)
-    """Trackers by accelerate's names (tensorboard, wandb, ...)."""
-
-
 class PretrainConfig(Group):
     """One run. All paths are relative to the folder it is started in."""
 
@@ -151,17 +140,5 @@ class PretrainConfig(Group):
 
 
 def read_config(path: Path) -> PretrainConfig:
-    """The run that a YAML file asks for. PretrainError that names file and key where it cannot be read so."""
-    try:
-        given = read_yaml(path)
-    except ModelError as error:
-        raise PretrainError(str(error)) from None
-    return parse_config(given, str(path))
-
-
-def parse_config(given: object, place: str) -> PretrainConfig:
-    """A config from parsed YAML or JSON; `place` is named in errors. PretrainError as `read_config`."""
-    try:
-        return validated(PretrainConfig, given, place)
-    except ModelError as error:
-        raise PretrainError(str(error)) from None
+    """The run that a YAML file asks for. ModelError that names file and key where it cannot be read so."""
+    return validated(PretrainConfig, read_yaml(path), str(path))

@@ -21,34 +21,24 @@ from accelerate.utils import DistributedType, broadcast_object_list
 from torch.optim import Optimizer
 from transformers.utils import logging as transformers_logging
 
+from data.corpus.errors import DataError
+from models.errors import ModelError
 from models.model_form import ModelForm
 from models.pretraining.baseline import measure_baseline
 from models.pretraining.completion import Scorer, score_completions
 from models.pretraining.config import PretrainConfig
 from models.pretraining.documents import document_of, held_out_rows
-from models.pretraining.errors import PretrainError
 from models.pretraining.evaluate import measure
 from models.pretraining.likelihood import HeldOut, Likelihood, held_out
 from models.pretraining.optimizers import make_optimizers
 from models.pretraining.packing import PackedTokens, open_packed, pack, sequence_numbers
-from models.pretraining.run_folder import RunFolder, add_line, write_whole
+from models.pretraining.run_folder import RunFolder
 from models.pretraining.schedule import learning_rate
 from models.pretraining.sizes import flops_per_token, new_model
 from models.pretraining.vocabulary import Vocabulary, load_vocabulary
+from models.training_folder import Progress, add_line, write_whole
 
 _SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """After a step: its number, the loss in nats per token, tokens per second of all processes, and what is left."""
-
-    step: int
-    steps: int
-    loss: float
-    learning_rate: float
-    tokens_per_second: float
-    seconds_left: float
 
 
 @dataclass(frozen=True)
@@ -96,7 +86,7 @@ def pretrain(
     """Train as `config` asks, or go on where its output folder left off, and return the figures of `result.json`.
 
     `score` measures completions against references, in percent (CodeBLEU); without it none are made. Callbacks are
-    called on the main process alone. PretrainError or DataError where the request or the data do not allow it.
+    called on the main process alone. ModelError or DataError where the request or the data do not allow it.
     """
     transformers_logging.disable_progress_bar()
     run = _prepare(config)
@@ -124,10 +114,10 @@ def _prepare(config: PretrainConfig) -> _Run:
     _on_main(accelerator, lambda: pack(config.data, vocabulary, folder.path / "tokens"))
     packed = open_packed(folder.path / "tokens")
     if packed.sequences(config.model.context) == 0:
-        raise PretrainError(f"data.train: {packed.record.tokens} tokens make no sequence of {config.model.context}")
+        raise ModelError(f"data.train: {packed.record.tokens} tokens make no sequence of {config.model.context}")
     rows = held_out_rows(config.data, config.evaluation.rows)
     if not rows:
-        raise PretrainError("data: no row is held out, so nothing can be measured")
+        raise ModelError("data: no row is held out, so nothing can be measured")
     documents = [document_of(row, config.data) for row in rows]
     texts = held_out(documents, vocabulary.encode(documents))
     fresh = new_model(
@@ -152,22 +142,22 @@ def _on_main(accelerator: Accelerator, work: Callable[[], object]) -> None:
     if accelerator.is_main_process:
         try:
             work()
-        except ValueError as failure:  # PretrainError and DataError
+        except (ModelError, DataError) as failure:
             failed, error = [str(failure)], failure
     broadcast_object_list(failed)
     if error is not None:
         raise error
     if failed[0]:
-        raise PretrainError(failed[0])
+        raise ModelError(failed[0])
 
 
 def _accelerator(config: PretrainConfig) -> Accelerator:
     installed = {str(tracker) for tracker in get_available_trackers()}
     for name in config.run.report_to:
         if name not in LOGGER_TYPE_TO_CLASS:
-            raise PretrainError(f"run.report_to: no tracker '{name}' (choose {', '.join(LOGGER_TYPE_TO_CLASS)})")
+            raise ModelError(f"run.report_to: no tracker '{name}' (choose {', '.join(LOGGER_TYPE_TO_CLASS)})")
         if name not in installed:
-            raise PretrainError(f"run.report_to: {name} is not installed (pip install {name})")
+            raise ModelError(f"run.report_to: {name} is not installed (pip install {name})")
     training = config.training
     precision = "bf16" if training.precision == "bf16" else "no"
     AcceleratorState._reset_state()  # an earlier run of this process would bind this one to its precision
@@ -176,7 +166,7 @@ def _accelerator(config: PretrainConfig) -> Accelerator:
     )
     at_once = training.micro_batch * accelerator.num_processes
     if training.batch_sequences % at_once:
-        raise PretrainError(
+        raise ModelError(
             f"training.batch_sequences ({training.batch_sequences}) is no multiple of training.micro_batch"
             f" ({training.micro_batch}) times {accelerator.num_processes} processes"
         )
@@ -193,7 +183,7 @@ def _accelerator(config: PretrainConfig) -> Accelerator:
 def _optimizers(model: torch.nn.Module, config: PretrainConfig, accelerator: Accelerator) -> list[Optimizer]:
     if config.training.optimizer == "muon" and accelerator.distributed_type in _SHARDED:
         kind = accelerator.distributed_type.value
-        raise PretrainError(f"training.optimizer: muon needs whole matrices, which {kind} does not leave whole")
+        raise ModelError(f"training.optimizer: muon needs whole matrices, which {kind} does not leave whole")
     return make_optimizers(model, config.training)
 
 
@@ -231,7 +221,7 @@ def _step(run: _Run, state: _State) -> Progress:
                 optimizer.zero_grad()
     mean = float(accelerator.reduce(torch.stack(losses).mean(), reduction="mean"))
     if not np.isfinite(mean):
-        raise PretrainError(f"step {state.step + 1}: the loss is {mean}; lower training.learning_rate ({rate:g})")
+        raise ModelError(f"step {state.step + 1}: the loss is {mean}; lower training.learning_rate ({rate:g})")
     seconds = time.monotonic() - started
     state.step += 1
     state.seconds += seconds

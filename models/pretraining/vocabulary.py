@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from models.errors import ModelError
 from models.pretraining.documents import Document
-from models.pretraining.errors import PretrainError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -50,16 +50,16 @@ class Vocabulary:
 
 
 def load_vocabulary(folder: Path) -> Vocabulary:
-    """The tokenizer in a folder. PretrainError where there is none, or where it has no mark for the end of a text."""
+    """The tokenizer in a folder. ModelError where there is none, or where it has no mark for the end of a text."""
     from transformers import AutoTokenizer
 
     file = folder / "tokenizer.json"
     if not file.is_file():
-        raise PretrainError(f"{folder}: no tokenizer there (musl data tokenizer trains one)")
+        raise ModelError(f"{folder}: no tokenizer there (musl data tokenizer trains one)")
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError) as error:
-        raise PretrainError(f"{folder}: not a tokenizer of transformers ({str(error).splitlines()[0]})") from None
+        raise ModelError(f"{folder}: not a tokenizer of transformers ({str(error).splitlines()[0]})") from None
     if tokenizer.eos_token_id is None:
-        raise PretrainError(f"{folder}: the tokenizer has no eos_token, so no mark for the end of a text")
+        raise ModelError(f"{folder}: the tokenizer has no eos_token, so no mark for the end of a text")
     return Vocabulary(tokenizer, int(tokenizer.eos_token_id), hashlib.sha256(file.read_bytes()).hexdigest())

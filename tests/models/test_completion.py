@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from models.errors import ModelError
 from models.pretraining.completion import CodeModel, load_code_model, split_text
 from models.pretraining.config import PretrainConfig
-from models.pretraining.errors import PretrainError
 from models.pretraining.train import pretrain
 
 Make = Callable[..., PretrainConfig]
@@ -85,5 +85,5 @@ def test_a_model_of_anonymous_texts_answers_with_the_names_of_the_text(micro: Ma
 
 
 def test_a_folder_without_a_model_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(PretrainError, match=r"no trained model there \(musl pretrain makes one\)"):
+    with pytest.raises(ModelError, match=r"no trained model there \(musl pretrain makes one\)"):
         load_code_model(tmp_path)

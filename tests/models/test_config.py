@@ -10,10 +10,11 @@ import pytest
 import torch
 import yaml
 
-from models.pretraining.config import TrainingGroup, parse_config, read_config
-from models.pretraining.errors import PretrainError
+from models.errors import ModelError
+from models.pretraining.config import PretrainConfig, TrainingGroup, read_config
 from models.pretraining.schedule import learning_rate
 from models.pretraining.sizes import SIZES, Family, Shape, flops_per_token, new_model
+from models.run_config import validated
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*pretrain*.yaml"))
 GIVEN: dict[str, object] = {
@@ -45,8 +46,8 @@ GIVEN: dict[str, object] = {
 def test_what_cannot_be_meant_is_refused(group: str, changes: Mapping[str, object], message: str) -> None:
     before = GIVEN[group]
     assert isinstance(before, dict)
-    with pytest.raises(PretrainError, match=re.escape(f"here: {message}")):
-        parse_config({**GIVEN, group: {**before, **changes}}, "here")
+    with pytest.raises(ModelError, match=re.escape(f"here: {message}")):
+        validated(PretrainConfig, {**GIVEN, group: {**before, **changes}}, "here")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_what_cannot_be_meant_is_refused(group: str, changes: Mapping[str, objec
 def test_a_file_that_is_no_config_is_one_line(tmp_path: Path, content: bytes, message: str) -> None:
     file = tmp_path / "bad.yaml"
     file.write_bytes(content)
-    with pytest.raises(PretrainError, match=message) as caught:
+    with pytest.raises(ModelError, match=message) as caught:
         read_config(file)
     assert str(caught.value).startswith(str(file))
     assert "\n" not in str(caught.value)

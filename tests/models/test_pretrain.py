@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from models.errors import ModelError
 from models.pretraining.config import PretrainConfig
-from models.pretraining.errors import PretrainError
-from models.pretraining.run_folder import read_lines
 from models.pretraining.train import Progress, pretrain
+from models.training_folder import read_lines
 
 Make = Callable[..., PretrainConfig]
 
@@ -155,7 +155,7 @@ def test_bf16_trains_a_llama(micro: Make) -> None:
 
 def test_a_folder_of_another_run_is_refused(micro: Make) -> None:
     pretrain(micro(training={"steps": 3}))
-    with pytest.raises(PretrainError, match=r"holds a run with another training\.learning_rate; choose another output"):
+    with pytest.raises(ModelError, match=r"holds a run with another training\.learning_rate; choose another output"):
         pretrain(micro(training={"steps": 3, "learning_rate": 1e-4}))
 
 
@@ -170,10 +170,10 @@ def test_trackers_get_the_losses(micro: Make) -> None:
     ("name", "message"), [("nothing", "no tracker 'nothing'"), ("wandb", "wandb is not installed")]
 )
 def test_a_tracker_that_is_not_there_is_named(micro: Make, name: str, message: str) -> None:
-    with pytest.raises(PretrainError, match=f"run.report_to: {message}"):
+    with pytest.raises(ModelError, match=f"run.report_to: {message}"):
         pretrain(micro(run={"report_to": [name]}))
 
 
 def test_a_tokenizer_that_is_not_there_is_named(micro: Make, tmp_path: Path) -> None:
-    with pytest.raises(PretrainError, match=r"nowhere: no tokenizer there \(musl data tokenizer trains one\)"):
+    with pytest.raises(ModelError, match=r"nowhere: no tokenizer there \(musl data tokenizer trains one\)"):
         pretrain(micro(data={"tokenizer": tmp_path / "nowhere"}))

@@ -20,7 +20,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from models.finetuning import FinetuneConfig, Progress, finetune
 from models.finetuning.examples import read_examples, token_row
 from models.model_form import ModelForm, read_form
-from models.pretraining.run_folder import read_lines
+from models.training_folder import read_lines
 
 Make = Callable[..., FinetuneConfig]
 Asked = Callable[..., dict[str, object]]

@@ -21,7 +21,7 @@ from accelerate.commands.config.config_args import load_config_from_file
 from safetensors.torch import load_file
 
 from models.finetuning.config import FinetuneConfig, read_config
-from models.pretraining.run_folder import read_lines
+from models.training_folder import read_lines
 
 CONFIGS = Path(__file__).resolve().parents[3] / "configs"
 RECIPES = sorted(CONFIGS.glob("qwen*-finetune.yaml"))
