@@ -17,11 +17,12 @@ from data.testcase import TestCase
 from models.errors import ModelError
 from models.generation.protocol import Generator, NoAnswer, Prompt, Sampling
 from models.model_form import ModelForm, read_form
+from models.question import Example
 from musl.errors import MachineError
 from musl.loop.config import TrainingGroup, finetune_config
 from musl.loop.folder import write_whole
 from musl.loop.source import Direction, Source, c_side, function_of
-from musl.loop.voices import Asking, Example, Role, SmallTests, TesterVoice, TranslatorVoice, Written
+from musl.loop.voices import Asking, Role, SmallTests, TesterVoice, TranslatorVoice, Written
 from musl.workers import PR_SET_PDEATHSIG
 from tester.neural import prompts as tester_prompts
 from tester.neural.materialize import Rejected, Request, materialize
@@ -127,16 +128,12 @@ class NeuralParts:
         self, model: str, c: Source, cuda: Source, directions: Sequence[Direction]
     ) -> list[Example]:
         form = self.form(model, "translator")
-        made: list[Example] = []
-        for direction in directions:
-            name = c.name if direction == "c2cuda" else cuda.name
-            made.append(_example(translator_prompts.example(c.text, cuda.text, direction, form, name)))
-        return made
+        names = {"c2cuda": c.name, "cuda2c": cuda.name}
+        return [translator_prompts.example(c.text, cuda.text, one, form, names[one]) for one in directions]
 
     def test_examples(self, model: str, source: Source, snippets: Sequence[str]) -> list[Example]:
         form = self.form(model, "tester")
-        made = [tester_prompts.example(source.text, snippet, form) for snippet in snippets]
-        return [_example(example) for example in made]
+        return [tester_prompts.example(source.text, snippet, form) for snippet in snippets]
 
     def finetune(self, model: str, examples: Path, folder: Path, role: Role, seed: int) -> Iterator[tuple[int, int]]:
         base, adapter = split_adapter(model)
@@ -180,10 +177,6 @@ class NeuralParts:
                 assert test is not None
                 results.append(test.reason.value if isinstance(test, Rejected) else test)
         return results
-
-
-def _example(made: translator_prompts.Example | tester_prompts.Example) -> Example:
-    return {"prompt": made["prompt"], "completion": made["completion"], "task": made["task"]}
 
 
 def split_adapter(model: str) -> tuple[str, Path | None]:

@@ -8,13 +8,14 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from models.question import Example
 from musl.loop.beside import Beside, Chunk
 from musl.loop.context import MODELS, Context
 from musl.loop.folder import CHECKPOINT, RoundFolder, write_whole
 from musl.loop.records import Triplet, side_of
 from musl.loop.select import balance
 from musl.loop.source import Direction, Side, Source
-from musl.loop.voices import TRANSLATORS, Example, Parts, Role
+from musl.loop.voices import TRANSLATORS, Parts, Role
 
 EXAMPLES = "examples.jsonl"
 _DIRECTIONS: dict[Role, tuple[Direction, ...]] = {

@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol
 
 from compile.sandbox import Sandbox
 from data.function import Function
 from data.testcase import TestCase
+from models.question import Example
 from musl.loop.source import Direction, Source
 
 Role = Literal["translator", "c2cuda", "cuda2c", "tester"]
 TRANSLATORS: Mapping[Direction, Role] = {"c2cuda": "c2cuda", "cuda2c": "cuda2c"}
-Example: TypeAlias = Mapping[str, str]  # "prompt", "completion", "task"
 
 
 @dataclass(frozen=True)

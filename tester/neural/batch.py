@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from data.function import Function
 from models.generation.protocol import Generator, NoAnswer, Result, Sampling
 from models.model_form import ModelForm
-from tester.neural.prompts import Question, ask
+from models.question import Question
+from tester.neural.prompts import ask
 from tester.neural.read_answer import Flaw, Malformed, read_answer
 from tester.neural.snippet import Snippet
 

@@ -15,44 +15,16 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
 
-from data.tokens.tokompiler import Encoded, decode, encode
-from models.generation.protocol import Prompt
+from data.tokens.tokompiler import encode
 from models.model_form import ModelForm
+from models.question import Example, Question
 from tester.neural.snippet import Snippet
 
 PROMPT_FILE = Path(__file__).resolve().parent.parent / "prompts" / "tests.txt"
 TASK = "tests"
 _KERNEL = re.compile(r"\b__global__\b")
-
-
-class Example(TypedDict):
-    """A line of training data (trl's prompt-completion form, with its task)."""
-
-    prompt: str
-    completion: str
-    task: str
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked; `system` is empty where the form has none. With an anonymous form `encoded` is the function's
-    text, over whose table answers are decoded."""
-
-    text: str
-    system: str = ""
-    encoded: Encoded | None = None
-
-    def prompt(self, identity: str) -> Prompt:
-        """The prompt for a Generator."""
-        return Prompt(identity, self.text, self.system)
-
-    def decode(self, answer: str) -> str:
-        """The answer with the function's own names."""
-        return answer if self.encoded is None else decode(self.encoded.with_text(answer, "c++"))
 
 
 def ask(function_text: str, form: ModelForm, *, name: str = "", tests: int = 3) -> Question:
@@ -65,11 +37,11 @@ def ask(function_text: str, form: ModelForm, *, name: str = "", tests: int = 3) 
         source = encoded.text.strip("\n")
         name = next((own for own, original in encoded.table.items() if original == name), name)
     if form.style == "short":
-        return Question(f"// {'CUDA' if is_kernel else 'C'} tests\n{source}\n// test\n", "", encoded)
+        return Question(f"// {'CUDA' if is_kernel else 'C'} tests\n{source}\n// test\n", "", "c++", encoded)
     kind, fence = ("CUDA kernel", "cuda") if is_kernel else ("C function", "c")
     number = "one test" if tests == 1 else f"{tests} different tests"
     called = f" {name}" if name else ""
-    return Question(f"Write {number} of the {kind}{called}.\n\n```{fence}\n{source}\n```", _system(), encoded)
+    return Question(f"Write {number} of the {kind}{called}.\n\n```{fence}\n{source}\n```", _system(), "c++", encoded)
 
 
 def example(function_text: str, snippet: Snippet | str, form: ModelForm) -> Example:

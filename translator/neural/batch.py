@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from models.generation.protocol import Generator, NoAnswer, Result, Sampling
 from models.model_form import ModelForm
-from translator.neural.prompts import Direction, Question, ask
+from models.question import Question
+from translator.neural.prompts import Direction, ask
 from translator.neural.read_answer import Malformed, Translated, read_translation
 
 

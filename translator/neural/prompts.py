@@ -8,17 +8,15 @@ short      // C to CUDA          a line that names the task, the source, a line 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from string import Template
-from typing import Literal, TypeAlias, TypedDict
+from typing import Literal, TypeAlias
 
 from data.function import Language
 from data.tokens import tokompiler
-from data.tokens.tokompiler import Encoded
-from models.generation.protocol import Prompt
 from models.model_form import ModelForm
+from models.question import Example, Question
 
 Direction: TypeAlias = Literal["c2cuda", "cuda2c"]
 
@@ -29,34 +27,6 @@ _FENCE = {"c2cuda": "cuda", "cuda2c": "c"}
 _LANGUAGES: dict[Direction, tuple[Language, Language]] = {"c2cuda": ("c++", "cuda"), "cuda2c": ("cuda", "c++")}
 
 
-class Example(TypedDict):
-    """A line of training data (trl's prompt-completion form, with its task)."""
-
-    prompt: str
-    completion: str
-    task: str
-
-
-@dataclass(frozen=True)
-class Question:
-    """What is asked. With an anonymous form `encoded` is the source's text, over whose table answers are decoded."""
-
-    text: str
-    system: str
-    direction: Direction
-    encoded: Encoded | None = None
-
-    def prompt(self, identity: str) -> Prompt:
-        """The prompt for a Generator."""
-        return Prompt(identity, self.text, self.system)
-
-    def decode(self, answer: str) -> str:
-        """The answer with the source's own names."""
-        if self.encoded is None:
-            return answer
-        return tokompiler.decode(self.encoded.with_text(answer, _LANGUAGES[self.direction][1]))
-
-
 def ask(function_text: str, name: str, direction: Direction, form: ModelForm, context: str = "") -> Question:
     """The question after the other side of `function_text`, whose function (or kernel) is called `name`. Instruct forms
     with the source's own names also show `context`, what the file says besides."""
@@ -64,12 +34,12 @@ def ask(function_text: str, name: str, direction: Direction, form: ModelForm, co
     encoded = tokompiler.encode(source, _LANGUAGES[direction][0]) if form.anonymous else None
     source = source if encoded is None else encoded.text.strip("\n")
     if form.style == "short":
-        return Question(_SHORT[direction].format(source=source), "", direction, encoded)
+        return Question(_SHORT[direction].format(source=source), "", _LANGUAGES[direction][1], encoded)
     if encoded is not None:
         name = next((own for own, original in encoded.table.items() if original == name), name)
     system, text = _template(direction)
     around = _around(context) if context and encoded is None else ""
-    return Question(text.substitute(name=name, source=source, around=around), system, direction, encoded)
+    return Question(text.substitute(name=name, source=source, around=around), system, _LANGUAGES[direction][1], encoded)
 
 
 def example(c_text: str, cuda_text: str, direction: Direction, form: ModelForm, name: str = "") -> Example:
