@@ -192,6 +192,11 @@ class EvaluationGroup(Group):
 
     held_out: Annotated[list[Path], Field(min_length=1)]
     """Corpora of C functions."""
+    resembling: Literal["left_out", "kept"] = "left_out"
+    """What becomes of those that differ from a C function of `sources.c`, `seed_pairs.c` or `unlike` in names,
+    literals and layout only: a figure on them says what the model remembers."""
+    unlike: list[Path] = Field(default_factory=list)
+    """Other corpora that the models have learned from: those of their pretraining."""
     functions: Count = 100
     directions: list[Direction] = Field(min_length=1, default_factory=lambda: list(DIRECTIONS))
     """CUDA to C is asked of the analytic Translator's verified kernels of the same functions."""
@@ -206,6 +211,8 @@ class EvaluationGroup(Group):
 
     @model_validator(mode="after")
     def _consistent(self) -> EvaluationGroup:
+        if self.unlike and self.resembling == "kept":
+            raise ValueError("unlike and resembling contradict: with resembling kept it is not used")
         if self.samples > 1 and self.temperature == 0:
             raise ValueError(f"samples ({self.samples}) and temperature contradict: at 0 all samples are the same")
         return self

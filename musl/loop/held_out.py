@@ -10,8 +10,10 @@ from musl.errors import UsageError
 from musl.loop.bench import Bench, judge
 from musl.loop.beside import Beside, Chunk, last_line
 from musl.loop.calls import write_call
+from musl.loop.config import LoopConfig
 from musl.loop.context import Context
 from musl.loop.records import HeldOut, read_records, write_records
+from musl.loop.resembling import without_resembling
 from musl.loop.source import Source, c_side, read_sources, take
 from musl.loop.translate_stage import analytic_kernel
 from musl.verdict import VerdictStatus
@@ -27,7 +29,7 @@ def held_out_functions(context: Context) -> list[HeldOut]:
     if context.folder.held_out.exists():
         return read_records(context.folder.held_out, HeldOut)
     asked = context.config.evaluation
-    sources = take(read_sources(asked.held_out, "c"), asked.functions)
+    sources = _unseen(context.config)
     run = context.config.run
     beside: Beside[None, str, HeldOut | None] = Beside(None, context.jobs, run.timeout, run.generation_timeout)
     for source in sources:
@@ -49,6 +51,18 @@ def held_out_functions(context: Context) -> list[HeldOut]:
         raise UsageError("evaluation.held_out: no function there can be tested, so nothing can be measured")
     write_records(context.folder.held_out, HeldOut, functions)
     return functions
+
+
+def _unseen(config: LoopConfig) -> list[Source]:
+    asked = config.evaluation
+    functions = read_sources(asked.held_out, "c")
+    if asked.resembling == "kept":
+        return take(functions, asked.functions)
+    learned = [*config.sources.c, *config.seed_pairs.c, *asked.unlike]
+    sources, resembling = without_resembling(functions, learned)
+    if resembling:
+        LOG.warning("%d held-out functions are left out: the models learn from their like", resembling)
+    return sources[: asked.functions]
 
 
 def _prepare(bench: Bench, source: Source, tests: int, seed: int) -> HeldOut | None:

@@ -35,6 +35,10 @@ def _written(config: LoopConfig, path: Path, **groups: dict[str, object]) -> Pat
         ({"seed_pairs": {"pairs": "file", "c": []}}, "file: missing (pairs is file)"),
         ({"sources": {"c": [], "cuda": []}}, "sources: c: missing"),
         ({"evaluation": {"held_out": []}}, "evaluation.held_out: "),
+        (
+            {"evaluation": {"held_out": ["h"], "resembling": "kept", "unlike": ["c"]}},
+            "unlike and resembling contradict",
+        ),
         ({"training": {"translator": {"training": {"epochs": 1}}}}, "translator.training.batch_sequences: "),
         ({"training": {"tester": {"output": "there"}}}, "tester.output: is the loop's to say"),
         ({"models": {"translator": "a", "tester": "b", "shared": True}}, "models.shared: no such key"),
