@@ -6,18 +6,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 from models.errors import ModelError
 
 FILE = "musl.json"
-Style = Literal["instruct", "short"]
+Style = Literal["instruct", "short", "languages"]
+STYLES: Final = ("instruct", "short", "languages")
 
 
 @dataclass(frozen=True)
 class ModelForm:
     """`style` "instruct": a chat with instructions and a worked example; "short": the form that MuSL trains models on,
-    a line that names the task, the source, a line that begins the answer. With `anonymous` all texts are Tokompiler's
+    a line that names the task, the source, a line that begins the answer; "languages": the bare source, for a model
+    that is told by tokens which language it reads and which it is to write. With `anonymous` all texts are Tokompiler's
     (data/tokens/tokompiler.py), and answers are decoded over the source's table."""
 
     style: Style = "instruct"
@@ -38,6 +40,6 @@ def read_form(folder: Path) -> ModelForm | None:
     except (OSError, ValueError) as error:
         raise ModelError(f"{path}: not a model's form ({error})") from None
     style, anonymous = (read.get("style"), read.get("anonymous")) if isinstance(read, Mapping) else (None, None)
-    if style not in ("instruct", "short") or not isinstance(anonymous, bool):
-        raise ModelError(f'{path}: "style" is instruct or short, "anonymous" true or false')
+    if style not in STYLES or not isinstance(anonymous, bool):
+        raise ModelError(f'{path}: "style" is instruct, short or languages, "anonymous" true or false')
     return ModelForm(style, anonymous)

@@ -21,16 +21,17 @@ class Example(TypedDict):
 @dataclass(frozen=True)
 class Question:
     """What is asked; `system` is empty where the form has none. With an anonymous form `encoded` is the source's text,
-    over whose table answers are decoded as `answer_language`."""
+    over whose table answers are decoded as `answer_language`. `task` is `Prompt.task`."""
 
     text: str
     system: str
     answer_language: Language
     encoded: Encoded | None = None
+    task: str = ""
 
     def prompt(self, identity: str) -> Prompt:
         """The prompt for a Generator."""
-        return Prompt(identity, self.text, self.system)
+        return Prompt(identity, self.text, self.system, self.task)
 
     def decode(self, answer: str) -> str:
         """The answer with the source's own names."""

@@ -9,16 +9,20 @@ from typing import Protocol, TypeAlias
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a model is asked. `id` joins it with its answers; `system` is the system message of a chat (empty: none)."""
+    """What a model is asked. `id` joins it with its answers; `system` is the system message of a chat (empty: none).
+    `task` is "c2cuda" or "cuda2c" where the text is a bare source, which does not say what is asked (empty: it does).
+    """
 
     id: str
     text: str
     system: str = ""
+    task: str = ""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How answers are drawn: `samples` a prompt, each of at most `max_new_tokens`.
+    """How answers are drawn: `samples` a prompt, each of at most `max_new_tokens`. With `beams` they are the likeliest
+    ones that a beam search of so many finds, best first (0: no such search); `samples` is at most `beams` then.
 
     `temperature` 0 is greedy; `top_p` is nucleus sampling (Holtzman et al., arXiv 1904.09751), 1 for all of the
     distribution. The same `seed`, model and machine give the same answers where the model runs in this process; what
@@ -30,6 +34,7 @@ class Sampling:
     temperature: float = 0.0
     top_p: float = 1.0
     seed: int = 0
+    beams: int = 0
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ instruct   the text of translator/prompts/, with one worked example; answers are
 short      // C to CUDA          a line that names the task, the source, a line that begins the answer
            {source}
            // CUDA
+languages  {source}              alone: the direction is the prompt's task
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ def ask(function_text: str, name: str, direction: Direction, form: ModelForm, co
     source = source if encoded is None else encoded.text.strip("\n")
     if form.style == "short":
         return Question(_SHORT[direction].format(source=source), "", _LANGUAGES[direction][1], encoded)
+    if form.style == "languages":
+        return Question(source, "", _LANGUAGES[direction][1], encoded, direction)
     if encoded is not None:
         name = next((own for own, original in encoded.table.items() if original == name), name)
     system, text = _template(direction)

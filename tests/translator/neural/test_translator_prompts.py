@@ -10,7 +10,7 @@ from replay_generator import ReplayGenerator
 from data.find_functions import find_functions
 from data.source_file import SourceFile
 from models.generation.protocol import Answer, NoAnswer, Sampling
-from models.model_form import ModelForm
+from models.model_form import STYLES, ModelForm
 from translator.neural.batch import Item, translate_batch
 from translator.neural.context import context_of
 from translator.neural.prompts import Direction, ask, example
@@ -22,7 +22,7 @@ KERNEL = """__global__ void scale_gpu(int n, float a, float *x) {
     if (place < n) x[place] = a * x[place] + 2.5f;
 }
 """
-FORMS = [ModelForm(style, anonymous) for style in ("instruct", "short") for anonymous in (False, True)]  # type: ignore[arg-type]
+FORMS = [ModelForm(style, anonymous) for style in STYLES for anonymous in (False, True)]
 SHORT, ANONYMOUS = ModelForm("short"), ModelForm("short", anonymous=True)
 
 
@@ -34,6 +34,18 @@ def test_the_short_form_is_exact() -> None:
         "completion": KERNEL.strip(),
         "task": "c2cuda",
     }
+
+
+def test_a_model_of_languages_is_given_the_bare_source_and_the_direction_beside_it() -> None:
+    form = ModelForm("languages", anonymous=True)
+    for direction, source in (("c2cuda", C), ("cuda2c", KERNEL)):
+        question = ask(source, "scale", direction, form)  # type: ignore[arg-type]
+        short = ask(source, "scale", direction, ANONYMOUS)  # type: ignore[arg-type]
+        assert short.text.splitlines()[1:-1] == question.text.splitlines()
+        assert question.prompt("a").task == direction and question.system == ""
+        made = example(C, KERNEL, direction, form)  # type: ignore[arg-type]
+        assert (made["prompt"], made["task"]) == (question.text, direction)
+        assert "a * x[" in question.decode(made["completion"]) and "2.5f" in question.decode(made["completion"])
 
 
 def test_anonymous_texts_have_no_name_of_the_source() -> None:
