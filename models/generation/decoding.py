@@ -7,8 +7,9 @@ the whole cache at every token. On two CPU cores these three cost more than the 
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 import torch
@@ -39,79 +40,85 @@ def decode(
     """The token ids that follow for each row, the one of `ends` included that ended it; without one it was cut at its
     room, which is at least 1. `prompts`: token ids, of any lengths, computed once however many rows answer them.
     Raises torch.OutOfMemoryError where the device cannot hold the batch."""
-    state = _prefill(model, prompts, rows)
-    ending = torch.tensor(sorted(ends), device=model.device)
-    made: list[list[int]] = [[] for _ in rows]
-    step = 0
-    while True:
-        tokens = choose(state.logits, state.rows, step)
-        for row, token, alive in zip(state.rows.tolist(), tokens.tolist(), state.alive.tolist(), strict=True):
-            if alive:
-                made[row].append(token)
-        step += 1
-        state.alive &= ~torch.isin(tokens, ending) & (state.rooms[state.rows] > step)
-        going_on = int(state.alive.sum())
-        if not going_on:
-            return made
-        if going_on < _KEPT * len(state.rows):
-            tokens = tokens[state.alive]
-            state.keep(state.alive.nonzero()[:, 0])
-        state.forward(tokens[:, None])
+    padded, mask = pad(prompts, left=True)  # so that all answers begin at one place
+    state = _CausalState(model, new_cache(model), mask.to(model.device))
+    state.forward(padded.to(model.device))
+    return go_on(state, rows, ends, choose)
 
 
-def _prefill(model: PreTrainedModel, prompts: Sequence[Sequence[int]], rows: Sequence[Row]) -> _State:
-    """The state after the prompts: each row has a copy of its prompt's."""
-    longest = max(len(ids) for ids in prompts)
-    padded = torch.zeros((len(prompts), longest), dtype=torch.long)
+def pad(texts: Sequence[Sequence[int]], *, left: bool) -> tuple[torch.Tensor, torch.Tensor]:
+    """(token ids, mask) of texts of any lengths, each (texts, longest); the mask is 0 where there is padding."""
+    longest = max(len(ids) for ids in texts)
+    padded = torch.zeros((len(texts), longest), dtype=torch.long)
     mask = torch.zeros_like(padded)
-    for place, ids in enumerate(prompts):  # padding comes first, so that all answers begin at one place
-        padded[place, longest - len(ids) :] = torch.tensor(ids)
-        mask[place, longest - len(ids) :] = 1
-    device = model.device
-    numbers = torch.arange(len(prompts), device=device)
-    rooms = torch.tensor([row.room for row in rows], device=device)
-    alive = torch.ones_like(numbers, dtype=torch.bool)
-    state = _State(model, _new_cache(model), mask.to(device), numbers, rooms, alive, torch.empty(0))
-    state.forward(padded.to(device))
-    state.keep(torch.tensor([row.prompt for row in rows], device=device))
-    state.rows = torch.arange(len(rows), device=device)
-    return state
+    for place, ids in enumerate(texts):
+        own = slice(longest - len(ids), longest) if left else slice(len(ids))
+        padded[place, own] = torch.tensor(ids)
+        mask[place, own] = 1
+    return padded, mask
 
 
 @dataclass
-class _State:
-    """The rows that are still in the batch: `rows` are their numbers, `alive` whether they go on, `mask` (n, tokens so
-    far) is 0 where there is padding; `rooms` has all rows, also those that left."""
+class State(ABC):
+    """What a batch has computed so far: `logits` (n, vocabulary) are those of each row's next token."""
 
     model: PreTrainedModel
     cache: Cache
     mask: torch.Tensor
-    rows: torch.Tensor
-    rooms: torch.Tensor
-    alive: torch.Tensor
-    logits: torch.Tensor
+    logits: torch.Tensor = field(init=False)
 
+    @abstractmethod
     def forward(self, tokens: torch.Tensor) -> None:
         """Compute the logits after `tokens` (n, any number)."""
-        if (missing := self.cache.get_seq_length() + tokens.shape[1] - self.mask.shape[1]) > 0:
-            self.mask = torch.cat([self.mask, self.mask.new_ones((len(self.mask), missing))], dim=1)
-        places = (self.mask.cumsum(dim=1) - 1).clamp(min=0)[:, -tokens.shape[1] :]
-        named = _names_of(self.model)
-        output = self.model(
-            input_ids=tokens,
-            attention_mask=self.mask,
-            position_ids=places,
-            use_cache=True,
-            **{named.cache: self.cache},
-            **({"logits_to_keep": 1} if named.keeps_logits else {}),
-        )
-        self.logits = output.logits[:, -1].float()
 
     def keep(self, places: torch.Tensor) -> None:
         """Go on with the rows at these places of the batch, which may repeat."""
         self.cache.batch_select_indices(places)
-        self.mask, self.rows, self.alive = self.mask[places], self.rows[places], self.alive[places]
-        self.logits = self.logits[places]
+        self.mask, self.logits = self.mask[places], self.logits[places]
+
+    def compute(self, **inputs: object) -> None:
+        """Runs the model, which adds to the cache, for the logits of the last token."""
+        named = _names_of(self.model)
+        last = {"logits_to_keep": 1} if named.keeps_logits else {}
+        output = self.model(use_cache=True, **{named.cache: self.cache}, **last, **inputs)
+        self.logits = output.logits[:, -1].float()
+
+
+def go_on(state: State, rows: Sequence[Row], ends: frozenset[int], choose: Choice) -> list[list[int]]:
+    """Token after token for rows whose prompts `state` has computed; as `decode`."""
+    device = state.model.device
+    state.keep(torch.tensor([row.prompt for row in rows], device=device))
+    ending = torch.tensor(sorted(ends), device=device)
+    rooms = torch.tensor([row.room for row in rows], device=device)
+    numbers = torch.arange(len(rows), device=device)  # of the rows that are still in the batch
+    alive = torch.ones_like(numbers, dtype=torch.bool)
+    made: list[list[int]] = [[] for _ in rows]
+    step = 0
+    while True:
+        tokens = choose(state.logits, numbers, step)
+        for row, token, goes_on in zip(numbers.tolist(), tokens.tolist(), alive.tolist(), strict=True):
+            if goes_on:
+                made[row].append(token)
+        step += 1
+        alive &= ~torch.isin(tokens, ending) & (rooms[numbers] > step)
+        going_on = int(alive.sum())
+        if not going_on:
+            return made
+        if going_on < _KEPT * len(numbers):
+            state.keep(alive.nonzero()[:, 0])
+            tokens, numbers, alive = tokens[alive], numbers[alive], alive[alive]
+        state.forward(tokens[:, None])
+
+
+@dataclass
+class _CausalState(State):
+    """`mask` (n, tokens so far) is 0 where there is padding."""
+
+    def forward(self, tokens: torch.Tensor) -> None:
+        if (missing := self.cache.get_seq_length() + tokens.shape[1] - self.mask.shape[1]) > 0:
+            self.mask = torch.cat([self.mask, self.mask.new_ones((len(self.mask), missing))], dim=1)
+        places = (self.mask.cumsum(dim=1) - 1).clamp(min=0)[:, -tokens.shape[1] :]
+        self.compute(input_ids=tokens, attention_mask=self.mask, position_ids=places)
 
 
 @dataclass(frozen=True)
@@ -165,7 +172,7 @@ def _with_room(held: torch.Tensor, tokens: int) -> torch.Tensor:
     return whole
 
 
-def _new_cache(model: PreTrainedModel) -> Cache:
+def new_cache(model: PreTrainedModel) -> Cache:
     """transformers' cache for the model, with room to grow in where its layers keep all tokens."""
     usual = DynamicCache(config=model.config)
     if all(type(layer) is DynamicLayer for layer in usual.layers):

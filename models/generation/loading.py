@@ -1,8 +1,9 @@
-"""`load`: a causal model with its tokenizer, and an adapter where one is asked for, ready to answer."""
+"""`load`: a model with its tokenizer, and an adapter where one is asked for, ready to answer."""
 
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -12,7 +13,14 @@ import torch
 from huggingface_hub import HfApi, try_to_load_from_cache
 from huggingface_hub.errors import HfHubHTTPError, HFValidationError
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    GenerationConfig,
+)
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 from transformers.utils import logging as transformers_logging
 
@@ -61,13 +69,24 @@ def load(model: str, adapter: str | None, *, four_bit: bool) -> LoadedModel:
     transformers_logging.disable_progress_bar()
     place = str(folder.path) if folder else _on_the_hub(model)
     tokenizer = _tokenizer(place, adapter_folder)
-    base = _causal_model(place, four_bit)
+    base = _model(place, AutoModelForCausalLM, _check_causal, four_bit)
     if adapter is not None:
         if adapter_folder is not None:
             check_base(adapter_folder, place)
         its_place = str(adapter_folder.path) if adapter_folder else _on_the_hub(adapter, "adapter_config.json")
         base = _with_adapter(base, its_place, place, merge=not four_bit)
     return LoadedModel(base.eval(), tokenizer)
+
+
+def load_encoder_decoder(folder: ModelFolder) -> LoadedModel:
+    """The encoder-decoder model of a local folder, as `load`."""
+    folder.check_complete()
+    transformers_logging.disable_progress_bar()
+    place = str(folder.path)
+    tokenizer = _tokenizer(place, None)
+    model = _model(place, AutoModelForSeq2SeqLM, _check_encoder_decoder, four_bit=False)
+    model.generation_config = GenerationConfig()  # Bart's own forces an end upon what is cut
+    return LoadedModel(model.eval(), tokenizer)
 
 
 def _on_the_hub(name: str, card: str = "config.json") -> str:
@@ -96,13 +115,12 @@ def _tokenizer(place: str, adapter: ModelFolder | None) -> PreTrainedTokenizerBa
     return cast("PreTrainedTokenizerBase", tokenizer)
 
 
-def _causal_model(place: str, four_bit: bool) -> PreTrainedModel:
+def _model(place: str, kind: Any, check: Callable[[str, PretrainedConfig], None], four_bit: bool) -> PreTrainedModel:
+    """The model as one of transformers' Auto classes reads it; `check` raises ModelError for one that is no such."""
     try:
         config = AutoConfig.from_pretrained(place)
-        _check_causal(place, config)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            place, config=config, output_loading_info=True, **_placement(four_bit)
-        )
+        check(place, config)
+        loaded: Any = kind.from_pretrained(place, config=config, output_loading_info=True, **_placement(four_bit))
     except ModelError:
         raise
     except _UNREADABLE as error:
@@ -122,7 +140,14 @@ def _check_causal(place: str, config: PretrainedConfig) -> None:
     }
     named = config.architectures or []
     if named and not causal & set(named):
-        raise ModelError(f"{place}: not a causal language model (it is a {named[0]})")
+        hint = ', which musl.json asks as "languages"' if config.is_encoder_decoder else ""
+        raise ModelError(f"{place}: not a causal language model (it is a {named[0]}{hint})")
+
+
+def _check_encoder_decoder(place: str, config: PretrainedConfig) -> None:
+    if not config.is_encoder_decoder:
+        named = (config.architectures or [config.model_type])[0]
+        raise ModelError(f"{place}: asked in the form of languages, but no encoder-decoder model (it is a {named})")
 
 
 def _placement(four_bit: bool) -> dict[str, Any]:

@@ -3,6 +3,8 @@ heavy."""
 
 from __future__ import annotations
 
+from typing import cast
+
 from models.errors import ModelError
 from models.generation.model_folder import ModelFolder, find_folder
 from models.generation.protocol import Generator
@@ -25,6 +27,7 @@ def open_generator(
 
     - a local folder (of a model, of an adapter whose base is found by its name, or of a training run), or a hub id,
       with the PEFT adapter in the folder or hub id `adapter`, in 4-bit weights where asked, `batch` answers at once;
+      an encoder-decoder model where the folder's form is "languages", else a causal one;
     - `openai:URL#MODEL` or `http(s)://HOST:PORT/v1#MODEL`: the model of that name on an OpenAI-compatible server, asked
       as `server` says, with the key in MUSL_API_KEY or OPENAI_API_KEY.
 
@@ -38,12 +41,28 @@ def open_generator(
         return ServerModel(address, form_of(model), server or ServerOptions())
     base, adapter = _base_and_adapter(model, adapter)
     form = form_of(base, adapter=adapter)
+    if form.style == "languages":
+        if adapter is not None or four_bit:
+            raise ModelError(f"{model}: a model of languages takes no adapter, and its weights as they are")
+        return _open_encoder_decoder(model, form, batch or _BATCH)
     from models.generation.loading import load
     from models.generation.transformers_model import TransformersModel
 
     loaded = load(base, adapter, four_bit=four_bit)
     name = model if adapter in (None, model) else f"{model} with {adapter}"
     return TransformersModel(name, loaded.model, loaded.tokenizer, form, loaded.ends, loaded.context, batch or _BATCH)
+
+
+def _open_encoder_decoder(model: str, form: ModelForm, batch: int) -> Generator:
+    from models.generation.encoder_decoder import EncoderDecoderGenerator, language_ids
+    from models.generation.loading import load_encoder_decoder
+
+    folder = find_folder(model)
+    assert folder is not None  # a form of languages stands in a folder
+    loaded = load_encoder_decoder(folder)
+    language_ids(loaded.tokenizer, model)
+    ends = frozenset({cast("int", loaded.tokenizer.eos_token_id)})
+    return EncoderDecoderGenerator(model, loaded.model, loaded.tokenizer, form, ends, loaded.context, batch)
 
 
 def form_of(model: str, *, adapter: str | None = None) -> ModelForm:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+from models.errors import GenerationError
+
 
 @dataclass(frozen=True)
 class Prompt:
@@ -35,6 +37,14 @@ class Sampling:
     top_p: float = 1.0
     seed: int = 0
     beams: int = 0
+
+
+def refuse_beams(name: str, sampling: Sampling) -> None:
+    """GenerationError where a beam search is asked of a model that cannot do one."""
+    if sampling.beams:
+        raise GenerationError(
+            f"{name}: beam search is for encoder-decoder models (musl backtranslate); samples are drawn from this one"
+        )
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from pydantic import BaseModel, ValidationError
 
 from models.errors import GenerationError, ModelError
 from models.generation.own_seed import own_seed
-from models.generation.protocol import Answer, Answers, NoAnswer, Prompt, Result, Sampling
+from models.generation.protocol import Answer, Answers, NoAnswer, Prompt, Result, Sampling, refuse_beams
 from models.generation.thoughts import without_thoughts
 from models.model_form import ModelForm
 
@@ -96,6 +96,7 @@ class ServerModel:
     ) -> Answers:
         """As `Generator.generate`. Where a server makes fewer samples than asked for, it is asked again for the rest.
         GenerationError where it is down, refuses the key, or does not have the model."""
+        refuse_beams(self.name, sampling)
         if not prompts:
             return {}
         return _run(lambda: self._generate(prompts, sampling, progress))
