@@ -18,10 +18,13 @@ drawn for each, none included, so that a model also sees texts that need no repa
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from data.function import Language
 from data.tokens.lexical import LexemeKind, lex
+
+T = TypeVar("T")
 
 MASK = "@"  # a token of every vocabulary that is none of C's
 NOISE = (0.0, 0.05, 0.1, 0.2)
@@ -46,13 +49,18 @@ def repair_text(text: str, language: Language, seed: str) -> str:
 def corrupted(text: str, rng: random.Random) -> str:
     """The lexical tokens of the text, some of them dropped, masked, replaced and moved. Lines stay lines, and comments
     are left out."""
-    words = _words(text)
-    noisy = list(_touched(words, rng.choice(NOISE), rng))
+    noisy = list(_touched(_words(text), rng.choice(NOISE), rng))
     if rng.random() < _SHUFFLED:
-        places = {index: index + rng.uniform(0, _MOVE) for index, word in enumerate(noisy) if word != "\n"}
-        moved = iter([noisy[index] for index in sorted(places, key=lambda index: places[index])])
-        noisy = [word if word == "\n" else next(moved) for word in noisy]
+        words = iter(moved(noisy, _MOVE, rng, lambda word: word != "\n"))
+        noisy = [word if word == "\n" else next(words) for word in noisy]
     return " ".join(noisy).replace(" \n ", "\n").strip()
+
+
+def moved(tokens: Sequence[T], distance: float, rng: random.Random, moves: Callable[[T], bool]) -> list[T]:
+    """The tokens that move, in another order: none stands `distance` places or more from where it was (Lample et al.,
+    section 2.3)."""
+    places = {index: index + rng.uniform(0, distance) for index, token in enumerate(tokens) if moves(token)}
+    return [tokens[index] for index in sorted(places, key=lambda index: places[index])]
 
 
 def _words(text: str) -> list[str]:

@@ -48,6 +48,11 @@ def training_documents(data: DataGroup) -> Iterator[Document]:
         yield document
 
 
+def training_ids(data: DataGroup) -> Iterator[str]:
+    """The ids of the rows of `training_documents`, in its order."""
+    return (row.id for row in _rows(data, held_out=False))
+
+
 def held_out_documents(data: DataGroup, most: int) -> list[Document]:
     """The `most` held-out documents with the smallest row ids, by id: the same ones however the corpus is ordered."""
     return [document_of(row, data) for row in held_out_rows(data, most)]

@@ -17,7 +17,12 @@ def make_optimizers(model: nn.Module, training: TrainingGroup) -> list[torch.opt
     """
     if training.optimizer == "adamw":
         return [_adamw(list(model.parameters()), training)]
-    chosen = [p for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name and "head" not in name]
+    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    chosen = [
+        parameter
+        for name, parameter in model.named_parameters()
+        if parameter.ndim == 2 and id(parameter) not in embeddings and "embed" not in name and "head" not in name
+    ]
     known = {id(parameter) for parameter in chosen}
     muon = torch.optim.Muon(
         chosen, lr=training.learning_rate, weight_decay=training.weight_decay, adjust_lr_fn="match_rms_adamw"

@@ -15,13 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
-from accelerate.utils import DistributedType, broadcast_object_list
+from accelerate.utils import DistributedType
 from torch.optim import Optimizer
 from transformers.utils import logging as transformers_logging
 
-from data.corpus.errors import DataError
+from models.accelerated import new_accelerator, on_main
 from models.errors import ModelError
 from models.model_form import ModelForm
 from models.pretraining.baseline import measure_baseline
@@ -108,10 +106,10 @@ def pretrain(
 
 def _prepare(config: PretrainConfig) -> _Run:
     accelerator = _accelerator(config)
-    _on_main(accelerator, lambda: RunFolder(config.output).claim(config))
+    on_main(accelerator, lambda: RunFolder(config.output).claim(config))
     folder = RunFolder(config.output)
     vocabulary = load_vocabulary(config.data.tokenizer)
-    _on_main(accelerator, lambda: pack(config.data, vocabulary, folder.path / "tokens"))
+    on_main(accelerator, lambda: pack(config.data, vocabulary, folder.path / "tokens"))
     packed = open_packed(folder.path / "tokens")
     if packed.sequences(config.model.context) == 0:
         raise ModelError(f"data.train: {packed.record.tokens} tokens make no sequence of {config.model.context}")
@@ -135,35 +133,9 @@ def _prepare(config: PretrainConfig) -> _Run:
     return _Run(config, folder, vocabulary, packed, texts, accelerator, model, optimizers, parameters)
 
 
-def _on_main(accelerator: Accelerator, work: Callable[[], object]) -> None:
-    """Do on the main process what the others wait for; where it fails, all of them fail with the same line."""
-    failed = [""]
-    error: Exception | None = None
-    if accelerator.is_main_process:
-        try:
-            work()
-        except (ModelError, DataError) as failure:
-            failed, error = [str(failure)], failure
-    broadcast_object_list(failed)
-    if error is not None:
-        raise error
-    if failed[0]:
-        raise ModelError(failed[0])
-
-
 def _accelerator(config: PretrainConfig) -> Accelerator:
-    installed = {str(tracker) for tracker in get_available_trackers()}
-    for name in config.run.report_to:
-        if name not in LOGGER_TYPE_TO_CLASS:
-            raise ModelError(f"run.report_to: no tracker '{name}' (choose {', '.join(LOGGER_TYPE_TO_CLASS)})")
-        if name not in installed:
-            raise ModelError(f"run.report_to: {name} is not installed (pip install {name})")
     training = config.training
-    precision = "bf16" if training.precision == "bf16" else "no"
-    AcceleratorState._reset_state()  # an earlier run of this process would bind this one to its precision
-    accelerator = Accelerator(
-        mixed_precision=precision, log_with=list(config.run.report_to) or None, project_dir=config.output
-    )
+    accelerator = new_accelerator(training.precision, config.run.report_to, config.output)
     at_once = training.micro_batch * accelerator.num_processes
     if training.batch_sequences % at_once:
         raise ModelError(
