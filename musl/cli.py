@@ -22,6 +22,12 @@ FourBit = Annotated[bool, typer.Option("--four-bit", help="The model's weights i
 Temperature = Annotated[
     float | None, typer.Option(min=0, metavar="T", help="Of the model. Default: 0 for one sample, 0.8 for several.")
 ]
+Beam = Annotated[
+    int | None,
+    typer.Option(
+        "--beam", min=1, metavar="N", help="Beam search of an encoder-decoder model: its N best, or --samples of them."
+    ),
+]
 MaxNewTokens = Annotated[int, typer.Option(min=1, metavar="N", help="The most tokens of one answer.")]
 
 
@@ -34,7 +40,9 @@ def translate(
     function: Annotated[
         list[str] | None, typer.Option("--function", metavar="NAME", help="Only this function. May be repeated.")
     ] = None,
-    translator: Annotated[str, typer.Option(metavar="analytic|MODEL", help="What writes the CUDA.")] = "analytic",
+    translator: Annotated[
+        str, typer.Option(metavar="analytic|MODEL|copy|nearest:PAIRS", help="What writes the CUDA.")
+    ] = "analytic",
     also: Annotated[
         list[str] | None,
         typer.Option(
@@ -44,8 +52,10 @@ def translate(
         ),
     ] = None,
     samples: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Translations of a model; the first verified is taken.")
-    ] = 1,
+        int | None,
+        typer.Option(min=1, metavar="N", help="Translations of a model; the first verified is taken. Default: 1."),
+    ] = None,
+    beam: Beam = None,
     adapter: Adapter = None,
     four_bit: FourBit = False,
     temperature: Temperature = None,
@@ -105,8 +115,8 @@ def translate(
         functions=function or (),
         translator=translator,
         also=also or (),
-        samples=samples,
-        model=ModelOptions(adapter, four_bit, temperature, max_new_tokens=max_new_tokens),
+        samples=samples or beam or 1,
+        model=ModelOptions(adapter, four_bit, temperature, max_new_tokens=max_new_tokens, beams=beam or 0),
         tester=tester,
         tester_adapter=tester_adapter,
         device=device,
@@ -276,7 +286,7 @@ def evaluate(
         Path, typer.Option("-o", "--out", metavar="RUN", help="Folder of the run's files; a killed run goes on there.")
     ],
     translator: Annotated[
-        str, typer.Option(metavar="analytic|MODEL", help="What writes the translations.")
+        str, typer.Option(metavar="analytic|MODEL|copy|nearest:PAIRS", help="What writes the translations.")
     ] = "analytic",
     translations: Annotated[
         Path | None,
@@ -287,7 +297,10 @@ def evaluate(
         str,
         typer.Option(metavar="reference|own", help="The benchmark's host wrapper around the kernel, or MuSL's own."),
     ] = "own",
-    samples: Annotated[int, typer.Option(min=1, metavar="N", help="Translations of each problem.")] = 1,
+    samples: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Translations of each problem. Default: 1.")
+    ] = None,
+    beam: Beam = None,
     adapter: Adapter = None,
     four_bit: FourBit = False,
     temperature: Temperature = None,
@@ -329,8 +342,8 @@ def evaluate(
             translations=translations,
             direction=_one_of("--direction", direction, "c2cuda", "cuda2c"),
             harness=_one_of("--harness", harness, "reference", "own"),
-            samples=samples,
-            model=ModelOptions(adapter, four_bit, temperature, max_new_tokens=max_new_tokens),
+            samples=samples or beam or 1,
+            model=ModelOptions(adapter, four_bit, temperature, max_new_tokens=max_new_tokens, beams=beam or 0),
             tests=tests,
             serial_kernels=serial_kernels,
             mutants=strength,
@@ -386,6 +399,23 @@ def finetune(
     if loss is not None:
         work = functools.partial(work, loss=_one_of("--loss", loss, "cross_entropy", "limited_confidence"))
     raise typer.Exit(run_finetune(work, json=json))
+
+
+def backtranslate(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="What to train, on what, and where it goes.")],
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+    unsafe_no_sandbox: Unsafe = False,
+) -> None:
+    """Train a translator without pairs, as TransCoder did; a killed run goes on where its last checkpoint was.
+
+    Exit status: 0 the run is whole; 2 wrong usage, or data that cannot be read; 1 this machine lacks a package, or
+    cannot judge pairs that are to be judged.
+    """
+    from musl.backtranslate import backtranslate_model
+    from musl.backtranslate_command import run_backtranslate
+
+    work = functools.partial(backtranslate_model, config, unsafe_no_sandbox=unsafe_no_sandbox)
+    raise typer.Exit(run_backtranslate(work, json=json))
 
 
 def loop(
@@ -468,6 +498,7 @@ def main() -> None:
     app.command(no_args_is_help=True)(report)
     app.command(no_args_is_help=True)(pretrain)
     app.command(no_args_is_help=True)(finetune)
+    app.command(no_args_is_help=True)(backtranslate)
     app.command(no_args_is_help=True)(loop)
     app.command(no_args_is_help=True)(complete)
     app.command()(doctor)

@@ -96,6 +96,8 @@ def choose_testers(
         return FuzzTesters(options)
     asked = model or ModelOptions()
     generator, form = open_model(name, asked.adapter, asked.four_bit)
+    if form.style == "languages":
+        raise UsageError(f"--tester {name}: this model translates, and writes no tests; --tester fuzz does")
     return ModelTesters(generator, form, asked.sampling, FuzzTesters(options) if also else None)
 
 

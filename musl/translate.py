@@ -157,12 +157,12 @@ def _testers(
     model: ModelOptions | None,
     options: TranslationOptions,
 ) -> Testers:
-    """The Tester that is asked for. A model is asked as the Translator's is, but for its adapter."""
+    """The Tester that is asked for. A model is asked as the Translator's is, but for its adapter and its beams."""
     if not isinstance(tester, str):
         return tester
     if tester == FUZZ and adapter is not None:
         raise UsageError("--tester-adapter: is for models (--tester MODEL)")
-    own = replace(model or ModelOptions(), adapter=adapter)
+    own = replace(model or ModelOptions(), adapter=adapter, beams=0)
     return choose_testers(tester, also, model=own, fuzz=FuzzOptions(extents=options.extents))
 
 

@@ -196,6 +196,7 @@ def _name(asked: EvaluationOptions, source: Given | Writing | Asking) -> str:
         return source.translator.name + " with serial kernels" * source.options.serial_kernels
     sampling = source.translator.sampling
     drawn = f" at temperature {sampling.temperature:g}" if sampling.temperature else ""
+    drawn += f" with {sampling.beams} beams" if sampling.beams else ""
     adapter = f" with {asked.model.adapter}" if asked.model.adapter else ""
     return f"{source.translator.name}{adapter}{drawn}"
 
