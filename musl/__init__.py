@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from musl.backtranslate import backtranslate_model
     from musl.corpus import build_corpus
     from musl.evaluation.evaluate import evaluate_benchmark
     from musl.finetune import finetune_model
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from musl.verify import verify_pairs
 
 __all__ = [
+    "backtranslate_model",
     "build_corpus",
     "complete_text",
     "evaluate_benchmark",
@@ -31,6 +33,7 @@ __all__ = [
 
 
 _HOMES = {
+    "backtranslate_model": "musl.backtranslate",
     "build_corpus": "musl.corpus",
     "complete_text": "musl.pretrain",
     "evaluate_benchmark": "musl.evaluation.evaluate",

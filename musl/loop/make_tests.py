@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from data.testcase import TestCase
 from musl.loop.bench import Bench, Validity, check_tests
@@ -56,6 +56,14 @@ def make_measured_tests(bench: Bench, parts: Parts, order: TestOrder) -> tuple[l
     return _rows(bench, order.source, made)
 
 
+def make_fuzz_tests(bench: Bench, order: TestOrder) -> list[Tested]:
+    """The usual fuzz tests of one source alone, as many as `order.fuzz`, which no model has a part in."""
+    with bench.room() as sandbox:
+        inner = Bench(sandbox, bench.device, bench.schedules, bench.seed)
+        made = list(_from_fuzz(inner, None, replace(order, small=0)))
+    return _rows(bench, order.source, made)[0]
+
+
 def _rows(bench: Bench, source: Source, made: Sequence[_Made]) -> tuple[list[Tested], Validity]:
     first: dict[str, int] = {}
     for i, one in enumerate(made):
@@ -96,7 +104,7 @@ def _from_model(bench: Bench, parts: Parts, order: TestOrder) -> Iterator[_Made]
             yield _Made(MODEL, written.text, call)
 
 
-def _from_fuzz(bench: Bench, parts: Parts, order: TestOrder) -> Iterator[_Made]:
+def _from_fuzz(bench: Bench, parts: Parts | None, order: TestOrder) -> Iterator[_Made]:
     """Fuzz tests of the C function, or of the first C translation of a kernel that has some."""
     source = order.source
     for text in order.c_texts[:_TRIED] if order.small or order.fuzz else ():
@@ -105,7 +113,7 @@ def _from_fuzz(bench: Bench, parts: Parts, order: TestOrder) -> Iterator[_Made]:
         except Unsuitable:
             continue
         found: list[_Made] = []
-        if order.small:
+        if order.small and parts is not None:
             asked = SmallTests(order.small, order.large, order.seed, bench.sandbox)
             small = parts.small_tests(source, function, text, asked)
             found += [_Made(SMALL, parts.print_test(test, function) or "", test) for test in small]

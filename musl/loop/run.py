@@ -17,12 +17,9 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from compile.build_cache import BuildCache
-from compile.scratch import scratch_folder
 from data.corpus.errors import DataError
 from models.errors import ModelError
-from musl.errors import MachineError, UsageError
-from musl.judge import Judge
-from musl.loop.bench import Bench
+from musl.errors import UsageError
 from musl.loop.config import LoopConfig
 from musl.loop.context import Context, OnProgress
 from musl.loop.folder import (
@@ -39,6 +36,7 @@ from musl.loop.folder import (
 from musl.loop.held_out import held_out_functions
 from musl.loop.measure_stage import measure
 from musl.loop.metrics import RoundMetrics, round_figures
+from musl.loop.open_bench import open_bench
 from musl.loop.records import HeldOut, Judged, Tested, Translated, Triplet, read_records, write_records
 from musl.loop.select import choose_triplets
 from musl.loop.source import Source, read_sources, take
@@ -47,9 +45,6 @@ from musl.loop.translate_stage import read_given, translate_seed, translate_sour
 from musl.loop.verdicts import VerdictCache
 from musl.loop.verify_stage import verify
 from musl.loop.voices import Parts
-from musl.preflight import preflight
-from musl.prepare import check_compilers, choose_device, make_sandbox, preprocessing_in
-from musl.warm_up import warm_up
 
 R = TypeVar("R")
 
@@ -67,19 +62,12 @@ def run_loop(
     done, of)` is told of all that is done; round -1 is the preparation. UsageError for what cannot be asked or written,
     MachineError where this machine cannot do it.
     """
-    check_compilers()
-    device = choose_device(config.judging.device)
-    folder = LoopFolder(config.output)
+    judging, folder = config.judging, LoopFolder(config.output)
+    bench_of_run = open_bench(judging.device, judging.schedules, config.seed, unsafe_no_sandbox=unsafe_no_sandbox)
     try:
-        with folder.lock(), scratch_folder() as scratch, contextlib.ExitStack() as stack:
+        with folder.lock(), contextlib.ExitStack() as stack:
             folder.claim(config)
-            sandbox, obstacle = make_sandbox(scratch, unsafe=unsafe_no_sandbox)
-            if sandbox is None:
-                raise MachineError(obstacle)
-            stack.enter_context(preprocessing_in(sandbox))
-            bench = Bench(sandbox, device, tuple(config.judging.schedules), config.seed)
-            warm_up(device)
-            preflight(Judge(sandbox, device, seed=config.seed, cache=True))
+            bench = stack.enter_context(bench_of_run)
             context = Context(
                 *(config, folder, parts or _neural(config), bench),
                 jobs=config.run.jobs or os.cpu_count() or 1,

@@ -21,6 +21,8 @@ Natural = Annotated[int, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Side: TypeAlias = Literal["c", "cuda"]
+Schedule: TypeAlias = Literal["forward", "reverse", "shuffle"]
+SCHEDULES: tuple[Schedule, ...] = ("forward", "shuffle")
 SIDES: tuple[Side, Side] = ("c", "cuda")
 
 
@@ -193,7 +195,8 @@ class JudgingGroup(Group):
 
     tests: Count = 4
     """Fuzz tests of a function."""
-    schedules: list[str] = Field(min_length=1, default_factory=lambda: ["forward", "shuffle"])
+    device: Literal["auto", "emulator", "gpu"] = "emulator"
+    schedules: list[Schedule] = Field(min_length=1, default_factory=lambda: list(SCHEDULES))
     """Orders in which the emulator runs threads (compile/emulator)."""
     jobs: Natural = 0
     """Processes that judge; 0 for as many as there are processors."""
