@@ -28,6 +28,8 @@ class ModelGroup(Group):
     heads: Count | None = None
     context: Annotated[int, Field(ge=8)] = 512
     """Tokens of one sequence: what the model sees at once, and the length of a packed sequence."""
+    induction_heads: bool = False
+    """Begin with weights that can copy (models/pretraining/induction.py); embeddings are tied then."""
 
     @model_validator(mode="after")
     def _one_shape(self) -> ModelGroup:
@@ -43,6 +45,14 @@ class ModelGroup(Group):
             raise ValueError(f"{missing}: missing (or give a size: {', '.join(SIZES)})")
         elif self.shape.hidden % (2 * self.shape.heads):
             raise ValueError("hidden is no even multiple of heads")
+        return self
+
+    @model_validator(mode="after")
+    def _room_for_induction(self) -> ModelGroup:
+        if self.induction_heads and self.family != "llama":
+            raise ValueError("induction_heads and family contradict: only llama can be given them")
+        if self.induction_heads and not self.shape.holds_induction_heads:
+            raise ValueError("induction_heads: they need 2 layers or more, 3 or 4 heads, and heads of a multiple of 4")
         return self
 
     @property

@@ -21,6 +21,12 @@ class Shape:
     hidden: int
     heads: int
 
+    @property
+    def holds_induction_heads(self) -> bool:
+        """Whether the circuit of models/pretraining/induction.py fits in: three heads that share a token, and beside
+        it room for three signatures of half a head's size."""
+        return self.layers >= 2 and self.heads in (3, 4) and self.hidden % (4 * self.heads) == 0
+
 
 # Parameters without embeddings: 12 * layers * hidden**2.
 SIZES: Mapping[str, Shape] = MappingProxyType(
@@ -35,13 +41,33 @@ SIZES: Mapping[str, Shape] = MappingProxyType(
 )
 
 
-def new_model(family: Family, shape: Shape, *, vocabulary: int, context: int, end: int, seed: int) -> PreTrainedModel:
-    """A model with fresh weights that `seed` decides. `vocabulary` counts tokens, `end` is the one that ends a text."""
+def new_model(
+    family: Family,
+    shape: Shape,
+    *,
+    vocabulary: int,
+    context: int,
+    end: int,
+    seed: int,
+    induction_heads: bool = False,
+) -> PreTrainedModel:
+    """A model with fresh weights that `seed` decides. `vocabulary` counts tokens, `end` is the one that ends a text;
+    `induction_heads` has a Llama begin with the circuit of models/pretraining/induction.py, and its embeddings tied."""
     from torch import manual_seed
-    from transformers import AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM, LlamaForCausalLM
+
+    from models.pretraining.induction import ROPE_THETA, give_induction_heads
 
     manual_seed(seed)
-    model: PreTrainedModel = AutoModelForCausalLM.from_config(_architecture(family, shape, vocabulary, context, end))
+    architecture = _architecture(family, shape, vocabulary, context, end)
+    if induction_heads:
+        architecture.tie_word_embeddings = True
+        architecture.rope_parameters = {"rope_type": "default", "rope_theta": ROPE_THETA}
+    model: PreTrainedModel = AutoModelForCausalLM.from_config(architecture)
+    if induction_heads:
+        if not isinstance(model, LlamaForCausalLM):
+            raise ValueError(f"{family}: only a llama can be given induction heads")
+        give_induction_heads(model, seed)
     return model
 
 

@@ -125,6 +125,7 @@ def _prepare(config: PretrainConfig) -> _Run:
         context=config.model.context,
         end=vocabulary.end,
         seed=config.seed,
+        induction_heads=config.model.induction_heads,
     )
     fresh.config.tokompiler = config.data.tokompiler  # a model says how it wants to read
     parameters = fresh.num_parameters()
