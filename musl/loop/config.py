@@ -233,6 +233,9 @@ class RunGroup(Group):
     """Words before the training command, such as `accelerate launch --config_file FILE`; none: this Python."""
     keep_checkpoints: Annotated[int, Field(ge=2)] = 1000
     """Rounds whose weights are kept; those of round 0 are always."""
+    seed_from: Path | None = None
+    """The folder of a run that was asked for the same but for `switches`, whose seed is taken over: ablations begin
+    with the same models then, and the seed is trained once."""
 
 
 class LoopConfig(Group):

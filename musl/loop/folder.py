@@ -17,6 +17,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,12 +26,14 @@ from pathlib import Path
 from models.errors import ModelError
 from models.run_config import differing_keys, validated
 from musl.errors import UsageError
-from musl.loop.config import FREE, LoopConfig
+from musl.loop.config import FREE, LoopConfig, SwitchesGroup
 
 TRANSLATIONS, TESTS, VERDICTS = "01_translations.parquet", "02_tests.parquet", "03_verdicts.parquet"
 TRIPLETS, CHECKPOINT, METRICS = "04_triplets.parquet", "05_checkpoint", "06_metrics.json"
 ARTIFACTS = (TRANSLATIONS, TESTS, VERDICTS, TRIPLETS, CHECKPOINT, METRICS)
 HELD_OUT = "held_out.parquet"
+# What may differ where a seed is taken over: rounds after it are what these act on.
+_AFTER_SEED = frozenset(f"switches.{key}" for key in SwitchesGroup.model_fields)
 _PATIENCE = 20.0  # seconds for the processes of a run that was killed to end
 
 
@@ -99,6 +102,26 @@ class LoopFolder:
         if (self.path / "loop.json").exists() and (keys := differing_keys(self.config(), config, FREE)):
             raise UsageError(f"{self.path}: holds a run with another {', '.join(keys)}; choose another output")
         write_whole(self.path / "loop.json", config.model_dump_json(indent=1) + "\n")
+
+    def take_seed(self, config: LoopConfig) -> None:
+        """Take over the held-out functions, the verdicts and round 0 of `run.seed_from`, unless they are here.
+        UsageError where that is no run whose seed is the same, or where its seed is not done."""
+        given = config.run.seed_from
+        if given is None or self.round(0).has(METRICS):
+            return
+        other = LoopFolder(given)
+        keys = [key for key in differing_keys(other.config(), config, FREE) if key not in _AFTER_SEED]
+        if keys:
+            raise UsageError(f"run.seed_from: {given} holds a run with another {', '.join(keys)}")
+        if not other.round(0).has(METRICS):
+            raise UsageError(f"run.seed_from: round 0 of {given} is not done")
+        unfinished = self.path / ".round-00.unfinished"
+        for stale in (unfinished, self.round(0).path):
+            shutil.rmtree(stale, ignore_errors=True)
+        shutil.copyfile(other.held_out, self.held_out)
+        shutil.copyfile(other.verdicts, self.verdicts)
+        shutil.copytree(other.round(0).path, unfinished)
+        unfinished.rename(self.round(0).path)
 
     @contextlib.contextmanager
     def lock(self) -> Iterator[int]:

@@ -67,6 +67,7 @@ def run_loop(
     try:
         with folder.lock(), contextlib.ExitStack() as stack:
             folder.claim(config)
+            folder.take_seed(config)
             bench = stack.enter_context(bench_of_run)
             context = Context(
                 *(config, folder, parts or _neural(config), bench),

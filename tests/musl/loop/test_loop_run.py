@@ -170,6 +170,29 @@ def test_separate_models_learn_one_direction_each_and_analytic_is_one_more_voice
     assert {test.voice for test in tests} == {"fuzz"} and any(test.valid for test in tests)
 
 
+def test_an_ablation_takes_over_the_seed_of_another_run(
+    finished: FinishedRun, make_config: MakeConfig, tmp_path: Path
+) -> None:
+    run: dict[str, object] = {"seed_from": finished.folder.path}
+    config = make_config(tmp_path / "run", switches={"tester": "frozen", "translator": "frozen"}, run=run)
+    metrics = run_loop(config, parts=LookupParts(config.training))
+    own, other = LoopFolder(config.output), finished.folder
+    assert metrics[0] == finished.metrics[0]
+    assert own.held_out.read_bytes() == other.held_out.read_bytes()
+    assert {line["round"] for line in read_lines(own.progress)} == {1}
+    models = json.loads((own.round(1).artifact(CHECKPOINT) / "models.json").read_text(encoding="utf-8"))
+    assert set(models.values()) == {f"round-00/{CHECKPOINT}/{role}/model" for role in ("translator", "tester")}
+
+
+def test_a_seed_that_is_not_the_same_is_not_taken_over(
+    finished: FinishedRun, make_config: MakeConfig, tmp_path: Path
+) -> None:
+    run: dict[str, object] = {"seed_from": finished.folder.path}
+    config = make_config(tmp_path / "run", seed_pairs={"most": 2}, run=run)
+    with pytest.raises(UsageError, match=r"run.seed_from: .* holds a run with another seed_pairs.most"):
+        run_loop(config, parts=LookupParts(config.training))
+
+
 def test_what_every_stage_took_is_noted(finished: FinishedRun) -> None:
     noted = {(line["round"], line["stage"]) for line in read_lines(finished.folder.progress)}
     stages = {"translate", "verify", "triplets", "train", "measure"}
