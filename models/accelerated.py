@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal
@@ -13,6 +14,9 @@ from accelerate.utils import broadcast_object_list
 
 from data.corpus.errors import DataError
 from models.errors import ModelError
+
+# Tied weights are one tensor in a checkpoint; that this is said at each of them (as a thing to check) helps nobody.
+logging.getLogger("accelerate.utils.other").addFilter(lambda record: "Removed shared tensor" not in str(record.msg))
 
 
 def new_accelerator(

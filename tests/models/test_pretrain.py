@@ -51,8 +51,12 @@ def test_training_lowers_the_held_out_perplexity(micro: Make) -> None:
     assert json.loads((config.output / "result.json").read_text()) == result
 
 
-def test_a_run_that_stopped_between_checkpoints_goes_on_exactly(micro: Make) -> None:
-    whole, broken = micro("whole"), micro("broken")
+TIED = {"size": None, "family": "llama", "layers": 2, "hidden": 64, "heads": 4, "induction_heads": True}
+
+
+@pytest.mark.parametrize("model", [{}, TIED], ids=["gpt_neox", "tied embeddings"])
+def test_a_run_that_stopped_between_checkpoints_goes_on_exactly(micro: Make, model: dict[str, object]) -> None:
+    whole, broken = micro("whole", model=model), micro("broken", model=model)
     pretrain(whole)
 
     def stop(progress: Progress) -> None:
