@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 
 from models.pretraining.config import DataGroup as CorpusGroup
 from models.pretraining.config import TrainingGroup
-from models.run_config import Group, RunGroup, read_yaml, validated
+from models.run_config import Group, RunGroup, differing_keys, read_yaml, validated
 
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -127,7 +127,7 @@ class NoiseGroup(Group):
 
     @model_validator(mode="after")
     def _consistent(self) -> NoiseGroup:
-        if "adaptive_start" in self.model_fields_set and not self.adaptive:
+        if not self.adaptive and self.adaptive_start != NoiseGroup.model_fields["adaptive_start"].default:
             raise ValueError("adaptive_start is used only with adaptive: true")
         return self
 
@@ -229,8 +229,8 @@ class BackTranslationConfig(Group):
 
     @model_validator(mode="after")
     def _consistent(self) -> BackTranslationConfig:
-        if self.filter.kind == "none" and self.filter.model_fields_set - {"kind"}:
-            spare = sorted(self.filter.model_fields_set - {"kind"})[0]
+        if self.filter.kind == "none" and self.filter != FilterGroup():
+            spare = differing_keys(self.filter, FilterGroup(), frozenset())[0]
             raise ValueError(f"filter.{spare} is used only with filter.kind: compile or test")
         return self
 

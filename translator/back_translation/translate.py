@@ -27,21 +27,19 @@ class Translate:
         """The texts' translations with the marks of `target` and of the end, where the end was reached or not."""
         device = self.translator.device
         source = pad(texts, self.marks.pad).to(device)
-        begin = torch.full((len(texts), 1), self.marks.languages[target], device=device)
         was_training = self.translator.training
         self.translator.eval()
         with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
             written = self.translator.generate(
                 source,
                 attention_mask=(source != self.marks.pad).long(),
-                decoder_input_ids=begin,
-                generation_config=self._plan(source.shape[1]),
+                generation_config=self._plan(source.shape[1], target),
             )
         self.translator.train(was_training)
         assert isinstance(written, torch.Tensor)
         return [self._whole(row) for row in written.tolist()]
 
-    def _plan(self, longest: int) -> GenerationConfig:
+    def _plan(self, longest: int, target: Side) -> GenerationConfig:
         most = int(self.length_factor * longest) + self.length_extra
         return GenerationConfig(
             max_length=min(most, int(self.translator.config.max_position_embeddings)),
@@ -49,7 +47,7 @@ class Translate:
             num_beams=1,
             pad_token_id=self.marks.pad,
             eos_token_id=self.marks.end,
-            decoder_start_token_id=self.marks.end,
+            decoder_start_token_id=self.marks.languages[target],
         )
 
     def _whole(self, row: Sequence[int]) -> list[int]:
