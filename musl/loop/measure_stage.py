@@ -57,11 +57,12 @@ class TestFigures:
 @dataclass
 class _Measurement:
     """The figures of one round, as far as they are known. Answers and verdicts are by source: the C function, or its
-    kernel."""
+    kernel. Without `tester` only translations are measured."""
 
     context: Context
     number: int
     functions: Sequence[HeldOut]
+    tester: bool = True
     answers: dict[str, Sequence[Written]] = field(default_factory=dict)
     compiles: dict[tuple[str, str], bool] = field(default_factory=dict)
     verdicts: dict[tuple[str, str], VerdictStatus] = field(default_factory=dict)
@@ -107,7 +108,7 @@ class _Measurement:
             temperature=asked.temperature,
         )
         model = self.context.model("tester", number)
-        of_c = [c_source(one) for one in self.functions]
+        of_c = [c_source(one) for one in self.functions if self.tester]
         write = ask_tester(self.context, model, of_c, asked.tester_tests, (number, "measure tests"))
         return functools.partial(_both, translate, write)
 
@@ -254,6 +255,16 @@ def measure(
     measurement.run()
     directions = {d: measurement.translator_figures(d, seen) for d in measurement.sources}
     return {str(d): figures for d, figures in directions.items()}, measurement.tester_figures()
+
+
+def measure_translator(
+    context: Context, functions: Sequence[HeldOut]
+) -> tuple[Mapping[Direction, TranslatorFigures], Answers]:
+    """The held-out figures of the Translator that the run starts from, and what it wrote, by source: every Translator
+    is measured as those of the rounds are."""
+    measurement = _Measurement(context, -1, functions, tester=False)
+    measurement.run()
+    return {d: measurement.translator_figures(d, frozenset()) for d in measurement.sources}, measurement.answers
 
 
 def _both(

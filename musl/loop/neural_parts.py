@@ -23,6 +23,7 @@ from musl.loop.config import TrainingGroup, finetune_config
 from musl.loop.folder import write_whole
 from musl.loop.source import Direction, Source, c_side, function_of
 from musl.loop.voices import Asking, Role, SmallTests, TesterVoice, TranslatorVoice, Written
+from musl.translators import open_baseline
 from musl.workers import PR_SET_PDEATHSIG
 from tester.neural import prompts as tester_prompts
 from tester.neural.materialize import Rejected, Request, materialize
@@ -92,6 +93,9 @@ class NeuralParts:
     _forms: dict[str, ModelForm] = field(default_factory=dict)
 
     def open_translator(self, model: str) -> TranslatorVoice:
+        """The model, or the baseline of that name (musl/translators.py), which learns nothing."""
+        if (baseline := open_baseline(model)) is not None:
+            return ModelTranslator(*baseline)
         return ModelTranslator(self.open_generator(model), self.form(model, "translator"))
 
     def open_tester(self, model: str) -> TesterVoice:
