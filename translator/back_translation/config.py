@@ -164,7 +164,7 @@ class FilterGroup(Group):
 
     kind: Literal["none", "compile", "test"] = "none"
     judged_per_batch: Count = 8
-    """The most pairs of a batch that are judged; the others are left out."""
+    """The most pairs of a batch (on each process) that are judged; the others are left out."""
     begin: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of the steps of stage 2 before which nothing is filtered: TransCoder-ST begins with a trained model."""
 

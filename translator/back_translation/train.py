@@ -8,6 +8,7 @@ all is done. Not guaranteed: the same last bits on another machine, with another
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -71,6 +72,7 @@ def backtranslate(
     the request or the data do not allow it.
     """
     transformers_logging.disable_progress_bar()
+    logging.getLogger("accelerate.utils.other").setLevel(logging.ERROR)  # it warns of embeddings that are one by design
     run = _prepare(config, judges or {}, callbacks)
     known = read_result(run.folder)
     if known is not None:
