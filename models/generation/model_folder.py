@@ -73,9 +73,10 @@ def find_folder(model: str) -> ModelFolder | None:
     """The local folder that is meant: the folder itself, or `model/` in the folder of a training run. None where
     `model` is no path but a hub id. ModelError for a path at which no model lies."""
     path = Path(model).expanduser()
-    for place in (path, path / "model"):
-        if (place / "config.json").is_file() or (place / "adapter_config.json").is_file():
-            return ModelFolder(place)
+    cards = ("config.json", "adapter_config.json")
+    found = [ModelFolder(p) for p in (path, path / "model") if any((p / card).is_file() for card in cards)]
+    if found:  # the config.json of a training run is not a model's
+        return next((folder for folder in found if folder.weight_files()), found[0])
     if path.exists():
         raise ModelError(f"{path}: no model there (config.json is missing)")
     if path.is_absolute() or model.startswith(("./", "../", "~")) or len(path.parts) > 2:

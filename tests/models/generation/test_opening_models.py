@@ -80,6 +80,8 @@ def test_an_adapter_of_another_shape_is_refused(
 def test_a_training_runs_folder_is_its_model(model_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(model_folder, tmp_path / "run" / "model")
     assert text_of(str(tmp_path / "run")) == text_of(str(model_folder))
+    (tmp_path / "run" / "config.json").write_text('{"seed": 1}')  # what the run was asked for
+    assert text_of(str(tmp_path / "run")) == text_of(str(model_folder))
 
 
 def test_a_folder_without_a_tokenizer_is_refused(own_model: Path) -> None:
