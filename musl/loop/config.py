@@ -223,6 +223,8 @@ class RunGroup(Group):
 
     jobs: Count | None = None
     """Processes that verify beside the one that generates; all cores where none is given."""
+    generation_threads: Count = 1
+    """Threads of the CPU that a model generates with."""
     timeout: Positive = 300.0
     """Seconds for the verification of one translation, or of the tests of one source."""
     generation_timeout: Positive = 7200.0

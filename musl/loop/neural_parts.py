@@ -86,10 +86,12 @@ def _written(part: Snippet | MalformedTest) -> Written:
 
 @dataclass(frozen=True)
 class NeuralParts:
-    """musl.loop.voices.Parts. `training` has the groups of fine-tuning; `launch` are the words before its command."""
+    """musl.loop.voices.Parts. `training` has the groups of fine-tuning; `launch` are the words before its command;
+    `threads` is how many of the CPU a model generates with, as verification beside it needs some too."""
 
     training: TrainingGroup
     launch: Sequence[str] = ()
+    threads: int = 1
     _forms: dict[str, ModelForm] = field(default_factory=dict)
 
     def open_translator(self, model: str) -> TranslatorVoice:
@@ -102,9 +104,12 @@ class NeuralParts:
         return ModelTester(self.open_generator(model), self.form(model, "tester"))
 
     def open_generator(self, model: str) -> Generator:
-        """The model, or the adapter in a folder on its base."""
+        """The model, or the adapter in a folder on its base, in a process that does nothing else."""
+        import torch
+
         from models.generation.open_model import open_generator
 
+        torch.set_num_threads(self.threads)
         base, adapter = split_adapter(model)
         return open_generator(base, adapter=None if adapter is None else str(adapter))
 
