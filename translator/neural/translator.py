@@ -17,6 +17,7 @@ from translator.analytic.host_side import read_host_side
 from translator.neural.batch import Item, translate_batch
 from translator.neural.context import context_of
 from translator.neural.host_wrapper import wrap_kernel, wrap_with
+from translator.neural.layout import laid_out
 from translator.neural.read_answer import Malformed, Snippet, Translated
 from translator.protocol import Diagnostic, Provenance, Refusal, Translation, TranslationOptions
 
@@ -95,7 +96,9 @@ class AnsweredTranslator:
             provenance = Provenance(self.name, sample, options.seed)
             if isinstance(answer, Malformed):
                 yield answer
-            elif options.form == "kernel":
+                continue
+            answer = replace(answer, text=laid_out(answer.text))
+            if options.form == "kernel":
                 yield _bare(function, answer, provenance)
             elif answer.is_whole:
                 yield wrap_kernel(source, function, answer, options, provenance)
