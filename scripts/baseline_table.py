@@ -40,6 +40,7 @@ from musl.evaluation.bootstrap import ProblemId, Refused, compare, interval
 from musl.evaluation.code_bleu import code_bleu
 from musl.evaluation.extra import require
 from musl.evaluation.pass_at_k import pass_at
+from musl.evaluation.proportion import wilson
 from musl.evaluation.records import Interval
 from musl.evaluation_command import figure_text
 from musl.loop.config import LoopConfig, ModelsGroup
@@ -115,6 +116,8 @@ def run(asked: argparse.Namespace, parts: Callable[[LoopConfig], Parts] = _neura
             on_progress=_say,
         )
         functions = _functions(context, loop, asked)
+        if not functions:
+            raise UsageError("no held-out function is left: the corpora have the like of each")
         entries = [*_baselines(asked, loop), *map(_trained, asked.back_translation), *_rounds(context, loop)]
         rows = [_row(context, entry, functions) for entry in entries]
     write_whole(asked.out / "table.json", _json(rows, functions, asked))
@@ -237,12 +240,16 @@ def _row(context: Context, entry: Entry, functions: Sequence[HeldOut]) -> Row:
     measured, answers = measure_translator(own, functions)
     figures = measured["c2cuda"]
     texts = _text_figures(functions, answers, context.config.seed)
-    scores = {"compile_pass": figures.compile_pass, "pass@1": figures.pass_at["pass@1"], **texts}
+    shares = {"compile_pass": figures.compile_pass, "pass@1": figures.pass_at["pass@1"]}
+    if figures.samples == 1:
+        shares = {name: wilson(share) for name, share in shares.items()}
+    scores = {**shares, **texts}
     row = Row(
         *(entry.name, entry.model, key, entry.training_tokens, scores),
         *(figures.malformed, figures.verdicts, figures.outcomes),
     )
     write_whole(path, json.dumps(_plain(row), indent=1) + "\n")
+    print(f"{row.name}: Pass@1 {figure_text(row.figures['pass@1'])}", file=sys.stderr)
     return row
 
 
@@ -316,12 +323,14 @@ def _markdown(rows: Sequence[Row], functions: Sequence[HeldOut], asked: argparse
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *(_cells(row, rows[:2], 0) for row in rows)]
     kernels = sum(bool(one.cuda) for one in functions)
     sampling = f"{asked.samples} sample{'s' * (asked.samples > 1)} at temperature {asked.temperature:g}"
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines) + (
-        f"\n{len(functions)} held-out functions, {sampling}; percent with 95 % bootstrap intervals over functions. BLEU"
-        f" and CodeBLEU are over the {kernels} with a verified analytic kernel, differences of the paired bootstrap."
-        f" Training tokens of a round are those of pretraining and of fine-tuning its Translator so far.\n\n"
-        f"{describe_machine()}, commit {find_commit()}; scripts/baseline_table.py.\n"
+    shares = "Wilson's for compile pass and Pass@1, " if asked.samples == 1 else ""
+    notes = (
+        f"{len(functions)} held-out functions, {sampling}; percent with 95 % intervals, {shares}else bootstrap over"
+        f" functions. BLEU and CodeBLEU are over the {kernels} with a verified analytic kernel; differences are"
+        f" those of the paired bootstrap. Training tokens of a round are those of pretraining and of fine-tuning its"
+        f" Translator so far.\n\n{describe_machine()}, commit {find_commit()}; scripts/baseline_table.py.\n"
     )
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines) + f"\n{notes}"
 
 
 def _json(rows: Sequence[Row], functions: Sequence[HeldOut], asked: argparse.Namespace) -> str:
