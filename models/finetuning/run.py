@@ -7,7 +7,9 @@ another number of threads or processes, or on a GPU.
 
 from __future__ import annotations
 
+import gc
 import json
+import logging
 import math
 import shutil
 from collections.abc import Callable, Iterator
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["FinetuneResult", "Progress", "finetune", "run_finetuning"]
 
 
+LOG = logging.getLogger(__name__)
 _SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED)
 
 
@@ -94,7 +97,8 @@ def finetune(config: FinetuneConfig, *, progress: Callable[[Progress], None] = l
     """Train as `config` asks, or go on where its output folder left off. A finished run is not trained again.
 
     `progress` is called on the main process alone, after each step. ModelError where the request, the data or the
-    machine do not allow it: one line that says what, where and what to do.
+    machine do not allow it: one line that says what, where and what to do. Where one GPU does not hold a micro batch,
+    it is halved, and as many more make up a step.
     """
     transformers_logging.disable_progress_bar()
     transformers_logging.set_verbosity_error()
@@ -105,15 +109,36 @@ def finetune(config: FinetuneConfig, *, progress: Callable[[Progress], None] = l
         if folder.result.is_file() and folder.model.is_dir():
             return _read_result(folder)
         inputs = _inputs(config)
-        trainer = _trainer(config, folder, inputs, state, progress)
-        resumed = folder.newest_checkpoint() if state.is_main_process else None
-        step, checkpoint = broadcast_object_list([resumed])[0] or (0, None)
-        _on_main(lambda: folder.forget_after(step))
-        trainer.add_callback(RunLog(folder, inputs.tokens / trainer.args.max_steps, progress))
-        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-        if inputs.held_out is not None and trainer.state.global_step % config.evaluation.every:
-            trainer.evaluate()
-        return _finish(config, folder, inputs, trainer)
+        micro_batch = config.training.micro_batch
+        while True:
+            try:
+                return _train(config, folder, inputs, _arguments(config, folder, inputs, micro_batch), progress)
+            except torch.OutOfMemoryError:
+                if micro_batch == 1 or state.num_processes > 1:  # of several, the others wait for this one
+                    raise
+            micro_batch //= 2
+            LOG.warning("GPU memory does not hold the micro batch; going on with %d rows at once", micro_batch)
+            gc.collect()
+            torch.cuda.empty_cache()
+
+
+def _train(
+    config: FinetuneConfig,
+    folder: FinetuneFolder,
+    inputs: _Inputs,
+    arguments: SFTConfig,
+    progress: Callable[[Progress], None],
+) -> FinetuneResult:
+    """From the last checkpoint to the end."""
+    trainer = _trainer(config, folder, inputs, arguments)
+    resumed = folder.newest_checkpoint() if PartialState().is_main_process else None
+    step, checkpoint = broadcast_object_list([resumed])[0] or (0, None)
+    _on_main(lambda: folder.forget_after(step))
+    trainer.add_callback(RunLog(folder, inputs.tokens / trainer.args.max_steps, progress))
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if inputs.held_out is not None and trainer.state.global_step % config.evaluation.every:
+        trainer.evaluate()
+    return _finish(config, folder, inputs, trainer)
 
 
 def _inputs(config: FinetuneConfig) -> _Inputs:
@@ -142,14 +167,7 @@ def _steps(config: FinetuneConfig, rows: int) -> int:
     return steps
 
 
-def _trainer(
-    config: FinetuneConfig,
-    folder: FinetuneFolder,
-    inputs: _Inputs,
-    state: PartialState,
-    progress: Callable[[Progress], None],
-) -> ExampleTrainer:
-    arguments = _arguments(config, folder, inputs, state.num_processes)
+def _trainer(config: FinetuneConfig, folder: FinetuneFolder, inputs: _Inputs, arguments: SFTConfig) -> ExampleTrainer:
     base = load_base(config)
     model, fresh = with_adapter(base, config)
     trainer = ExampleTrainer(
@@ -170,24 +188,24 @@ def _trainer(
     return trainer
 
 
-def _arguments(config: FinetuneConfig, folder: FinetuneFolder, inputs: _Inputs, processes: int) -> SFTConfig:
-    training = config.training
+def _arguments(config: FinetuneConfig, folder: FinetuneFolder, inputs: _Inputs, micro_batch: int) -> SFTConfig:
+    training, processes = config.training, PartialState().num_processes
     evaluated = inputs.held_out is not None
     installed = get_available_reporting_integrations()
     for name in config.run.report_to:
         if name not in installed:
             raise ModelError(f"run.report_to: {name} is not installed here (there are: {', '.join(installed)})")
-    at_once = training.micro_batch * processes
+    at_once = micro_batch * processes
     if training.batch_sequences % at_once:
         raise ModelError(
             f"training.batch_sequences ({training.batch_sequences}) is no multiple of training.micro_batch"
-            f" ({training.micro_batch}) times {processes} processes"
+            f" ({micro_batch}) times {processes} processes"
         )
     on_cpu = not torch.cuda.is_available()
     return SFTConfig(
         output_dir=str(folder.checkpoints),
-        per_device_train_batch_size=training.micro_batch,
-        per_device_eval_batch_size=training.micro_batch,
+        per_device_train_batch_size=micro_batch,
+        per_device_eval_batch_size=micro_batch,
         gradient_accumulation_steps=training.batch_sequences // at_once,
         max_steps=len(inputs.order) // training.batch_sequences,
         learning_rate=training.learning_rate,
@@ -297,6 +315,7 @@ def _one_line(config: FinetuneConfig) -> Iterator[None]:
         refuse_to_write(config.output, error)
     except torch.OutOfMemoryError:
         raise ModelError(
-            f"GPU memory does not hold training.micro_batch ({config.training.micro_batch}) rows of model.context"
-            f" ({config.model.context}) tokens; lower one of them, or set training.gradient_checkpointing"
+            f"GPU memory does not hold a row of model.context ({config.model.context}) tokens, or of several processes"
+            f" one's training.micro_batch ({config.training.micro_batch}); lower them, or set"
+            " training.gradient_checkpointing"
         ) from None

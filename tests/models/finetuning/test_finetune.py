@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from models.finetuning import FinetuneConfig, Progress, finetune
 from models.finetuning.examples import read_examples, token_row
+from models.finetuning.trainer import ExampleTrainer
 from models.model_form import ModelForm, read_form
 from models.training_folder import read_lines
 
@@ -207,3 +208,28 @@ def test_weights_are_saved_in_the_precision_of_the_base(micro: Make, base: Path,
     config = micro(model={"base": str(half)}, training={"steps": 3})
     assert finetune(config).first_loss > 1
     assert {tensor.dtype for tensor in weights(config.output).values()} == {torch.bfloat16}
+
+
+def test_a_micro_batch_that_memory_does_not_hold_is_halved_and_a_step_stays_as_large(
+    micro: Make, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked = {"batch_sequences": 4, "steps": 4}
+    narrow = finetune(micro("narrow", training={**asked, "micro_batch": 1}))
+    step, rows = ExampleTrainer.training_step, []
+
+    def refuse_more_than_one(
+        trainer: ExampleTrainer, model: object, inputs: dict[str, torch.Tensor], *rest: object
+    ) -> object:
+        rows.append(len(inputs["input_ids"]))
+        if rows[-1] > 1:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return step(trainer, model, inputs, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(ExampleTrainer, "training_step", refuse_more_than_one)
+    halved = finetune(micro("halved", training={**asked, "micro_batch": 4}))
+    assert rows[:2] == [4, 2] and rows[2:] == [1] * 16
+    assert [record.getMessage()[-19:] for record in caplog.records if record.name == "models.finetuning.run"] == [
+        "with 2 rows at once",
+        "with 1 rows at once",
+    ]
+    assert halved.loss == narrow.loss
