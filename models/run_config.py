@@ -3,6 +3,7 @@ once, with the key named."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -31,7 +32,36 @@ Config = TypeVar("Config", bound=Group)
 
 
 def read_yaml(path: Path) -> object:
-    """What a YAML file holds. ModelError that names the file where it cannot be read."""
+    """What a YAML file holds. One with `extends: OTHER.yaml`, a path beside it, holds what the other does where it does
+    not say otherwise. ModelError that names the file where it cannot be read."""
+    return _read(path, ())
+
+
+def _read(path: Path, before: tuple[Path, ...]) -> object:
+    given = _parsed(path)
+    if not isinstance(given, dict) or "extends" not in given:
+        return given
+    chain = (*before, path.resolve())
+    other = path.parent / str(given.pop("extends"))
+    if other.resolve() in chain:
+        raise ModelError(f"{path}: extends: {other} extends this file itself")
+    base = _read(other, chain)
+    if not isinstance(base, dict):
+        raise ModelError(f"{path}: extends: {other} has no keys")
+    return _merged(base, given)
+
+
+def _merged(base: Mapping[object, object], given: Mapping[object, object]) -> dict[object, object]:
+    """The keys of both; of a group in both too, else `given` has the last word."""
+    merged = dict(base)
+    for key, value in given.items():
+        old = merged.get(key)
+        both = isinstance(old, dict) and isinstance(value, dict)
+        merged[key] = _merged(old, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _parsed(path: Path) -> object:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:

@@ -125,6 +125,11 @@ def _chart(own: str, title: str, curves: Mapping[str, Mapping[int, Interval]]) -
     return Chart(own, title, summary, svg, ("run", "round", title), rows)
 
 
+def loop_gain(loop: LoopRun) -> list[LoopDifference]:
+    """What the last round has over round 0, on the same functions."""
+    return list(_differences(loop.rounds[-1], loop.rounds[0]))
+
+
 def loop_pairs(loops: Sequence[LoopRun]) -> list[LoopPair]:
     """Every two runs, after the last round that both have."""
     return [_pair(first, second) for first, second in combinations(loops, 2)]
@@ -137,7 +142,7 @@ def _pair(first: LoopRun, second: LoopRun) -> LoopPair:
 
 
 def _differences(one: RoundMetrics, other: RoundMetrics) -> Iterator[LoopDifference]:
-    for direction in one.translator.keys() & other.translator.keys():
+    for direction in sorted(one.translator.keys() & other.translator.keys()):
         outcomes = [metrics.translator[direction].outcomes for metrics in (one, other)]
         for k in DRAWS:
             if all(given for given in outcomes) and k <= min(len(g) for o in outcomes for g in o.values()):
