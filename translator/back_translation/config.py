@@ -211,7 +211,10 @@ class BackTranslationConfig(Group):
     seed: Natural = 0
     model: ModelGroup = ModelGroup()
     data: DataGroup
-    masked_lm: MaskedLmGroup = MaskedLmGroup()
+    start: Path | None = None
+    """A model (`model/` of another run) to begin with instead of random weights."""
+    masked_lm: MaskedLmGroup | None = MaskedLmGroup()
+    """Null: without stage 1, for a run that starts from a model."""
     entities: EntitiesGroup | None = None
     noise: NoiseGroup = NoiseGroup()
     translation: TranslationGroup = TranslationGroup()
@@ -229,6 +232,8 @@ class BackTranslationConfig(Group):
 
     @model_validator(mode="after")
     def _consistent(self) -> BackTranslationConfig:
+        if self.start is not None and self.masked_lm is not None:
+            raise ValueError("start and masked_lm contradict: a model that can translate already needs masked_lm: null")
         if self.filter.kind == "none" and self.filter != FilterGroup():
             spare = differing_keys(self.filter, FilterGroup(), frozenset())[0]
             raise ValueError(f"filter.{spare} is used only with filter.kind: compile or test")

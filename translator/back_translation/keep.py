@@ -27,6 +27,9 @@ from models.training_folder import read_lines, write_whole
 from translator.back_translation.config import BackTranslationConfig
 
 
+_OF_SELECTED = {"step": "selected_step", "tokens": "selected_training_tokens"}
+
+
 @dataclass
 class State:
     """Where a run is: steps done, and of each stage the tokens trained on and the seconds spent."""
@@ -117,7 +120,7 @@ def finish(
     else:
         best = -max(BestModel(folder, config.evaluation.select).steps)[1]
         chosen = next(line for line in lines if line["step"] == best)
-    result |= {"selected_step" if name == "step" else name: figure for name, figure in chosen.items()}
+    result |= {_OF_SELECTED.get(name, name): figure for name, figure in chosen.items()}
     write_whole(folder.result, json.dumps(result, indent=1) + "\n")
     return result
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal, TypeAlias
 
 import torch
@@ -15,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 from transformers import BartConfig, BartForConditionalGeneration
 
+from models.errors import ModelError
 from translator.back_translation.config import ModelGroup
 from translator.back_translation.marks import Marks
 from translator.back_translation.texts import pad, parts
@@ -145,6 +147,17 @@ def new_translator(model: ModelGroup, marks: Marks, seed: int) -> BartForConditi
             forced_eos_token_id=None,
         )
     )
+
+
+def load_translator(translator: BartForConditionalGeneration, folder: Path) -> None:
+    """Give it the weights of the model in a folder. ModelError where there is none, or one of another shape."""
+    try:
+        saved = BartForConditionalGeneration.from_pretrained(folder, local_files_only=True)
+        translator.load_state_dict(saved.state_dict())
+    except (OSError, ValueError) as error:
+        raise ModelError(f"start: {folder} holds no model ({str(error).splitlines()[0]})") from None
+    except RuntimeError:
+        raise ModelError(f"start: {folder} has another shape than `model` and the tokenizer ask for") from None
 
 
 def begin_decoder(translator: BartForConditionalGeneration) -> None:

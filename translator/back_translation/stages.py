@@ -83,7 +83,7 @@ class Material:
     def teacher(self, stage: Stage, network: TranslationNetwork) -> Teacher:
         """What a stage is trained on, in which the network itself has a part."""
         config, seed = self.config, self.config.seed
-        if stage.name == "masked_lm":
+        if stage.name == "masked_lm" and config.masked_lm is not None:
             return MaskedLm(config.masked_lm, self.texts, self.marks, seed)
         if stage.name == "entities" and config.entities is not None:
             return Entities(config.entities, self.texts, self.marks, self.vocabulary, seed)

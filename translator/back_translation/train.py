@@ -27,7 +27,7 @@ from translator.back_translation.judging import Judge
 from translator.back_translation.keep import BestModel, State, finish, newest_state, read_result
 from translator.back_translation.marks import load_marked, marks_of
 from translator.back_translation.measure import Evaluated, Measure, held_out_texts
-from translator.back_translation.network import TranslationNetwork, begin_decoder, new_translator
+from translator.back_translation.network import TranslationNetwork, begin_decoder, load_translator, new_translator
 from translator.back_translation.stages import Material, Stage, plan_stages
 from translator.back_translation.steps import Stepper
 from translator.back_translation.texts import open_texts
@@ -106,7 +106,7 @@ def _run_stage(run: _Run, stage: Stage) -> None:
     network = _network(run)
     if run.state.step == stage.start and stage.start:
         _load_weights(run, network)
-        if stage.writes and not any(before.writes for before in run.stages if before.start < stage.start):
+        if stage.writes and not any(before.writes for before in run.stages if before.end == stage.start):
             begin_decoder(network.translator)
     wrapped, *optimizers = accelerator.prepare(network, *make_optimizers(network, stage.group))
     if run.state.step > stage.start:
@@ -127,6 +127,8 @@ def _run_stage(run: _Run, stage: Stage) -> None:
 def _network(run: _Run) -> TranslationNetwork:
     """The network with the weights that it begins with."""
     translator = new_translator(run.config.model, run.material.marks, run.config.seed)
+    if run.config.start is not None:
+        load_translator(translator, run.config.start)
     return TranslationNetwork(translator, run.material.tags)
 
 
@@ -166,7 +168,7 @@ def _measure(run: _Run, stage: Stage, network: TranslationNetwork) -> Measure:
 
 def _evaluate(run: _Run, measure: Measure, translator: BartForConditionalGeneration) -> None:
     figures = measure()
-    add_line(run.folder.evaluations, {"step": run.state.step, **figures})
+    add_line(run.folder.evaluations, {"step": run.state.step, "tokens": run.state.all_tokens, **figures})
     if run.config.evaluation.select != "last":
         BestModel(run.folder, run.config.evaluation.select).offer(translator, run.state.step)
     run.callbacks.on_evaluation(Evaluated(run.state.step, figures))

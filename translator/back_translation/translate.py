@@ -15,7 +15,8 @@ from translator.back_translation.texts import pad
 
 @dataclass(frozen=True)
 class Translate:
-    """The likeliest token each time, without dropout, all texts at once, keys and values cached."""
+    """The likeliest token each time, without dropout, all texts at once, keys and values cached. On a CPU `bf16` is not
+    heeded: for a token at a time the weights are converted longer than they are multiplied."""
 
     translator: BartForConditionalGeneration
     marks: Marks
@@ -29,7 +30,7 @@ class Translate:
         source = pad(texts, self.marks.pad).to(device)
         was_training = self.translator.training
         self.translator.eval()
-        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
+        with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=self.bf16 and device.type != "cpu"):
             written = self.translator.generate(
                 source,
                 attention_mask=(source != self.marks.pad).long(),

@@ -148,6 +148,18 @@ def test_the_model_with_the_best_accuracy_is_kept(make_config: Make) -> None:
     assert (best / "step-00000008" / "model.safetensors").read_bytes() == weights_of(config)
 
 
+def test_a_run_can_start_from_the_model_of_another(make_config: Make) -> None:
+    first, second = make_config("first"), make_config("second")
+    backtranslate(first)
+    again = second.model_copy(update={"start": first.output / "model", "masked_lm": None})
+    backtranslate(again)
+    assert {line["stage"] for line in log_of(again)} == {"translation"}
+    assert log_of(again)[0]["loss"] < log_of(first)[4]["loss"]  # the same batch, 12 steps later
+    smaller = make_config("third", model={"hidden": 16})
+    with pytest.raises(ModelError, match=r"start: .*model has another shape"):
+        backtranslate(smaller.model_copy(update={"start": first.output / "model", "masked_lm": None}))
+
+
 def test_a_folder_of_another_run_is_refused(make_config: Make) -> None:
     backtranslate(make_config())
     with pytest.raises(ModelError, match=r"holds a run with another noise\.drop; choose another output"):
