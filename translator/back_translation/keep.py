@@ -26,7 +26,6 @@ from models.pretraining.vocabulary import Vocabulary
 from models.training_folder import read_lines, write_whole
 from translator.back_translation.config import BackTranslationConfig
 
-
 _OF_SELECTED = {"step": "selected_step", "tokens": "selected_training_tokens"}
 
 
