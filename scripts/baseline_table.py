@@ -9,9 +9,11 @@ loop's rounds, on the same held-out functions and by the same judge.
 
 Every row is C to CUDA of the loop's held-out functions (or of `--held-out CORPUS`), judged as the loop judges
 (musl/loop/measure_stage.py): with a thread for each element, by the same tests. BLEU and CodeBLEU are against the
-analytic Translator's verified kernels, over the functions that have one. Known pairs for the nearest neighbour are
-those of the loop's round 0, unless `--pairs FILE.jsonl` gives others. Functions whose like is in a corpus that the loop
-learns from, or that `--unlike` names, are left out (musl/loop/resembling.py).
+analytic Translator's verified kernels, over the functions that have one. A kernel whose every thread does the whole
+work may be right, and is what copying the source gives; so "parallel Pass@1" counts the right ones that ask for their
+thread or block at all, and differences are of that. Known pairs for the nearest neighbour are those of the loop's
+round 0, unless `--pairs FILE.jsonl` gives others. Functions whose like is in a corpus that the loop learns from, or
+that `--unlike` names, are left out (musl/loop/resembling.py).
 
 OUT/table.md and OUT/table.json hold the table, OUT/rows/ one file a row: a run that was ended goes on after the last
 whole row, and a row is measured anew if its model or what is asked of it changed. Rounds that are not there yet get
@@ -48,6 +50,7 @@ from musl.loop.context import Context
 from musl.loop.folder import CHECKPOINT, METRICS, TRIPLETS, LoopFolder, write_whole
 from musl.loop.held_out import c_source, held_out_functions
 from musl.loop.measure_stage import measure_translator
+from musl.loop.metrics import pass_figures
 from musl.loop.neural_parts import NeuralParts
 from musl.loop.open_bench import open_bench
 from musl.loop.records import HeldOut, Triplet, read_records
@@ -58,7 +61,14 @@ from musl.machine import describe_machine, find_commit
 from musl.translators import COPY, NEAREST
 
 COPIED, NEIGHBOUR = "the source, copied", "nearest neighbour"
-FIGURES = {"compile_pass": "compile pass", "pass@1": "Pass@1", "bleu": "BLEU", "codebleu": "CodeBLEU"}
+FIGURES = {
+    "compile_pass": "compile pass",
+    "pass@1": "Pass@1",
+    "parallel_pass@1": "parallel Pass@1",
+    "bleu": "BLEU",
+    "codebleu": "CodeBLEU",
+}
+_PLACE = re.compile(r"\b(?:threadIdx|blockIdx)\b")
 
 
 @dataclass(frozen=True)
@@ -72,7 +82,8 @@ class Entry:
 
 @dataclass(frozen=True)
 class Row:
-    """A measured entry; `key` says what the figures depend on, `outcomes` of each function whether it was right."""
+    """A measured entry; `key` says what the figures depend on, `outcomes` of each function's samples whether they are
+    right, `parallel` whether they also ask for their place among threads."""
 
     name: str
     model: str
@@ -82,6 +93,7 @@ class Row:
     malformed: Mapping[str, int]
     verdicts: Mapping[str, int]
     outcomes: Mapping[str, Sequence[bool | None]]
+    parallel: Mapping[str, Sequence[bool | None]]
 
 
 def _neural(config: LoopConfig) -> Parts:
@@ -239,18 +251,27 @@ def _row(context: Context, entry: Entry, functions: Sequence[HeldOut]) -> Row:
     own = replace(context, config=context.config.model_copy(update={"models": models}))
     measured, answers = measure_translator(own, functions)
     figures = measured["c2cuda"]
-    texts = _text_figures(functions, answers, context.config.seed)
-    shares = {"compile_pass": figures.compile_pass, "pass@1": figures.pass_at["pass@1"]}
+    seed = context.config.seed
+    parallel = {i: list(map(_parallel, given, answers[i])) for i, given in figures.outcomes.items()}
+    shares = {
+        "compile_pass": figures.compile_pass,
+        "pass@1": figures.pass_at["pass@1"],
+        "parallel_pass@1": pass_figures(parallel, seed)["pass@1"],
+    }
     if figures.samples == 1:
         shares = {name: wilson(share) for name, share in shares.items()}
-    scores = {**shares, **texts}
+    scores = {**shares, **_text_figures(functions, answers, seed)}
     row = Row(
         *(entry.name, entry.model, key, entry.training_tokens, scores),
-        *(figures.malformed, figures.verdicts, figures.outcomes),
+        *(figures.malformed, figures.verdicts, figures.outcomes, parallel),
     )
     write_whole(path, json.dumps(_plain(row), indent=1) + "\n")
     print(f"{row.name}: Pass@1 {figure_text(row.figures['pass@1'])}", file=sys.stderr)
     return row
+
+
+def _parallel(passed: bool | None, written: Written) -> bool | None:
+    return passed and _PLACE.search(device_code(written.text)) is not None
 
 
 def _key(context: Context, entry: Entry, functions: Sequence[HeldOut]) -> str:
@@ -304,9 +325,9 @@ def _read_row(path: Path) -> Row:
 
 
 def _difference(row: Row, other: Row, seed: int) -> str:
-    """By how much Pass@1 is above that of another row, on the same functions."""
-    both = [i for i, given in row.outcomes.items() if None not in (*given, *other.outcomes[i])]
-    found = compare(*(pass_at(1, {i: one.outcomes[i] for i in both}) for one in (row, other)), seed=seed)
+    """By how much parallel Pass@1 is above that of another row, on the same functions."""
+    both = [i for i, given in row.parallel.items() if None not in (*given, *other.parallel[i])]
+    found = compare(*(pass_at(1, {i: one.parallel[i] for i in both}) for one in (row, other)), seed=seed)
     if row.name == other.name or isinstance(found, Refused):
         return ""
     return f"{found.difference:+.1f} [{found.low:+.1f}, {found.high:+.1f}]"
@@ -319,11 +340,11 @@ def _cells(row: Row, baselines: Sequence[Row], seed: int) -> list[str]:
 
 
 def _markdown(rows: Sequence[Row], functions: Sequence[HeldOut], asked: argparse.Namespace) -> str:
-    head = ["C to CUDA", "training tokens", *FIGURES.values(), "Pass@1 above the copy", "above the neighbour"]
+    head = ["C to CUDA", "training tokens", *FIGURES.values(), "parallel, above the copy", "above the neighbour"]
     lines = [head, ["---", *["---:"] * (len(head) - 1)], *(_cells(row, rows[:2], 0) for row in rows)]
     kernels = sum(bool(one.cuda) for one in functions)
     sampling = f"{asked.samples} sample{'s' * (asked.samples > 1)} at temperature {asked.temperature:g}"
-    shares = "Wilson's for compile pass and Pass@1, " if asked.samples == 1 else ""
+    shares = "Wilson's for shares of functions, " if asked.samples == 1 else ""
     notes = (
         f"{len(functions)} held-out functions, {sampling}; percent with 95 % intervals, {shares}else bootstrap over"
         f" functions. BLEU and CodeBLEU are over the {kernels} with a verified analytic kernel; differences are"

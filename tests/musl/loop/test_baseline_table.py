@@ -111,13 +111,14 @@ def test_all_translators_stand_in_one_table(
     assert (whole["functions"], whole["functions_with_kernel"]) == (2, 2)
     rows = {row["name"]: row for row in whole["rows"]}
     figures = {
-        name: [round(row["figures"][key]["value"]) for key in ("compile_pass", "pass@1")] for name, row in rows.items()
+        name: [round(row["figures"][key]["value"]) for key in ("compile_pass", "pass@1", "parallel_pass@1")]
+        for name, row in rows.items()
     }
     assert figures == {
-        "the source, copied": [100, 50],  # x[i] = y[i] * 7 by every thread is right, x[i] += is not
-        "nearest neighbour": [100, 50],
-        "back-translation, no filter": [100, 50],
-        "loop, round 0": [100, 50],
+        "the source, copied": [100, 50, 0],  # x[i] = y[i] * 7 by every thread is right, x[i] += is not
+        "nearest neighbour": [100, 50, 50],
+        "back-translation, no filter": [100, 50, 50],
+        "loop, round 0": [100, 50, 50],
     }
     right = {name: {i for i, given in row["outcomes"].items() if given == [True]} for name, row in rows.items()}
     assert right["nearest neighbour"] != right["back-translation, no filter"]
@@ -126,7 +127,9 @@ def test_all_translators_stand_in_one_table(
     )
     assert [row["training_tokens"] for row in rows.values()] == [0, 0, 1_500_000, None]
     lines = (tmp_path / "out" / "table.md").read_text().splitlines()
-    assert lines[0].startswith("| C to CUDA | training tokens | compile pass | Pass@1 | BLEU | CodeBLEU |")
+    assert lines[0].startswith(
+        "| C to CUDA | training tokens | compile pass | Pass@1 | parallel Pass@1 | BLEU | CodeBLEU |"
+    )
     assert lines[4].startswith("| back-translation, no filter | 1.5 M | 100.00 [34.2, 100.0] | 50.00 [9.5, 90.5] |")
 
     made = {path: path.stat().st_mtime_ns for path in (tmp_path / "out" / "rows").iterdir()}
