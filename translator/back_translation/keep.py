@@ -93,9 +93,8 @@ class BestModel:
         model.save_pretrained(passing)
         shutil.rmtree(place, ignore_errors=True)
         passing.rename(place)
-        for other in place.parent.glob("step-*"):
-            if other != place:
-                shutil.rmtree(other)
+        for old in sorted(place.parent.glob("step-*"))[:-2]:  # a run that is set back may need the one before
+            shutil.rmtree(old)
 
     def _place(self, step: int) -> Path:
         return self.folder.path / "best" / f"step-{step:08d}"

@@ -108,6 +108,8 @@ def _run_stage(run: _Run, stage: Stage) -> None:
         _load_weights(run, network)
         if stage.writes and not any(before.writes for before in run.stages if before.end == stage.start):
             begin_decoder(network.translator)
+    if run.config.run.report_to:
+        accelerator.init_trackers(f"musl-backtranslate-{stage.name}", config={"config": run.config.model_dump_json()})
     wrapped, *optimizers = accelerator.prepare(network, *make_optimizers(network, stage.group))
     if run.state.step > stage.start:
         accelerator.load_state(str(run.folder.checkpoint(run.state.step)))
@@ -121,6 +123,8 @@ def _run_stage(run: _Run, stage: Stage) -> None:
             on_main(accelerator, lambda: _evaluate(run, measure, network.translator))
         if last or run.state.step % run.config.run.checkpoint_every == 0:
             _checkpoint(run, accelerator)
+    for tracker in accelerator.trackers:
+        tracker.finish()
     accelerator.free_memory()
 
 
@@ -141,6 +145,9 @@ def _step(run: _Run, stage: Stage, stepper: Stepper) -> None:
     taken = stepper.step(run.state.step - stage.start)
     run.state.add(stage.name, taken.tokens, taken.seconds)
     state, steps = run.state, run.stages[-1].end
+    if run.config.run.report_to:
+        figures = {"loss": taken.loss, "learning_rate": taken.rate, "tokens": state.all_tokens}
+        stepper.accelerator.log(figures, step=state.step)
     if not stepper.accelerator.is_main_process:
         return
     line = {"step": state.step, "stage": stage.name, "objective": taken.objective, "loss": taken.loss}

@@ -148,6 +148,13 @@ def test_the_model_with_the_best_accuracy_is_kept(make_config: Make) -> None:
     assert (best / "step-00000008" / "model.safetensors").read_bytes() == weights_of(config)
 
 
+def test_trackers_get_the_losses(make_config: Make) -> None:
+    config = make_config(run={"report_to": ["tensorboard"]})
+    backtranslate(config)
+    events = list(config.output.rglob("events.out.tfevents.*"))
+    assert {event.parent.name for event in events} >= {"musl-backtranslate-masked_lm", "musl-backtranslate-translation"}
+
+
 def test_a_run_can_start_from_the_model_of_another(make_config: Make) -> None:
     first, second = make_config("first"), make_config("second")
     backtranslate(first)
