@@ -108,6 +108,9 @@ class JudgingGroup(Group):
     schedules: list[Schedule] = Field(min_length=1, default_factory=lambda: list(SCHEDULES))
     fuzz_tests: Natural = 0
     """Fuzz tests of every source beside the Tester's: a second voice."""
+    small_tests: Natural = 0
+    """Fuzz tests of every source that are small enough to be written down: a second voice that the Tester learns from,
+    where they show more than its own. As in the seed, `seed_pairs.large_tests` stand beside them."""
     least_tests: Count = 1
     """Valid tests that a pair needs to count as verified."""
 
@@ -260,7 +263,7 @@ class LoopConfig(Group):
 
     @model_validator(mode="after")
     def _consistent(self) -> LoopConfig:
-        if self.switches.tester == "fuzz" and not self.judging.fuzz_tests:
+        if self.switches.tester == "fuzz" and not (self.judging.fuzz_tests or self.judging.small_tests):
             raise ValueError("judging.fuzz_tests: missing (switches.tester is fuzz, so there would be no tests)")
         return self
 

@@ -94,12 +94,13 @@ class _Matrix:
     def _test(self, beside: Beside[Answers, Key, object], source: Source, written: Sequence[Written]) -> None:
         config = self.context.config
         is_seed = self.number == 0
+        small = config.seed_pairs.tests if is_seed else config.judging.small_tests
         order = TestOrder(
             source,
             tuple(written),
             (source.text,) if source.language == "c" else tuple(self.texts[source.id].values()),
-            small=config.seed_pairs.tests if is_seed else 0,
-            large=config.seed_pairs.large_tests if is_seed else 0,
+            small=small,
+            large=config.seed_pairs.large_tests if small else 0,
             fuzz=0 if is_seed else config.judging.fuzz_tests,
             seed=self.context.seed("fuzz", source.id),
         )
