@@ -41,7 +41,7 @@ from musl.evaluation.bleu import bleu
 from musl.evaluation.bootstrap import ProblemId, Refused, compare, interval
 from musl.evaluation.code_bleu import code_bleu
 from musl.evaluation.extra import require
-from musl.evaluation.pass_at_k import pass_at
+from musl.evaluation.pass_at_k import Outcomes, pass_at
 from musl.evaluation.proportion import wilson
 from musl.evaluation.records import Interval
 from musl.evaluation_command import figure_text
@@ -253,10 +253,11 @@ def _row(context: Context, entry: Entry, functions: Sequence[HeldOut]) -> Row:
     figures = measured["c2cuda"]
     seed = context.config.seed
     parallel = {i: list(map(_parallel, given, answers[i])) for i, given in figures.outcomes.items()}
+    of_parallel: Outcomes = dict(parallel.items())
     shares = {
         "compile_pass": figures.compile_pass,
         "pass@1": figures.pass_at["pass@1"],
-        "parallel_pass@1": pass_figures(parallel, seed)["pass@1"],
+        "parallel_pass@1": pass_figures(of_parallel, seed)["pass@1"],
     }
     if figures.samples == 1:
         shares = {name: wilson(share) for name, share in shares.items()}
