@@ -128,6 +128,15 @@ def device_code(cuda_text: str) -> str:
     return "\n".join(parts) + "\n"
 
 
+_PLACE = frozenset({"threadIdx", "blockIdx", "thread_rank", "block_rank", "thread_index", "block_index", "group_index"})
+
+
+def divides_work(cuda_text: str) -> bool:
+    """Whether the device code asks for its place among the threads. A kernel that does not does the whole work in every
+    thread: where that may be done many times over it computes what it should, and is no parallel program."""
+    return any(token.text in _PLACE for token in CudaText(device_code(cuda_text)).tokens)
+
+
 def launched_kernels(host_text: str) -> list[str]:
     """The names in front of `<<<`, each once, in order."""
     return list(dict.fromkeys(match["name"] for match in _LAUNCH.finditer(host_text)))

@@ -32,7 +32,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from compile.cuda_parts import device_code
+from compile.cuda_parts import device_code, divides_work
 from data.corpus.errors import DataError
 from models.errors import ModelError
 from models.generation.model_folder import ModelFolder, find_folder
@@ -68,7 +68,6 @@ FIGURES = {
     "bleu": "BLEU",
     "codebleu": "CodeBLEU",
 }
-_PLACE = re.compile(r"\b(?:threadIdx|blockIdx)\b")
 
 
 @dataclass(frozen=True)
@@ -272,7 +271,7 @@ def _row(context: Context, entry: Entry, functions: Sequence[HeldOut]) -> Row:
 
 
 def _parallel(passed: bool | None, written: Written) -> bool | None:
-    return passed and _PLACE.search(device_code(written.text)) is not None
+    return passed and divides_work(written.text)
 
 
 def _key(context: Context, entry: Entry, functions: Sequence[HeldOut]) -> str:

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from compile.cuda_parts import divides_work
 from musl.evaluation.bootstrap import ProblemId
 from musl.loop.bench import Bench, compile_all, judge_on_host, pair_of
 from musl.loop.beside import Beside, Chunk, last_line
@@ -180,6 +181,10 @@ class _Measurement:
         compiled: Answered = {
             source.id: [self._compiles(source.id, w) for w in self.answers[source.id]] for source in sources
         }
+        parallel: Answered = {
+            source.id: [self._passes(source.id, w) and divides_work(w.text) for w in self.answers[source.id]]
+            for source in sources
+        }
         families = {source.id: source.family for source in sources}
         statuses = Counter(
             str(self.verdicts[s.id, text_key(w.text)])
@@ -192,6 +197,7 @@ class _Measurement:
             samples=self.context.config.evaluation.samples,
             compile_pass=pass_figures(compiled, seed).get("pass@1", mean_interval((), seed, "no function")),
             pass_at=pass_figures(passed, seed),
+            parallel_pass_at=pass_figures(parallel, seed) if direction == "c2cuda" else {},
             families=by_family(passed, families, seen, seed) if seen else {},
             malformed=_counted(w.fault for s in sources for w in self.answers[s.id] if w.fault),
             verdicts=dict(sorted(statuses.items())),

@@ -19,14 +19,16 @@ SEEN, UNSEEN = "families of the seed", "other families"
 
 
 class TranslatorFigures(Record):
-    """One direction. `families` has Pass@k of the functions whose families the seed has and of the others, where both
-    are known. `outcomes` says of each function's samples whether they are right (null: the machine failed), so that
-    runs can be compared function by function."""
+    """One direction. `parallel_pass_at` counts, of C to CUDA, the right kernels that divide the work among threads
+    (compile/cuda_parts.py). `families` has Pass@k of the functions whose families the seed has and of the others, where
+    both are known. `outcomes` says of each function's samples whether they are right (null: the machine failed), so
+    that runs can be compared function by function."""
 
     functions: int
     samples: int
     compile_pass: Interval
     pass_at: dict[str, Interval]  # "pass@1", "pass@5", "pass@10"
+    parallel_pass_at: dict[str, Interval] = Field(default_factory=dict)
     families: dict[str, dict[str, Interval]] = Field(default_factory=dict)
     malformed: dict[str, int] = Field(default_factory=dict)
     verdicts: dict[str, int] = Field(default_factory=dict)

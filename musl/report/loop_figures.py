@@ -76,6 +76,8 @@ def figures_of(metrics: RoundMetrics) -> dict[str, Interval]:
     for direction, figures in metrics.translator.items():
         label = _DIRECTIONS[direction]
         found |= {f"{label}: {k.replace('pass', 'Pass')}": value for k, value in figures.pass_at.items()}
+        parallel = figures.parallel_pass_at
+        found |= {f"{label}, work divided among threads: {k.replace('pass', 'Pass')}": v for k, v in parallel.items()}
         for family, of_family in figures.families.items():
             found |= {f"{label}, {family}: {k.replace('pass', 'Pass')}": value for k, value in of_family.items()}
         found[f"{label}: compile pass"] = figures.compile_pass

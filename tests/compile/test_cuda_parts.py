@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from compile.cuda_parts import (
     device_code,
+    divides_work,
     device_functions,
     kernels_of,
     launched_kernels,
@@ -142,3 +143,13 @@ def test_no_text_is_too_odd(text: str) -> None:
         assert len(with_kernel(text, name, name + "_other")) >= len(text)
         moved = with_arguments(text, name, [0])
         assert moved is None or isinstance(moved, str)
+
+
+def test_a_kernel_that_does_all_the_work_in_every_thread_divides_none() -> None:
+    copied = "__global__ void f(int *x, int n) { for (int i = 0; i < n; i++) x[i] = i; }"
+    divided = copied.replace("int i = 0", "int i = threadIdx.x").replace("i++", "i += blockDim.x")
+    grouped = "__global__ void f(int *x) { auto g = cooperative_groups::this_grid(); x[g.thread_rank()] = 1; }"
+    commented = copied.replace("x[i]", "/* threadIdx.x */ x[i]")
+    host = copied + " void g(int *x, int n) { int threadIdx = 0; f<<<1, 1>>>(x, n + threadIdx); }"
+    assert [divides_work(text) for text in (divided, grouped)] == [True, True]
+    assert [divides_work(text) for text in (copied, commented, host)] == [False, False, False]
