@@ -25,6 +25,7 @@ from typing import Literal, TypeAlias
 
 PR_SET_PDEATHSIG = 1  # prctl(2)
 ENDING = (signal.SIGINT, signal.SIGTERM)
+_PATIENCE = 20.0  # seconds for a machine that has no process to spare
 
 
 @dataclass(frozen=True)
@@ -146,9 +147,23 @@ def _start(task: Task, timeout: float) -> _Worker:
     process = context.Process(target=_work, args=(task, sending), daemon=False)
     with warnings.catch_warnings():  # numpy's idle BLAS threads do not matter to the child, which never uses them
         warnings.simplefilter("ignore", DeprecationWarning)
-        process.start()
+        _fork(process)
     sending.close()
     return _Worker(process, receiving, timeout, time.monotonic() + timeout)
+
+
+def _fork(process: ForkProcess) -> None:
+    """Start the process; a machine that has none to spare for the moment is waited for."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            process.start()
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
 
 
 def _work(task: Task, connection: Connection) -> None:

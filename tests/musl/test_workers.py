@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,6 +10,8 @@ import sys
 import time
 from collections.abc import Iterator
 from functools import partial
+
+import pytest
 
 from musl.workers import Died, Done, Stage, WorkerPool
 
@@ -107,6 +110,21 @@ def test_workers_die_with_their_parent() -> None:
     while os.path.exists(f"/proc/{child}") and time.monotonic() < deadline:  # noqa: PTH110 - a process, not a file
         time.sleep(0.05)
     assert not _runs(child)
+
+
+def test_a_machine_without_a_process_to_spare_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    fork, refusals = os.fork, iter([BlockingIOError(errno.EAGAIN, "no process"), BlockingIOError(errno.EAGAIN, "none")])
+
+    def refuse_twice() -> int:
+        for refusal in refusals:
+            raise refusal
+        return fork()
+
+    monkeypatch.setattr(os, "fork", refuse_twice)
+    pool = WorkerPool(jobs=1)
+    pool.submit("a", partial(yield_all, 1), timeout=10)
+    assert collect(pool) == {"a": [1, Done()]}
+    assert next(refusals, None) is None
 
 
 def test_an_interrupt_amid_a_start_ends_the_worker_that_was_started() -> None:
