@@ -31,6 +31,7 @@ from compile.cache import own_object, remembered
 from compile.driver.stub import make_stub
 from compile.imports import check_unit
 from compile.includes import include_folders
+from compile.kept.pool import assembled
 from compile.outcome import Outcome, Status
 from compile.prelude import needs_prelude, prelude_header
 from compile.sandbox import MIB, Limits, Sandbox
@@ -196,7 +197,8 @@ def _compile(
     ]
 
     def make() -> Outcome:
-        return (run or run_script)(shell_words(steps), sandbox, readable)
+        own = assembled(steps, sandbox.scratch, sandbox, readable) if not include_folders(source) else steps
+        return (run or run_script)(shell_words(own), sandbox, readable)
 
     if cache is None or mode == "coverage" or include_folders(source):  # counters know their folder
         return make()

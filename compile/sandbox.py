@@ -25,6 +25,9 @@ holds but the rlimits, the wall time and the bounded output, and what a run leav
 
 Nothing outlives a run: its processes die with their namespace when it ends, when it is killed, and when MuSL itself is
 killed; its /tmp and network go with it. What it wrote to `scratch` belongs to the caller.
+
+`keep` starts what is to live on for many jobs of MuSL's own (compile/kept): the namespaces, files and rlimits are those
+of a run, and it ends when the process that started it does, as it ends with its socket.
 """
 
 from __future__ import annotations
@@ -139,6 +142,26 @@ class Sandbox:
             # bubblewrap could not set it up; its words are in stderr
             return replace(outcome, status=Status.INFRASTRUCTURE)
         return outcome
+
+    def keep(
+        self, argv: Sequence[str | Path], *, limits: Limits, readable: Sequence[Path], descriptors: Sequence[int]
+    ) -> subprocess.Popen[bytes]:
+        """Start `argv`, which sees `scratch` read-only, and leave it running. The rlimits hold, for each process; its
+        wall time, its processes and their memory together are the caller's to bound, and it has to end by itself when
+        the other ends of its `descriptors` are closed: the thread that starts it may be gone long before."""
+        words = [
+            word for word in self._bubblewrap(limits, readable, False, Path("/tmp")) if word != "--die-with-parent"
+        ]
+        script = _ulimits(limits, isolated=True) + 'exec "$@"'
+        return subprocess.Popen(
+            [*words, "--", "/bin/sh", "-c", script, "sh", *(str(word) for word in argv)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+            pass_fds=tuple(descriptors),
+            start_new_session=True,
+        )
 
     def _bubblewrap(self, limits: Limits, readable: Sequence[Path], writable: bool, cwd: Path) -> list[str]:
         words = [str(find_bubblewrap()), *_namespace_words(limits.tmp_bytes)]

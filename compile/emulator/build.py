@@ -43,6 +43,7 @@ from compile.emulator.scopes import keeps_addresses
 from compile.host import DUMP_CXX, RunScript, driver_object, include_flags, run_script, shell_words
 from compile.imports import check_unit
 from compile.includes import include_folders
+from compile.kept.pool import assembled
 from compile.outcome import Outcome, Status
 from compile.prelude import NO_SPECIAL_FUNCTIONS, names_special_function
 from compile.program import compile_unit, program_object
@@ -319,7 +320,10 @@ def _compile(
         kept = [cache.fetch(unit.steps, unit.folder, UNIT, "unit.cpp") for unit in units]
         if kept[0] is not None and (not kept[0].ok or None not in kept):
             return _without_limits(kept[0])
-    script = " && ".join(f"cd {shlex.quote(str(u.folder))} && {shell_words(u.steps)}" for u in units)
+    words = (_steps_left(unit, sandbox, own=not folders and not more) for unit in units)
+    script = " && ".join(
+        f"cd {shlex.quote(str(u.folder))} && {shell_words(w)}" for u, w in zip(units, words, strict=True)
+    )
     outcome = run(script, sandbox, [INCLUDE, *(unit.header.parent for unit in units), *folders, *more])
     built = [unit for unit in units if (unit.folder / UNIT).exists()]
     if built and not outcome.ok and outcome.status is Status.COMPILE_ERROR:  # the same text, for another check
@@ -328,6 +332,11 @@ def _compile(
         for unit in units if outcome.ok else units[:1]:
             cache.keep(unit.steps, unit.folder, UNIT, "unit.cpp", outcome)
     return _without_limits(outcome)
+
+
+def _steps_left(unit: _Unit, sandbox: Sandbox, *, own: bool) -> Sequence[Sequence[str]]:
+    """What is left to do for a unit that reads no files but MuSL's `own` ones: a kept compiler may have begun."""
+    return assembled(unit.steps, unit.folder, sandbox, [INCLUDE, unit.header.parent]) if own else unit.steps
 
 
 def _once(lines: str) -> str:
