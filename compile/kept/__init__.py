@@ -1,0 +1,1 @@
+"""Compilers that get ready once and are forked for every unit."""
