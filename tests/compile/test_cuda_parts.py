@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from compile.cuda_parts import (
     device_code,
-    divides_work,
     device_functions,
+    divides_work,
     kernels_of,
     launched_kernels,
     with_arguments,
