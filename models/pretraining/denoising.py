@@ -42,8 +42,13 @@ def is_denoised(row_id: str, share: float) -> bool:
 
 def repair_text(text: str, language: Language, seed: str) -> str:
     """The text with noise, and below it the text. The same seed gives the same noise."""
+    return f"{repair_prompt(text, language, seed)}{text}"
+
+
+def repair_prompt(text: str, language: Language, seed: str) -> str:
+    """The part of it that the text comes after."""
     name = "CUDA" if language == "cuda" else "C"
-    return f"// {name} repair\n{corrupted(text, random.Random(seed))}\n// {name}\n{text}"
+    return f"// {name} repair\n{corrupted(text, random.Random(seed))}\n// {name}\n"
 
 
 def corrupted(text: str, rng: random.Random) -> str:

@@ -140,6 +140,14 @@ class NeuralParts:
         names = {"c2cuda": c.name, "cuda2c": cuda.name}
         return [translator_prompts.example(c.text, cuda.text, one, form, names[one]) for one in directions]
 
+    def repair_examples(self, model: str, sources: Sequence[Source], seed: int) -> list[Example]:
+        form = self.form(model, "translator")
+        if form.style != "short":
+            raise ModelError("training.repairs: the Translator is not asked in the short form, which alone has repairs")
+        return [
+            translator_prompts.repair(source.text, source.language, form, f"{seed}/{source.id}") for source in sources
+        ]
+
     def test_examples(self, model: str, source: Source, snippets: Sequence[str]) -> list[Example]:
         form = self.form(model, "tester")
         return [tester_prompts.example(source.text, snippet, form) for snippet in snippets]

@@ -12,9 +12,9 @@ from models.question import Example
 from musl.loop.beside import Beside, Chunk
 from musl.loop.context import MODELS, Context
 from musl.loop.folder import CHECKPOINT, RoundFolder, write_whole
-from musl.loop.records import Triplet, side_of
+from musl.loop.records import HeldOut, Triplet, read_records, side_of
 from musl.loop.select import balance
-from musl.loop.source import Direction, Side, Source
+from musl.loop.source import Direction, Side, Source, read_sources, take
 from musl.loop.voices import TRANSLATORS, Parts, Role
 
 EXAMPLES = "examples.jsonl"
@@ -52,6 +52,8 @@ def _train(context: Context, folder: RoundFolder, role: Role, triplets: Sequence
         examples = examples_for(context.parts, model, role, triplets, context.config.selection.tests)
         if not examples:
             return _relative(context, before)
+        if role != "tester":
+            examples += _repairs(context, model, number)
         write_whole(own / EXAMPLES, "".join(f"{json.dumps(dict(example))}\n" for example in examples))
         seed = context.seed(number, "train", role)
         work = functools.partial(context.parts.finetune, model, own / EXAMPLES, own, role, seed)
@@ -62,6 +64,20 @@ def _train(context: Context, folder: RoundFolder, role: Role, triplets: Sequence
                 context.on_progress(number, f"train {role}", *message.value)
         write_whole(own / "done", "")
     return f"{folder.path.name}/{CHECKPOINT}/{role}/model"
+
+
+def _repairs(context: Context, model: str, number: int) -> list[Example]:
+    """Unpaired texts with noise of this round's own."""
+    asked = context.config.sources
+    corpora: tuple[tuple[Side, Sequence[Path]], ...] = (("c", asked.c), ("cuda", asked.cuda))
+    count = context.config.training.repairs
+    if not count:
+        return []
+    held_out = {one.source for one in read_records(context.folder.held_out, HeldOut)}
+    sources = []
+    for side, paths in corpora:
+        sources += take((source for source in read_sources(paths, side) if source.id not in held_out), count)
+    return context.parts.repair_examples(model, sources, context.seed(number, "repairs"))
 
 
 def _relative(context: Context, model: str) -> str:

@@ -82,6 +82,10 @@ class Parts(Protocol):
         """What a pair teaches the Translator `model`, which goes on from it."""
         ...
 
+    def repair_examples(self, model: str, sources: Sequence[Source], seed: int) -> list[Example]:
+        """Sources with noise, which the Translator `model` is to repair. ModelError where its form has no repairs."""
+        ...
+
     def test_examples(self, model: str, source: Source, snippets: Sequence[str]) -> list[Example]:
         """What tests of a function teach the Tester `model`."""
         ...

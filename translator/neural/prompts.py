@@ -1,4 +1,4 @@
-"""What a model is asked: `ask`, and the training example of the same form: `example`.
+"""What a model is asked: `ask`, and the training example of the same form: `example` (and `repair`).
 
 instruct   the text of translator/prompts/, with one worked example; answers are fenced code
 short      // C to CUDA          a line that names the task, the source, a line that begins the answer
@@ -17,6 +17,7 @@ from typing import Literal, TypeAlias
 from data.function import Language
 from data.tokens import tokompiler
 from models.model_form import ModelForm
+from models.pretraining.denoising import repair_prompt
 from models.question import Example, Question
 
 Direction: TypeAlias = Literal["c2cuda", "cuda2c"]
@@ -55,6 +56,15 @@ def example(c_text: str, cuda_text: str, direction: Direction, form: ModelForm, 
     if form.style == "instruct":
         answer = f"```{_FENCE[direction]}\n{answer}\n```"
     return Example(prompt=question.text, completion=answer, task=direction)
+
+
+def repair(text: str, language: Language, form: ModelForm, seed: str) -> Example:
+    """The training example of a text with noise that is to become what it was, as in the pretraining of models that are
+    asked in the short form; the same seed gives the same noise."""
+    text = text.strip("\n")
+    if form.anonymous:
+        text = tokompiler.encode(text, "cuda" if language == "cuda" else "c++").text.strip("\n")
+    return Example(prompt=repair_prompt(text, language, seed), completion=text, task="repair")
 
 
 def _around(context: str) -> str:

@@ -9,11 +9,13 @@ from replay_generator import ReplayGenerator
 
 from data.find_functions import find_functions
 from data.source_file import SourceFile
+from data.tokens.tokompiler import encode
 from models.generation.protocol import Answer, NoAnswer, Sampling
 from models.model_form import STYLES, ModelForm
+from models.pretraining.denoising import repair_text
 from translator.neural.batch import Item, translate_batch
 from translator.neural.context import context_of
-from translator.neural.prompts import Direction, ask, example
+from translator.neural.prompts import Direction, ask, example, repair
 from translator.neural.read_answer import Malformed, Snippet
 
 C = "void scale(int n, float a, float *x) {\n    for (int i = 0; i < n; i++) x[i] = a * x[i] + 2.5f;\n}\n"
@@ -34,6 +36,15 @@ def test_the_short_form_is_exact() -> None:
         "completion": KERNEL.strip(),
         "task": "c2cuda",
     }
+
+
+def test_a_repair_is_asked_for_as_in_pretraining() -> None:
+    text = "void scale(float *x, int n) {\n    for (int i = 0; i < n; i++)\n        x[i] *= 3.5f;\n}\n"
+    own = encode(text, "c").text.strip("\n")
+    asked = repair(text, "c", ModelForm("short", anonymous=True), "a seed")
+    assert asked["prompt"] + asked["completion"] == repair_text(own, "c", "a seed")
+    assert asked["completion"] == own and "scale" not in asked["prompt"]
+    assert repair(text, "c", ModelForm("short"), "a seed")["completion"] == text.strip("\n")
 
 
 def test_a_model_of_languages_is_given_the_bare_source_and_the_direction_beside_it() -> None:
