@@ -48,7 +48,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from compile.guard import GUARD_SECONDS, TOO_MUCH_MEMORY, Guard
+from compile.guard import GUARD_SECONDS, TOO_MUCH_MEMORY, Guard, children_of
 from compile.outcome import Outcome, Status
 from compile.seccomp import build_filter
 from compile.toolchain import find_bubblewrap, installed_tools
@@ -406,8 +406,17 @@ def _end_of(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """bubblewrap's own process ends with the group, and the whole process namespace with it (--die-with-parent)."""
+    """bubblewrap's own process ends with the group, and the whole process namespace with it (--die-with-parent).
+
+    The first process of the namespace has to end all others itself. Where these are a fork bomb's thousands, it waits
+    its turn among them, so it is put before them if that is allowed.
+    """
     if process.poll() is None or process.returncode < 0:
+        for first in children_of(process.pid):
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, first, -20)
+            with contextlib.suppress(OSError):
+                os.kill(first, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     process.wait()
