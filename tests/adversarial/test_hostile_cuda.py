@@ -475,4 +475,4 @@ def test_a_compile_bomb_fails_in_bounded_time(pair: Pair, bomb: str) -> None:
     verdict = pair.judge(BOMBS[bomb] + "\n" + axpy_cuda())
     assert verdict.status is VerdictStatus.CANDIDATE_FAILED
     assert "does not compile" in verdict.reason
-    assert time.monotonic() - begin < 120  # with another test's fork bomb beside it 31 seconds were seen
+    assert time.monotonic() - begin < 30
