@@ -134,6 +134,7 @@ class Sandbox:
         with _memory_file() as status, _filter_file(restricted) as filters:
             extra = {"--json-status-fd": status.fileno(), **({"--seccomp": filters.fileno()} if filters else {})}
             words = self._bubblewrap(bounds, readable, writable, cwd or self.scratch)
+            words += ["--die-with-parent"]
             words += [word for option, descriptor in extra.items() for word in (option, str(descriptor))]
             passed = [*descriptors, *extra.values()]
             outcome = _run_bounded([*words, "--", *wrapped], bounds, variables, passed, self.scratch, guard, stdin)
@@ -148,10 +149,9 @@ class Sandbox:
     ) -> subprocess.Popen[bytes]:
         """Start `argv`, which sees `scratch` read-only, and leave it running. The rlimits hold, for each process; its
         wall time, its processes and their memory together are the caller's to bound, and it has to end by itself when
-        the other ends of its `descriptors` are closed: the thread that starts it may be gone long before."""
-        words = [
-            word for word in self._bubblewrap(limits, readable, False, Path("/tmp")) if word != "--die-with-parent"
-        ]
+        the other ends of its `descriptors` are closed: it may not die with its parent, which bubblewrap takes to be
+        the thread that starts it, gone long before."""
+        words = self._bubblewrap(limits, readable, False, Path("/tmp"))
         script = _ulimits(limits, isolated=True) + 'exec "$@"'
         return subprocess.Popen(
             [*words, "--", "/bin/sh", "-c", script, "sh", *(str(word) for word in argv)],
@@ -194,7 +194,7 @@ def why_unavailable() -> str:
         return f"the sandbox needs bubblewrap (`bwrap`), which is not installed: `{INSTALL_COMMAND}`"
     try:
         done = subprocess.run(
-            [str(program), *_namespace_words(MIB), "--", "/bin/sh", "-c", "exit 0"],
+            [str(program), *_namespace_words(MIB), "--die-with-parent", "--", "/bin/sh", "-c", "exit 0"],
             capture_output=True,
             text=True,
             timeout=30,
@@ -214,7 +214,7 @@ def why_unavailable() -> str:
 @functools.cache
 def _namespace_words(tmp_bytes: int) -> tuple[str, ...]:
     """bubblewrap's words for what is the same in all runs."""
-    words = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--ro-bind", "/usr", "/usr"]
+    words = ["--unshare-all", "--new-session", "--cap-drop", "ALL", "--ro-bind", "/usr", "/usr"]
     for name in SYSTEM:
         path = Path(name)
         if path.is_symlink():
