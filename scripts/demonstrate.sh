@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The demonstration that the loop learns, from nothing, on two CPU cores: corpora, pretraining, the loop, the report.
 # Every stage is kept in build/tiny; run it again, and it goes on where it was stopped. With --ablation the run without
-# a filter follows. Figures of such a run: docs/results/README.md.
+# a filter follows. What is known of such runs: docs/learning.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PATH="$PWD/.venv/bin:$PATH"

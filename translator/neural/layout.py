@@ -21,7 +21,7 @@ def laid_out(text: str) -> str:
     body = text.strip()
     if "\n" in body or len(body) < _LONG:
         return text
-    command = [_clang_format(), "--assume-filename=kernel.cu", f"--style={_STYLE}"]
+    command = [str(_clang_format()), "--assume-filename=kernel.cu", f"--style={_STYLE}"]
     try:
         done = subprocess.run(command, input=body, capture_output=True, text=True, timeout=_SECONDS, check=True)
     except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
