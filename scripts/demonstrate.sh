@@ -1,14 +1,23 @@
 #!/usr/bin/env bash
-# The demonstration that the loop learns, from nothing, on two CPU cores: corpora, pretraining, the loop, the report.
-# Every stage is kept in build/tiny; run it again, and it goes on where it was stopped. With --ablation the run without
-# a filter follows. What is known of such runs: docs/learning.md.
+# The demonstration that the loop learns, from nothing: corpora, pretraining, the loop, the report.
+# Every stage is kept in build/; run it again, and it goes on where it was stopped. What is known of such runs:
+# docs/learning.md.
+# usage: scripts/demonstrate.sh [tiny|small] [--ablation]
+#   tiny         3.5 M parameters, two CPU cores (the default)
+#   small        113 M parameters, one GPU
+#   --ablation   the run without a filter follows (tiny only)
+#   PYTHON       the interpreter (default .venv/bin/python)
 set -euo pipefail
 cd "$(dirname "$0")/.."
-PATH="$PWD/.venv/bin:$PATH"
-out=build/tiny
+size=tiny
+case "${1:-}" in tiny | small) size=$1 && shift ;; esac
+export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
+
+musl() { "${PYTHON:-.venv/bin/python}" -c 'from musl.cli import main; main()' "$@"; }
 
 corpus() { # NAME COUNT LANGUAGE FAMILIES SEED
-    [ -e "$out/$1/part-00000.parquet" ] || musl data synth "$2" --language "$3" --family "$4" --seed "$5" -o "$out/$1"
+    [ -e "build/tiny/$1/part-00000.parquet" ] ||
+        musl data synth "$2" --language "$3" --family "$4" --seed "$5" -o "build/tiny/$1"
 }
 
 corpus c            20000 c    short      11
@@ -17,13 +26,14 @@ corpus seed-c        2000 c    short-seed 13
 corpus unpaired-c    4000 c    short      14
 corpus unpaired-cuda 4000 cuda short      15
 corpus held-out       400 c    short      16
-[ -e "$out/tokenizer/tokenizer.json" ] || musl data tokenizer "$out/c" "$out/cuda" --tokompiler --lexical -o "$out/tokenizer"
+[ -e build/tiny/tokenizer/tokenizer.json ] ||
+    musl data tokenizer build/tiny/c build/tiny/cuda --tokompiler --lexical -o build/tiny/tokenizer
 
-musl pretrain configs/tiny-loop-pretrain.yaml
-musl loop configs/tiny.yaml
-if [ "${1:-}" = --ablation ]; then
+musl pretrain "configs/$size-loop-pretrain.yaml"
+musl loop "configs/$size.yaml"
+runs=("build/$size/loop")
+if [ "$size ${1:-}" = "tiny --ablation" ]; then
     musl loop configs/tiny-no-filter.yaml
-    musl report "$out/loop" "$out/no-filter" -o "$out/loop.html"
-else
-    musl report "$out/loop" -o "$out/loop.html"
+    runs+=(build/tiny/no-filter)
 fi
+musl report "${runs[@]}" -o "build/$size/loop.html"

@@ -93,6 +93,9 @@ class GenerationGroup(Group):
     max_new_test_tokens: Count = 512
     chunk: Count = 32
     """Sources that are asked about at a time; what is written is verified while the next ones are."""
+    batch: Count | None = None
+    """Answers that a model of this machine writes at once, 64 where none is given; on a GPU more are faster, and where
+    its memory ends the batch is halved. Another batch can change a probability's last bits, so now and then a token."""
 
     @model_validator(mode="after")
     def _consistent(self) -> GenerationGroup:
@@ -136,6 +139,9 @@ class SelectionGroup(Group):
     """Translations of one source that are kept."""
     tests: Count = 4
     """Tests of one triplet that the Tester is trained on."""
+    parallel: bool = True
+    """After the seed, of verified translations into CUDA those alone that divide the work among threads: a kernel in
+    which every thread does all of it is what copying the source gives, and right where work may be done twice."""
 
 
 class TrainingGroup(Group):

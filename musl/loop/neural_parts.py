@@ -87,11 +87,13 @@ def _written(part: Snippet | MalformedTest) -> Written:
 @dataclass(frozen=True)
 class NeuralParts:
     """musl.loop.voices.Parts. `training` has the groups of fine-tuning; `launch` are the words before its command;
-    `threads` is how many of the CPU a model generates with, as verification beside it needs some too."""
+    `threads` is how many of the CPU a model generates with, as verification beside it needs some too; `batch`
+    is how many answers it writes at once."""
 
     training: TrainingGroup
     launch: Sequence[str] = ()
     threads: int = 1
+    batch: int | None = None
     _forms: dict[str, ModelForm] = field(default_factory=dict)
 
     def open_translator(self, model: str) -> TranslatorVoice:
@@ -111,7 +113,7 @@ class NeuralParts:
 
         torch.set_num_threads(self.threads)
         base, adapter = split_adapter(model)
-        return open_generator(base, adapter=None if adapter is None else str(adapter))
+        return open_generator(base, adapter=None if adapter is None else str(adapter), batch=self.batch)
 
     def form(self, model: str, role: Role) -> ModelForm:
         """How a model is asked: as its folder says, else as its training will say, else as its kind suggests."""

@@ -85,7 +85,7 @@ def run_loop(
 def _neural(config: LoopConfig) -> Parts:
     from musl.loop.neural_parts import NeuralParts
 
-    return NeuralParts(config.training, config.run.launch, config.run.generation_threads)
+    return NeuralParts(config.training, config.run.launch, config.run.generation_threads, config.generation.batch)
 
 
 def _run_rounds(context: Context) -> list[RoundMetrics]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
-from compile.cuda_parts import kernels_of
+from compile.cuda_parts import divides_work, kernels_of
 from musl.loop.config import Filter, LoopConfig
 from musl.loop.make_tests import SMALL
 from musl.loop.records import Judged, Tested, Translated, Triplet
@@ -37,6 +37,8 @@ def choose_triplets(
     chosen: list[Triplet] = []
     for text in _by_votes(one for one in translated if _is_kept(config, wanted, one, verdicts)):
         source = sources[text.source]
+        if wanted == "verified" and number and config.selection.parallel and not _is_parallel(source, text):
+            continue
         triplet = _triplet(source, text, tuple(kept_tests.get(source.id, ())), number)
         if triplet.key not in known and room[source.id] < config.selection.per_source:
             known.add(triplet.key)
@@ -52,6 +54,10 @@ def _is_kept(config: LoopConfig, wanted: Filter, one: Translated, verdicts: Mapp
         verdict = verdicts.get((one.source, one.text_id))
         return verdict is not None and is_verified(verdict, config.judging.least_tests)
     return wanted == "none" or bool(one.compiles)
+
+
+def _is_parallel(source: Source, one: Translated) -> bool:
+    return source.language == "cuda" or divides_work(one.text)
 
 
 def is_verified(verdict: Judged, least_tests: int) -> bool:

@@ -101,6 +101,19 @@ def test_the_text_that_more_samples_agree_on_comes_first(make_config: MakeConfig
     assert triplet.cuda == other
 
 
+def test_a_kernel_whose_threads_all_do_all_of_the_work_is_no_lesson(make_config: MakeConfig, tmp_path: Path) -> None:
+    copied = "__global__ void k(float *a, int n) { for (int i = 0; i < n; i++) a[i] = 1.0f; }"
+    translated, judged = [_translated(0, copied)], [_judged(copied, "equivalent", (True,))]
+
+    def chosen(number: int, parallel: bool) -> list[Triplet]:
+        config = make_config(tmp_path / str(parallel), selection={"parallel": parallel})
+        return choose_triplets(config, number, {"s": SOURCE}, translated, TESTED, judged, ())
+
+    assert chosen(1, True) == []
+    assert [triplet.cuda for triplet in chosen(1, False)] == [copied]
+    assert [triplet.cuda for triplet in chosen(0, True)] == [copied]  # a seed is taken as it is given
+
+
 def test_families_directions_and_lengths_take_turns() -> None:
     def triplet(number: int, language: str, family: str, length: int) -> Triplet:
         return Triplet(
