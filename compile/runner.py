@@ -325,7 +325,7 @@ def _outcome(status: int, code: int, stderr: bytes, seconds: float, *, speaks: b
         _MEMORY: (Status.OUT_OF_MEMORY, "its memory was used up"),
         _FORBIDDEN: (Status.FORBIDDEN, f"a system call that is not allowed: {refused_calls().get(code, 'unknown')}"),
         _UNSUPPORTED: (Status.INFRASTRUCTURE, "the emulator cannot run this"),
-        _MACHINE: (Status.INFRASTRUCTURE, f"the driver failed: {os.strerror(code)}"),
+        _MACHINE: (Status.INFRASTRUCTURE, f"the driver failed: {os.strerror(code)}" if code else "the driver failed"),
     }[status]
     if status not in (_SIGNAL, _EXIT, _UNSUPPORTED):
         text = f"{note}\n".encode() + stderr

@@ -169,9 +169,9 @@ class Sandbox:
             device = folder.is_relative_to("/dev")  # of a GPU; a plain bind would make it unusable
             words += ["--dev-bind-try" if device else "--ro-bind-try", str(folder), str(folder)]
         words += ["--bind" if writable else "--ro-bind", str(self.scratch), str(self.scratch)]
-        # The root is in memory: nothing may fill it. Root's own files in /proc/sys are settings of the whole
-        # machine, which a process of root may write even without any privilege.
-        words += [word for place in ("/", "/proc") for word in ("--remount-ro", place)]
+        words += ["--remount-ro", "/"]  # it is in memory: nothing may fill it
+        on_device = any(folder.is_relative_to("/dev") for folder in readable)
+        words += _settings_words() if on_device else ["--remount-ro", "/proc"]
         return [*words, "--chdir", str(cwd)]
 
     def within(self, scratch: Path) -> Sandbox:
@@ -228,6 +228,19 @@ def _namespace_words(tmp_bytes: int) -> tuple[str, ...]:
     words += ["--proc", "/proc", "--dir", "/dev", "--symlink", "/proc/self/fd", "/dev/fd"]
     words += [word for name in DEVICES for word in ("--dev-bind", f"/dev/{name}", f"/dev/{name}")]
     return (*words, "--size", str(tmp_bytes), "--tmpfs", "/tmp")
+
+
+@functools.cache
+def _settings_words() -> tuple[str, ...]:
+    """bubblewrap's words for a /proc whose files about processes can be written, as NVIDIA's driver does when it starts
+    (cuInit fails with error 304 under a read-only /proc). The others are settings of the whole machine, which a process
+    of root may write even without any privilege: /proc/sys, /proc/sysrq-trigger, the driver's own."""
+    places = [
+        f"/proc/{entry.name}"
+        for entry in os.scandir("/proc")
+        if not entry.name.isdigit() and not entry.is_symlink() and (entry.is_dir() or entry.stat().st_mode & 0o222)
+    ]
+    return tuple(word for place in sorted(places) for word in ("--ro-bind-try", place, place))
 
 
 @functools.cache

@@ -26,7 +26,7 @@ from data.function import Function
 from data.source_file import SourceFile
 
 # What a worker calls of the runtime: no unit may.
-_WITHHELD = frozenset(f"musl_gpu_{name}" for name in ("load", "open", "begin", "end", "close"))
+_WITHHELD = frozenset(f"musl_gpu_{name}" for name in ("load", "open", "arguments", "begin", "end", "threads", "close"))
 _HOST_REFUSED = 77  # exit status of the script where only the host side failed
 
 

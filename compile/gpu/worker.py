@@ -31,7 +31,7 @@ from compile.gpu.protocol import EXIT, MACHINE, OK, READY, SCALAR, UNREAD_ERROR,
 WARM_UPS = 3
 # Written between two timed runs; twice the L2 cache of the largest devices (Triton's do_bench uses 256 MB as well).
 FLUSH_BYTES = 256 << 20
-_UNREAD_ERROR, _CONTEXT_LOST, _MACHINE = 1, 2, 3  # MUSL_GPU_*
+_UNREAD_ERROR, _CONTEXT_LOST, _MACHINE, _OUT_OF_BOUNDS = 1, 2, 3, 4  # MUSL_GPU_*
 _ALIGNMENT = 16
 
 
@@ -49,6 +49,12 @@ class Symbol(ctypes.Structure):
     )
 
 
+class Array(ctypes.Structure):
+    """musl_gpu_array of compile/gpu/runtime/session.h."""
+
+    _fields_ = (("begin", ctypes.c_uint64), ("bytes", ctypes.c_uint64), ("parameter", ctypes.c_uint32))
+
+
 class Block:
     """Memory for one argument: exactly its bytes, up to a page that may not be touched."""
 
@@ -63,6 +69,10 @@ class Block:
         if ctypes.CDLL(None).mprotect(ctypes.c_void_p(self._base + room), ctypes.c_size_t(page), 0) != 0:
             raise OSError("mprotect failed")
         self.fill(values)
+
+    @property
+    def size(self) -> int:
+        return self._size
 
     @property
     def address(self) -> int:
@@ -95,6 +105,14 @@ class Call:
         for block, value in zip(self.blocks, tests.arguments(test), strict=True):
             if block is not None and value is not None:
                 block.fill(value)
+
+    def arrays(self, tests: TestFile) -> ctypes.Array[Array]:
+        """Where the array arguments lie."""
+        given = enumerate(zip(self.blocks, tests.parameters, strict=True))
+        found = [
+            Array(block.address, block.size, i) for i, (block, p) in given if block is not None and p.kind != SCALAR
+        ]
+        return (Array * len(found))(*found)
 
     def payload(self, tests: TestFile) -> bytes:
         parts = [self.returned.read()[: tests.return_size]]
@@ -174,6 +192,8 @@ def run_test(device: Device, tests: TestFile, command: Command) -> Reply:
     call = Call.make(tests, command.test)
     unit, table = device.load_unit()
     device.open(table)
+    arrays = call.arrays(tests)
+    device.runtime.musl_gpu_arguments(arrays, len(arrays))
     device.runtime.musl_gpu_begin(tests.schedules[command.schedule].pattern, 0)
     begin = time.monotonic_ns()
     unit.musl_call(call.pointers, ctypes.c_void_p(call.returned.address))
@@ -182,6 +202,8 @@ def run_test(device: Device, tests: TestFile, command: Command) -> Reply:
     if ending in (_CONTEXT_LOST, _MACHINE):
         return _failure(ending, spent, launches, message)
     device.runtime.musl_gpu_close()
+    if ending == _OUT_OF_BOUNDS:
+        return Reply(EXIT, 1, spent, launches, message=message)
     remarks = UNREAD_ERROR if ending == _UNREAD_ERROR else 0
     return Reply(OK, 0, spent, launches, remarks, message=message, payload=call.payload(tests))
 
@@ -192,6 +214,8 @@ def time_test(device: Device, tests: TestFile, command: Command) -> Reply:
     call = Call.make(tests, command.test)
     unit, table = device.load_unit()
     device.open(table)
+    arrays = call.arrays(tests)
+    device.runtime.musl_gpu_arguments(arrays, len(arrays))
     times, launches = list[tuple[float, float]](), 0
     for run in range(WARM_UPS + command.repeats):
         call.refill(tests, command.test)

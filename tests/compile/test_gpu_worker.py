@@ -30,6 +30,9 @@ from compile.runner import Schedule, TestLimits, run_schedules, run_tests
 from compile.sandbox import Sandbox
 from compile.toolchain import find_nvcc
 from data.function import Function
+from musl.findings import Finding
+from musl.given_wrapper import needed_bytes
+from musl.verdict import VerdictStatus
 
 pytestmark = pytest.mark.skipif(find_nvcc() is None, reason="nvcc was not found")
 
@@ -55,6 +58,7 @@ int f(float *a, int n, int what, float by) {
     if (what == 4) for (volatile int i = 0;; i++) { }
     if (what == 5) fprintf(stderr, "said by the code under test\n");
     if (what == 6) { cudaMalloc(&d, 1ull << 40); return calls; }
+    if (what == 15) n += 10;
     if (what == 7) { for (int i = 3; i < 64; i++) close(i); return calls; }
     cudaMalloc(&d, n * sizeof(float));
     if (what != 8) cudaMemcpy(d, a, n * sizeof(float), cudaMemcpyHostToDevice);
@@ -64,7 +68,7 @@ int f(float *a, int n, int what, float by) {
     else scale<<<1, what == 11 ? 2048 : 256>>>(d, n);
     if (what == 12) cudaFree(a);
     if (what == 13 && cudaFree(a) != cudaGetLastError()) return -1;
-    cudaMemcpy(a, d, n * sizeof(float), cudaMemcpyDeviceToHost);
+    cudaMemcpy(a, d, (n - 10 * (what == 15)) * sizeof(float), cudaMemcpyDeviceToHost);
     if (what != 14) cudaFree(d);
     return calls;
 }
@@ -122,7 +126,8 @@ def over_standin(build: Build | Outcome, libraries: Path) -> Build:
     if importlib.util.find_spec("pycuda") is None:
         paths.append(str(STANDIN))
     environment = {**build.environment, "LD_LIBRARY_PATH": str(libraries), "PYTHONPATH": os.pathsep.join(paths)}
-    return replace(build, environment=environment, readable=(*build.readable, libraries, STANDIN))
+    device = Path("/dev/full")  # any device: a run that is shown one gets what a driver needs beside it
+    return replace(build, environment=environment, readable=(*build.readable, libraries, STANDIN, device))
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +183,17 @@ def test_an_error_that_nobody_reads_is_remarked(standin: StandIn, what: int, err
     assert run.outcome.ok, run.outcome.message
     assert error in run.remarks[FaultKind.API_ERROR].text
     assert not after.remarks and np.array_equal(np.asarray(after.arguments[0]), 3 * VALUES)
+
+
+def test_a_copy_past_the_end_of_an_argument_says_how_much_it_wanted(standin: StandIn) -> None:
+    """As on the emulator, so that the host wrapper of a benchmark can be forgiven (musl/given_wrapper.py)."""
+    run, after = standin.run(15, 0)
+    fault = read_fault(run.outcome.message)
+    assert run.outcome.status is Status.RUNTIME_ERROR
+    assert fault is not None and fault.kind is FaultKind.OUT_OF_BOUNDS and not fault.kernel
+    wanted = needed_bytes([Finding(VerdictStatus.OUT_OF_BOUNDS, "forward", run.outcome.message, fault=fault)])
+    assert wanted == (0, 4 * (len(VALUES) + 10))
+    assert after.outcome.ok and np.array_equal(np.asarray(after.arguments[0]), 3 * VALUES)
 
 
 def test_a_fault_on_the_device_is_told_by_its_kind(standin: StandIn) -> None:

@@ -44,7 +44,8 @@ uint32_t musl_hook_end(uint64_t *count) {
     if (error == cudaSuccess) return 0;
     // An error that does not go away has lost the context, and with it what the call should have copied back.
     bool lost = cudaDeviceSynchronize() != cudaSuccess;
-    const char *fault = error == cudaErrorIllegalAddress      ? "out of bounds"
+    bool outside = error == cudaErrorIllegalAddress || error == cudaErrorInvalidAddressSpace;
+    const char *fault = outside                               ? "out of bounds"
                         : error == cudaErrorMisalignedAddress ? "misaligned access"
                         : error == cudaErrorAssert            ? "assertion failed"
                         : lost                                ? "error"

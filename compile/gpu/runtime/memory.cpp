@@ -66,6 +66,13 @@ CUDA_MEMCPY2D pitched(void *to, size_t to_pitch, const void *from, size_t from_p
     return copy;
 }
 
+// The bytes of a copy that lie inside the arguments of the call where an end is one; the driver is not asked for more.
+size_t inside(const void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, const char *call) {
+    if (kind != cudaMemcpyHostToDevice && kind != cudaMemcpyDeviceToDevice) bytes = inside_argument(to, bytes, true, call);
+    if (kind != cudaMemcpyDeviceToHost && kind != cudaMemcpyDeviceToDevice) bytes = inside_argument(from, bytes, false, call);
+    return bytes;
+}
+
 CUresult copy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind) {
     switch (kind) {
         case cudaMemcpyHostToDevice: return driver.cuMemcpyHtoD_v2(device_pointer(to), from, bytes);
@@ -165,9 +172,11 @@ cudaError_t cudaHostGetDevicePointer(void **device, void *host, unsigned flags) 
 }
 
 cudaError_t cudaMemcpy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind) {
+    bytes = inside(to, from, bytes, kind, "cudaMemcpy");
     return bytes ? settle(copy(to, from, bytes, kind), "cudaMemcpy") : cudaSuccess;
 }
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind, cudaStream_t stream) {
+    bytes = inside(to, from, bytes, kind, "cudaMemcpyAsync");
     return bytes ? settle(copy_async(to, from, bytes, kind, stream), "cudaMemcpyAsync") : cudaSuccess;
 }
 

@@ -26,6 +26,9 @@ uint32_t symbol_count;
 cudaError_t error_now;
 char error_call[64];
 char machine_message[256];
+const musl_gpu_array *arguments_;
+uint32_t argument_count;
+char bounds_message[256];
 uint64_t launch_count;
 uint64_t most_threads;  // of one launch
 bool timed;
@@ -144,6 +147,22 @@ int device_attribute(int attribute) {
     return value;
 }
 
+size_t inside_argument(const void *address, size_t bytes, bool writes, const char *call) {
+    auto at = reinterpret_cast<uint64_t>(address);
+    for (uint32_t i = 0; i < argument_count; i++) {
+        const musl_gpu_array &array = arguments_[i];
+        if (at < array.begin || at - array.begin > array.bytes || (at - array.begin == array.bytes && array.bytes > 0)) continue;
+        uint64_t room = array.bytes - (at - array.begin);
+        if (bytes <= room) return bytes;
+        if (!bounds_message[0])
+            snprintf(bounds_message, sizeof bounds_message,
+                     "out of bounds: host code: %s: %s of %zu bytes past the end of host array (parameter %u) of %llu bytes", call,
+                     writes ? "store" : "load", bytes, array.parameter + 1, static_cast<unsigned long long>(array.bytes));
+        return room;
+    }
+    return bytes;
+}
+
 // The address on the device of the variable whose shadow on the host begins at or before `address`; null where it is none.
 static char *symbol_address(const void *address) {
     const musl_gpu_symbol *symbol = find_symbol(address, false);
@@ -194,12 +213,17 @@ const char *musl_gpu_open(const void *cubin, const musl_gpu_symbol *table, uint3
     return result ? cudaGetErrorString(static_cast<cudaError_t>(result)) : nullptr;
 }
 
+void musl_gpu_arguments(const musl_gpu_array *arrays, uint32_t count) {
+    arguments_ = arrays;
+    argument_count = count;
+}
+
 void musl_gpu_begin(uint32_t fill, uint32_t with_events) {
     pattern = static_cast<unsigned char>(fill);
     timed = with_events != 0;
     launch_count = most_threads = 0;
     error_now = cudaSuccess;
-    error_call[0] = machine_message[0] = 0;
+    error_call[0] = machine_message[0] = bounds_message[0] = 0;
     in_kernel = false;
 }
 
@@ -217,6 +241,10 @@ int musl_gpu_end(uint64_t *launches, double *kernel_ms, char *message, size_t ca
         snprintf(message, capacity, "%s: host code: %s (%s): seen by %s", fault_of(error_now), cudaGetErrorName(error_now),
                  cudaGetErrorString(error_now), error_call);
     }
+    if (bounds_message[0] && ending != MUSL_GPU_CONTEXT_LOST) {
+        ending = MUSL_GPU_OUT_OF_BOUNDS;
+        snprintf(message, capacity, "%s", bounds_message);
+    }
     if (machine_message[0]) {
         ending = MUSL_GPU_MACHINE;
         snprintf(message, capacity, "%s", machine_message);
@@ -229,7 +257,8 @@ void musl_gpu_close(void) {
     driver.cuModuleUnload(module_);
     module_ = nullptr;
     symbols = nullptr;
-    symbol_count = 0;
+    arguments_ = nullptr;
+    symbol_count = argument_count = 0;
 }
 
 }  // extern "C"

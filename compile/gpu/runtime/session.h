@@ -32,12 +32,26 @@ struct musl_gpu_symbol {
     const uint32_t *parameter_bytes;  // as the cubin has them
 };
 
-enum { MUSL_GPU_OK = 0, MUSL_GPU_UNREAD_ERROR = 1, MUSL_GPU_CONTEXT_LOST = 2, MUSL_GPU_MACHINE = 3 };
+// An array argument of a call, in this process's memory.
+struct musl_gpu_array {
+    uint64_t begin, bytes;
+    uint32_t parameter;
+};
+
+enum {
+    MUSL_GPU_OK = 0,
+    MUSL_GPU_UNREAD_ERROR = 1,
+    MUSL_GPU_CONTEXT_LOST = 2,
+    MUSL_GPU_MACHINE = 3,
+    MUSL_GPU_OUT_OF_BOUNDS = 4  // a copy from or to an argument reached past its end, and was cut there
+};
 
 // Finds the driver's functions; null, or what is missing.
 const char *musl_gpu_load(void);
 // Loads the cubin into the current context: device variables have their first values. Null, or why not.
 const char *musl_gpu_open(const void *cubin, const musl_gpu_symbol *symbols, uint32_t count);
+// The array arguments of the next call, which copies between host and device are held against.
+void musl_gpu_arguments(const musl_gpu_array *arrays, uint32_t count);
 // Before a call: no launches, no error, and the byte that fills new device memory. With `timed`, events stand around every
 // launch.
 void musl_gpu_begin(uint32_t pattern, uint32_t timed);
@@ -59,6 +73,9 @@ cudaError_t take_last_error();
 cudaError_t last_error();
 // A limit of this runtime, not of the program under test: the call ends as a failure of the machine.
 void blame_machine(const char *format, ...) __attribute__((format(printf, 1, 2)));
+// How many of these bytes a copy may read (`writes` false) or write at an address of the host: all of them, or those up to the
+// end of the argument that the address lies in, which is remembered as a fault of the call.
+size_t inside_argument(const void *address, size_t bytes, bool writes, const char *call);
 const musl_gpu_symbol *find_symbol(const void *address, bool is_kernel);
 // The cubin's function for a kernel of the unit, given as a pointer to it or to its stub's variable; null where it is none.
 CUfunction find_function(const void *kernel, const musl_gpu_symbol **symbol = nullptr);

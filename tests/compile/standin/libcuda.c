@@ -13,7 +13,7 @@ typedef struct {
     char name[128];
 } Named;
 
-enum { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700 };
+enum { OK = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, OPERATING_SYSTEM = 304, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700 };
 
 static int lost;  /* the error that has lost the context, as on a device */
 static int hangs; /* a kernel that never ends was launched */
@@ -28,7 +28,13 @@ static struct {
 
 static int answer(int error) { return lost ? lost : error; }
 
-int cuInit(unsigned flags) { return getenv("STANDIN_NO_DEVICE") ? 100 : (int)(flags * 0); }
+/* NVIDIA's driver names its threads when it starts, by files in /proc, and gives up with this error where it cannot. */
+int cuInit(unsigned flags) {
+    FILE *name = flags == 0 ? fopen("/proc/self/comm", "w") : NULL;
+    if (!name) return OPERATING_SYSTEM;
+    fclose(name);
+    return getenv("STANDIN_NO_DEVICE") ? 100 : OK;
+}
 int cuDriverGetVersion(int *version) {
     *version = 13000;
     return OK;
