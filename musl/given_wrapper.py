@@ -55,7 +55,7 @@ def is_refused(test: TestCase, findings: Sequence[Finding]) -> bool:
 
 
 def _broke_on_host(message: str) -> bool:
-    """On the emulator AddressSanitizer says so; on a GPU a signal is the host's, a kernel's fault is an error of CUDA."""
+    """The emulator has AddressSanitizer say so; on a GPU a signal is the host's, a kernel's fault an error of CUDA."""
     return "AddressSanitizer" in message or message.startswith(("ended by SIGSEGV", "ended by SIGBUS"))
 
 
