@@ -519,9 +519,13 @@ def _musl(
 ) -> None:
     """Turns sequential C into CUDA and shows, function by function, that the result computes the same."""
     if version:
+        from importlib.metadata import PackageNotFoundError
         from importlib.metadata import version as installed
 
-        print(f"musl {installed('musl-cuda')}")
+        try:
+            print(f"musl {installed('musl-cuda')}")
+        except PackageNotFoundError:
+            print("musl, not installed (pip install -e .)")
         raise typer.Exit
 
 
