@@ -8,13 +8,12 @@ from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
 from models.errors import ModelError
 from models.pretraining.config import PretrainConfig, TrainingGroup, read_config
 from models.pretraining.schedule import learning_rate
 from models.pretraining.sizes import SIZES, Family, Shape, flops_per_token, new_model
-from models.run_config import validated
+from models.run_config import read_yaml, validated
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "configs").glob("*pretrain*.yaml"))
 GIVEN: dict[str, object] = {
@@ -67,7 +66,9 @@ def test_a_file_that_is_no_config_is_one_line(tmp_path: Path, content: bytes, me
 def test_the_shipped_configs_are_whole(file: Path) -> None:
     """One that names a size is named after it; one with a shape of its own names none."""
     config = read_config(file)
-    asked = yaml.safe_load(file.read_text())["model"]
+    given = read_yaml(file)  # with what it extends
+    assert isinstance(given, dict)
+    asked = given["model"]
     assert config.model.size == asked.get("size")
     if config.model.size is None:
         assert config.model.shape == Shape(asked["layers"], asked["hidden"], asked["heads"])
