@@ -4,7 +4,7 @@
 # docs/learning.md.
 # usage: scripts/demonstrate.sh [tiny|small] [--ablation]
 #   tiny         3.5 M parameters, two CPU cores (the default)
-#   small        113 M parameters, one GPU
+#   small        115 M parameters, one GPU
 #   --ablation   the run without a filter follows (tiny only)
 #   PYTHON       the interpreter (default .venv/bin/python)
 set -euo pipefail

@@ -126,7 +126,7 @@ def test_a_sandbox_that_does_not_work_is_refused_with_its_words(
 
 
 def test_a_run_that_is_shown_a_device_writes_of_proc_what_is_its_own_alone(sandbox: Sandbox) -> None:
-    """NVIDIA's driver names its threads when it starts; the settings of the machine are nobody's to write."""
+    """NVIDIA's driver does not start where /proc is read-only; the settings of the machine are nobody's to write."""
     script = "echo mine > /proc/self/comm && for f in /proc/[!0-9]* /proc/sys/*/*; do [ -w $f ] && echo $f; done; true"
     shown = sandbox.run(["/bin/sh", "-c", script], readable=[Path("/dev/full")])
     writable = {Path(word) for word in shown.stdout.decode().split()}

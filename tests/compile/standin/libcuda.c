@@ -28,7 +28,7 @@ static struct {
 
 static int answer(int error) { return lost ? lost : error; }
 
-/* NVIDIA's driver names its threads when it starts, by files in /proc, and gives up with this error where it cannot. */
+/* NVIDIA's driver gives up with this error where /proc is read-only; a file that every process may write stands for what it writes. */
 int cuInit(unsigned flags) {
     FILE *name = flags == 0 ? fopen("/proc/self/comm", "w") : NULL;
     if (!name) return OPERATING_SYSTEM;
