@@ -232,9 +232,9 @@ def _namespace_words(tmp_bytes: int) -> tuple[str, ...]:
 
 @functools.cache
 def _settings_words() -> tuple[str, ...]:
-    """bubblewrap's words for a /proc whose files about processes can be written. NVIDIA's driver needs it (measured:
-    cuInit fails with error 304 under a read-only /proc, and works without; what it writes is not known). The others are settings of the whole machine, which a process
-    of root may write even without any privilege: /proc/sys, /proc/sysrq-trigger, the driver's own."""
+    """bubblewrap's words for a /proc whose files about processes can be written. NVIDIA's driver needs that (measured:
+    cuInit fails with error 304 under a read-only /proc; what it writes is not known). The others are settings of the
+    whole machine, which a process of root may write even without any privilege, and stay read-only."""
     places = [
         f"/proc/{entry.name}"
         for entry in os.scandir("/proc")
