@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 from models.pretraining.config import DataGroup as CorpusGroup
 from models.pretraining.config import TrainingGroup
 from models.run_config import Group, RunGroup, differing_keys, read_yaml, validated
+from translator.back_translation.induction import has_room
 
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -40,11 +41,15 @@ class ModelGroup(Group):
     context: Annotated[int, Field(ge=8)] = 512
     """The most tokens of a text, the marks of its language and its end included. Longer texts are left out."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    induction_heads: bool = False
+    """Begin with weights that can copy (translator/back_translation/induction.py)."""
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelGroup:
         if self.hidden % self.heads:
             raise ValueError(f"hidden ({self.hidden}) is no multiple of heads ({self.heads})")
+        if self.induction_heads and not has_room(self.hidden, self.heads):
+            raise ValueError("induction_heads: they need 3 heads or more, each a multiple of 4 wide")
         return self
 
 

@@ -18,6 +18,7 @@ from transformers import BartConfig, BartForConditionalGeneration
 
 from models.errors import ModelError
 from translator.back_translation.config import ModelGroup
+from translator.back_translation.induction import give_induction_heads
 from translator.back_translation.marks import Marks
 from translator.back_translation.texts import pad, parts
 
@@ -128,7 +129,7 @@ class TranslationNetwork(nn.Module):
 def new_translator(model: ModelGroup, marks: Marks, seed: int) -> BartForConditionalGeneration:
     """A fresh encoder and decoder, whose weights `seed` decides."""
     torch.manual_seed(seed)
-    return BartForConditionalGeneration(
+    translator = BartForConditionalGeneration(
         BartConfig(
             vocab_size=marks.size,
             d_model=model.hidden,
@@ -147,6 +148,9 @@ def new_translator(model: ModelGroup, marks: Marks, seed: int) -> BartForConditi
             forced_eos_token_id=None,
         )
     )
+    if model.induction_heads:
+        give_induction_heads(translator, seed)
+    return translator
 
 
 def load_translator(translator: BartForConditionalGeneration, folder: Path) -> None:

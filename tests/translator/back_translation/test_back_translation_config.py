@@ -49,8 +49,15 @@ def test_contradictions_are_refused_with_the_key(groups: dict[str, object], comp
 
 
 @pytest.mark.parametrize(
-    "name", ["backtranslate", "tiny-backtranslate", "tiny-backtranslate-filter", "micro-backtranslate"]
+    ("name", "judges"),
+    [
+        ("backtranslate", ()),
+        ("tiny-backtranslate", ()),
+        ("tiny-backtranslate-none", ()),
+        ("tiny-backtranslate-compile", ("compile",)),
+        ("tiny-backtranslate-test", ("test",)),
+        ("micro-backtranslate", ("test",)),
+    ],
 )
-def test_shipped_configs_can_be_read(repository: Path, name: str) -> None:
-    config = read_config(repository / "configs" / f"{name}.yaml")
-    assert config.judges_by == (("test",) if "micro" in name or "filter" in name else ())
+def test_shipped_configs_can_be_read(repository: Path, name: str, judges: tuple[str, ...]) -> None:
+    assert read_config(repository / "configs" / f"{name}.yaml").judges_by == judges
