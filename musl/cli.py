@@ -1,5 +1,6 @@
-"""The commands `translate` (also `musl translate`), `musl verify`, `musl audit`, `musl report` and `musl doctor`: thin
-layers over functions of the same words.
+"""The commands `translate` (also `musl translate`), `musl verify`, `musl audit`, `musl eval`, `musl report` and
+`musl doctor`, thin layers over functions of the same words, and `musl` itself, which has those of musl/training_cli.py
+and musl/data_cli.py beside them.
 
 Nothing heavy is imported before a command runs, so that `--help` answers at once.
 """
@@ -11,24 +12,30 @@ import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, NoReturn
 
 import typer
 
+from musl.cli_options import (
+    Adapter,
+    Arch,
+    Beam,
+    Device,
+    FourBit,
+    Ids,
+    Jobs,
+    MaxNewTokens,
+    NoCache,
+    Pairs,
+    SanitizerName,
+    Seconds,
+    Seed,
+    Temperature,
+    Unsafe,
+    one_of,
+)
 from musl.data_cli import new_data_app
-
-Adapter = Annotated[str | None, typer.Option(metavar="DIR|HUB", help="PEFT adapter of the model.")]
-FourBit = Annotated[bool, typer.Option("--four-bit", help="The model's weights in 4 bits (bitsandbytes).")]
-Temperature = Annotated[
-    float | None, typer.Option(min=0, metavar="T", help="Of the model. Default: 0 for one sample, 0.8 for several.")
-]
-Beam = Annotated[
-    int | None,
-    typer.Option(
-        "--beam", min=1, metavar="N", help="Beam search of an encoder-decoder model: its N best, or --samples of them."
-    ),
-]
-MaxNewTokens = Annotated[int, typer.Option(min=1, metavar="N", help="The most tokens of one answer.")]
+from musl.training_cli import backtranslate, complete, finetune, loop, pretrain
 
 
 def translate(
@@ -64,11 +71,11 @@ def translate(
     tester_adapter: Annotated[
         str | None, typer.Option("--tester-adapter", metavar="DIR|HUB", help="PEFT adapter of the Tester's model.")
     ] = None,
-    device: Annotated[str, typer.Option(metavar="auto|emulator|gpu", help="Where the CUDA side runs.")] = "auto",
+    device: Device = "auto",
     tests: Annotated[
         int, typer.Option(min=1, metavar="N", help="Tests for each function, more while coverage grows.")
     ] = 20,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of tests and schedules.")] = 0,
+    seed: Seed = 0,
     include_dirs: Annotated[list[Path] | None, typer.Option("-I", metavar="DIR", help="Folder of headers.")] = None,
     defines: Annotated[list[str] | None, typer.Option("-D", metavar="NAME[=VALUE]", help="Macro definition.")] = None,
     build: Annotated[
@@ -96,9 +103,7 @@ def translate(
         int | None, typer.Option(min=1, metavar="N", help="Functions at a time. Default: all cores.")
     ] = None,
     timeout: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Time for one function.")] = 120.0,
-    unsafe_no_sandbox: Annotated[
-        bool, typer.Option("--unsafe-no-sandbox", help="Run the code under test without isolation.")
-    ] = False,
+    unsafe_no_sandbox: Unsafe = False,
 ) -> None:
     """Translate C files into CUDA, and verify every function by running both versions on the same inputs.
 
@@ -140,25 +145,6 @@ def translate(
     if not one_output_each:
         raise typer.BadParameter("-o names one file; use --out-root DIR for several")
     raise typer.Exit(run_translate(files, work, json=json, report=report))
-
-
-Pairs = Annotated[
-    Path, typer.Argument(metavar="PAIRS.jsonl", help="Lines of {id, c, cuda}, or the BabelTower unit tests.")
-]
-Ids = Annotated[list[str] | None, typer.Option("--id", metavar="ID", help="Only this pair. May be repeated.")]
-Device = Annotated[str, typer.Option(metavar="auto|emulator|gpu", help="Where the CUDA side runs.")]
-Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of tests and schedules.")]
-Jobs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Pairs at a time. Default: all cores.")]
-Seconds = Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Time for one pair.")]
-Arch = Annotated[str | None, typer.Option(metavar="sm_NN", help="On a GPU: what nvcc compiles for.")]
-SanitizerName = Annotated[
-    str | None,
-    typer.Option(
-        "--sanitizer", metavar="TOOL", help="On a GPU: watch with compute-sanitizer (memcheck, racecheck, ...)."
-    ),
-]
-NoCache = Annotated[bool, typer.Option("--no-cache", help="Build everything anew, and keep nothing.")]
-Unsafe = Annotated[bool, typer.Option("--unsafe-no-sandbox", help="Run the code under test without isolation.")]
 
 
 def verify(
@@ -340,8 +326,8 @@ def evaluate(
         EvaluationOptions(
             translator=translator,
             translations=translations,
-            direction=_one_of("--direction", direction, "c2cuda", "cuda2c"),
-            harness=_one_of("--harness", harness, "reference", "own"),
+            direction=one_of("--direction", direction, "c2cuda", "cuda2c"),
+            harness=one_of("--harness", harness, "reference", "own"),
             samples=samples or beam or 1,
             model=ModelOptions(adapter, four_bit, temperature, max_new_tokens=max_new_tokens, beams=beam or 0),
             tests=tests,
@@ -358,122 +344,6 @@ def evaluate(
         unsafe_no_sandbox=unsafe_no_sandbox,
     )
     raise typer.Exit(run_evaluation(work, out, json=json))
-
-
-def pretrain(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="What to train, on what, and where it goes.")],
-    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-) -> None:
-    """Train a model of code from scratch, as MonoCoder did; a killed run goes on where its last checkpoint was.
-
-    Exit status: 0 the run is whole; 2 wrong usage, or data that cannot be read; 1 this machine lacks a package.
-    """
-    from musl.pretrain import pretrain_model
-    from musl.pretrain_command import run_pretrain
-
-    raise typer.Exit(run_pretrain(functools.partial(pretrain_model, config), json=json))
-
-
-def finetune(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="What to train, on what, and where it goes.")],
-    loss: Annotated[
-        str | None,
-        typer.Option(
-            metavar="cross_entropy|limited_confidence", help="Instead of training.loss: the second is for Pass@N."
-        ),
-    ] = None,
-    test_samples: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Instead of training.test_samples: the N of Pass@N.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-) -> None:
-    """Train a model further on prompts and completions; a killed run goes on where its last checkpoint was.
-
-    Exit status: 0 the run is whole; 2 wrong usage, or a model or data that cannot be used; 1 this machine lacks a
-    package.
-    """
-    from musl.finetune import finetune_model
-    from musl.finetune_command import run_finetune
-
-    work = functools.partial(finetune_model, config, test_samples=test_samples)
-    if loss is not None:
-        work = functools.partial(work, loss=_one_of("--loss", loss, "cross_entropy", "limited_confidence"))
-    raise typer.Exit(run_finetune(work, json=json))
-
-
-def backtranslate(
-    config: Annotated[Path, typer.Argument(metavar="CONFIG.yaml", help="What to train, on what, and where it goes.")],
-    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
-    unsafe_no_sandbox: Unsafe = False,
-) -> None:
-    """Train a translator without pairs, as TransCoder did; a killed run goes on where its last checkpoint was.
-
-    Exit status: 0 the run is whole; 2 wrong usage, or data that cannot be read; 1 this machine lacks a package, or
-    cannot judge pairs that are to be judged.
-    """
-    from musl.backtranslate import backtranslate_model
-    from musl.backtranslate_command import run_backtranslate
-
-    work = functools.partial(backtranslate_model, config, unsafe_no_sandbox=unsafe_no_sandbox)
-    raise typer.Exit(run_backtranslate(work, json=json))
-
-
-def loop(
-    config: Annotated[
-        Path | None, typer.Argument(metavar="CONFIG.yaml", help="What the loop starts from, and where it goes.")
-    ] = None,
-    status: Annotated[
-        Path | None, typer.Option("--status", metavar="DIR", help="Show where the run in DIR is, and end.")
-    ] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of text.")] = False,
-    unsafe_no_sandbox: Unsafe = False,
-) -> None:
-    """Train a Translator and a Tester on what each other's work shows to be right; a killed run goes on.
-
-    Exit status: 0 the run is whole; 2 wrong usage, or data that cannot be read; 1 this machine cannot do it.
-    """
-    from musl.loop_command import loop_of_file, run_loop_command, run_status_command
-
-    if (config is None) == (status is None):
-        raise typer.BadParameter("give CONFIG.yaml, or --status DIR")
-    if status is not None:
-        raise typer.Exit(run_status_command(status, json=json))
-    assert config is not None
-    work = functools.partial(loop_of_file, config, unsafe_no_sandbox=unsafe_no_sandbox)
-    raise typer.Exit(run_loop_command(work, json=json))
-
-
-def complete(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="The beginning of a C or CUDA text.")],
-    model: Annotated[Path, typer.Option(metavar="RUN", help="Folder of a run of `musl pretrain`, or of a model.")],
-    tokens: Annotated[int, typer.Option(min=1, metavar="N", help="The most tokens that are written.")] = 256,
-    temperature: Annotated[float, typer.Option(min=0, metavar="T", help="0: the likeliest token each time.")] = 0.0,
-    seed: Annotated[int, typer.Option(min=0, metavar="N", help="Seed of what is drawn above 0.")] = 0,
-    language: Annotated[str | None, typer.Option(metavar="c|cuda", help="Default: what the text looks like.")] = None,
-    json: Annotated[bool, typer.Option("--json", help='Print {"completion": ...}.')] = False,
-) -> None:
-    """Show how a trained model goes on with a text.
-
-    Exit status: 0; 2 wrong usage, or no model there; 1 this machine lacks a package.
-    """
-    from musl.pretrain import complete_text
-    from musl.pretrain_command import run_complete
-
-    wanted = language if language is None else _one_of("--language", language, "c", "cuda")
-    work = functools.partial(
-        complete_text, file, model, tokens=tokens, temperature=temperature, seed=seed, language=wanted
-    )
-    raise typer.Exit(run_complete(work, json=json))
-
-
-Choice = TypeVar("Choice", bound=str)
-
-
-def _one_of(option: str, value: str, *choices: Choice) -> Choice:
-    for choice in choices:
-        if value == choice:
-            return choice
-    raise typer.BadParameter(f"{option} {value}: choose {' or '.join(choices)}")
 
 
 def doctor(

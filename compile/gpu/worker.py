@@ -145,6 +145,7 @@ class Device:
         self.unit = (folder / "unit.so").read_bytes()
         self.anchor, self.matches = plan["musl_call"], plan["matches"]
         self._flush: object = None
+        self._lent: object = None  # what the runtime has pointers to
 
     def load_unit(self) -> tuple[ctypes.CDLL, ctypes.Array[Symbol]]:
         """A fresh copy of the unit (a file of its own for the loader), and the table of what stands for what."""
@@ -165,11 +166,16 @@ class Device:
             entry.parameter_bytes = (ctypes.c_uint32 * max(len(sizes), 1))(*sizes)
         return unit, table
 
-    def open(self, table: ctypes.Array[Symbol]) -> None:
-        """Raises OSError where the driver does not load the cubin."""
+    def open(self, arrays: ctypes.Array[Array]) -> ctypes.CDLL:
+        """The unit, its device code loaded beside it, for a call whose array arguments are these. Raises OSError where
+        the driver does not load the cubin."""
+        unit, table = self.load_unit()
+        self._lent = table, arrays
         why = self.runtime.musl_gpu_open(self.cubin, table, len(self.matches))
         if why is not None:
             raise OSError(f"the driver does not load the device code: {why.decode()}")
+        self.runtime.musl_gpu_arguments(arrays, len(arrays))
+        return unit
 
     def end(self) -> tuple[int, int, float, bytes]:
         """How the call ended, its launches, their milliseconds, and one line where it ended badly."""
@@ -190,10 +196,8 @@ class Device:
 def run_test(device: Device, tests: TestFile, command: Command) -> Reply:
     """One call with a test's arguments."""
     call = Call.make(tests, command.test)
-    unit, table = device.load_unit()
-    device.open(table)
     arrays = call.arrays(tests)
-    device.runtime.musl_gpu_arguments(arrays, len(arrays))
+    unit = device.open(arrays)
     device.runtime.musl_gpu_begin(tests.schedules[command.schedule].pattern, 0)
     begin = time.monotonic_ns()
     unit.musl_call(call.pointers, ctypes.c_void_p(call.returned.address))
@@ -212,10 +216,8 @@ def time_test(device: Device, tests: TestFile, command: Command) -> Reply:
     """The same call again and again. The message is JSON: "threads" of its largest launch, and in "times" a pair for
     each call: milliseconds in kernels, and of the whole call."""
     call = Call.make(tests, command.test)
-    unit, table = device.load_unit()
-    device.open(table)
     arrays = call.arrays(tests)
-    device.runtime.musl_gpu_arguments(arrays, len(arrays))
+    unit = device.open(arrays)
     times, launches = list[tuple[float, float]](), 0
     for run in range(WARM_UPS + command.repeats):
         call.refill(tests, command.test)

@@ -58,17 +58,18 @@ int f(float *a, int n, int what, float by) {
     if (what == 4) for (volatile int i = 0;; i++) { }
     if (what == 5) fprintf(stderr, "said by the code under test\n");
     if (what == 6) { cudaMalloc(&d, 1ull << 40); return calls; }
-    if (what == 15) n += 10;
+    if (what == 15 || what == 16) n += 10;
     if (what == 7) { for (int i = 3; i < 64; i++) close(i); return calls; }
     cudaMalloc(&d, n * sizeof(float));
-    if (what != 8) cudaMemcpy(d, a, n * sizeof(float), cudaMemcpyHostToDevice);
+    if (what == 16 || what == 17) cudaMemcpy2D(d, 10 * sizeof(float), a, 10 * sizeof(float), 10 * sizeof(float), n / 10, cudaMemcpyHostToDevice);
+    else if (what != 8) cudaMemcpy(d, a, n * sizeof(float), cudaMemcpyHostToDevice);
     cudaMemcpyToSymbol(factor, &by, sizeof by);
     if (what == 9) fault<<<1, 1>>>(d);
     else if (what == 10) hang<<<1, 1>>>(d);
     else scale<<<1, what == 11 ? 2048 : 256>>>(d, n);
     if (what == 12) cudaFree(a);
     if (what == 13 && cudaFree(a) != cudaGetLastError()) return -1;
-    cudaMemcpy(a, d, (n - 10 * (what == 15)) * sizeof(float), cudaMemcpyDeviceToHost);
+    cudaMemcpy(a, d, (n - 10 * (what == 15 || what == 16)) * sizeof(float), cudaMemcpyDeviceToHost);
     if (what != 14) cudaFree(d);
     return calls;
 }
@@ -185,15 +186,21 @@ def test_an_error_that_nobody_reads_is_remarked(standin: StandIn, what: int, err
     assert not after.remarks and np.array_equal(np.asarray(after.arguments[0]), 3 * VALUES)
 
 
-def test_a_copy_past_the_end_of_an_argument_says_how_much_it_wanted(standin: StandIn) -> None:
+@pytest.mark.parametrize("what", [15, 16], ids=["plain", "in rows"])
+def test_a_copy_past_the_end_of_an_argument_says_how_much_it_wanted(standin: StandIn, what: int) -> None:
     """As on the emulator, so that the host wrapper of a benchmark can be forgiven (musl/given_wrapper.py)."""
-    run, after = standin.run(15, 0)
+    run, after = standin.run(what, 0)
     fault = read_fault(run.outcome.message)
     assert run.outcome.status is Status.RUNTIME_ERROR
     assert fault is not None and fault.kind is FaultKind.OUT_OF_BOUNDS and not fault.kernel
     wanted = needed_bytes([Finding(VerdictStatus.OUT_OF_BOUNDS, "forward", run.outcome.message, fault=fault)])
     assert wanted == (0, 4 * (len(VALUES) + 10))
     assert after.outcome.ok and np.array_equal(np.asarray(after.arguments[0]), 3 * VALUES)
+
+
+def test_a_copy_in_rows_arrives(standin: StandIn) -> None:
+    (run,) = standin.run(17)
+    assert run.outcome.ok and np.array_equal(np.asarray(run.arguments[0]), 3 * VALUES), run.outcome.message
 
 
 def test_a_fault_on_the_device_is_told_by_its_kind(standin: StandIn) -> None:

@@ -73,6 +73,19 @@ size_t inside(const void *to, const void *from, size_t bytes, enum cudaMemcpyKin
     return bytes;
 }
 
+// The same of a copy of `height` rows: how many whole rows lie inside.
+size_t rows_inside(const CUDA_MEMCPY2D &copy, enum cudaMemcpyKind kind, const char *call) {
+    size_t rows = copy.Height;
+    auto limit = [&](const void *end, size_t pitch, bool writes) {
+        size_t wanted = (rows - 1) * pitch + copy.WidthInBytes;
+        size_t there = inside_argument(end, wanted, writes, call);
+        if (there < wanted) rows = there < copy.WidthInBytes ? 0 : (there - copy.WidthInBytes) / pitch + 1;
+    };
+    if (kind != cudaMemcpyHostToDevice && kind != cudaMemcpyDeviceToDevice) limit(copy.dstHost, copy.dstPitch, true);
+    if (rows && kind != cudaMemcpyDeviceToHost && kind != cudaMemcpyDeviceToDevice) limit(copy.srcHost, copy.srcPitch, false);
+    return rows;
+}
+
 CUresult copy(void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind) {
     switch (kind) {
         case cudaMemcpyHostToDevice: return driver.cuMemcpyHtoD_v2(device_pointer(to), from, bytes);
@@ -187,7 +200,8 @@ cudaError_t cudaMemcpy2D(void *to, size_t to_pitch, const void *from, size_t fro
     if (to_pitch < width || from_pitch < width) return fail(cudaErrorInvalidPitchValue, "cudaMemcpy2D");
     if (!ends(kind, &from_side, &to_side)) return fail(cudaErrorInvalidMemcpyDirection, "cudaMemcpy2D");
     CUDA_MEMCPY2D copy = pitched(to, to_pitch, from, from_pitch, width, height, from_side, to_side);
-    return settle(driver.cuMemcpy2D_v2(&copy), "cudaMemcpy2D");
+    copy.Height = rows_inside(copy, kind, "cudaMemcpy2D");
+    return copy.Height ? settle(driver.cuMemcpy2D_v2(&copy), "cudaMemcpy2D") : cudaSuccess;
 }
 cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_t from_pitch, size_t width, size_t height,
                               enum cudaMemcpyKind kind, cudaStream_t stream) {
@@ -196,7 +210,8 @@ cudaError_t cudaMemcpy2DAsync(void *to, size_t to_pitch, const void *from, size_
     if (to_pitch < width || from_pitch < width) return fail(cudaErrorInvalidPitchValue, "cudaMemcpy2DAsync");
     if (!ends(kind, &from_side, &to_side)) return fail(cudaErrorInvalidMemcpyDirection, "cudaMemcpy2DAsync");
     CUDA_MEMCPY2D copy = pitched(to, to_pitch, from, from_pitch, width, height, from_side, to_side);
-    return settle(driver.cuMemcpy2DAsync_v2(&copy, stream), "cudaMemcpy2DAsync");
+    copy.Height = rows_inside(copy, kind, "cudaMemcpy2DAsync");
+    return copy.Height ? settle(driver.cuMemcpy2DAsync_v2(&copy, stream), "cudaMemcpy2DAsync") : cudaSuccess;
 }
 
 cudaError_t cudaMemset(void *pointer, int value, size_t bytes) {

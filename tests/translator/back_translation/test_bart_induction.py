@@ -12,7 +12,9 @@ from translator.back_translation.marks import Marks
 from translator.back_translation.network import begin_decoder, new_translator, translation_batch
 
 WORDS = 500
-MARKS = Marks(pad=0, end=1, mask=2, languages={"c": 3, "cuda": 4}, special=frozenset(range(5)), size=WORDS, cuda_words=())
+MARKS = Marks(
+    pad=0, end=1, mask=2, languages={"c": 3, "cuda": 4}, special=frozenset(range(5)), size=WORDS, cuda_words=()
+)
 GROUP = {"layers": 2, "hidden": 192, "heads": 4, "context": 128, "dropout": 0.0}
 
 
