@@ -61,7 +61,8 @@ int f(float *a, int n, int what, float by) {
     if (what == 15 || what == 16) n += 10;
     if (what == 7) { for (int i = 3; i < 64; i++) close(i); return calls; }
     cudaMalloc(&d, n * sizeof(float));
-    if (what == 16 || what == 17) cudaMemcpy2D(d, 10 * sizeof(float), a, 10 * sizeof(float), 10 * sizeof(float), n / 10, cudaMemcpyHostToDevice);
+    const size_t row = 10 * sizeof(float);
+    if (what == 16 || what == 17) cudaMemcpy2D(d, row, a, row, row, n / 10, cudaMemcpyHostToDevice);
     else if (what != 8) cudaMemcpy(d, a, n * sizeof(float), cudaMemcpyHostToDevice);
     cudaMemcpyToSymbol(factor, &by, sizeof by);
     if (what == 9) fault<<<1, 1>>>(d);

@@ -119,7 +119,7 @@ def _write_positions(positions: nn.Embedding, frequencies: torch.Tensor, rooms: 
 def _look_back(attention: BartAttention, number: int, frequencies: torch.Tensor, rooms: _Rooms) -> None:
     """Head `number` of layer 0: the key is the position, the query the position turned back by number + 1 places."""
     norm = math.sqrt(rooms.hidden / 2)  # LayerNorm makes length sqrt(hidden) of sqrt(2): the token and the position
-    angles, zero = (number + 1) * frequencies, torch.zeros(len(frequencies), len(frequencies))
+    angles = (number + 1) * frequencies
     cosine, sine = angles.cos().diag(), angles.sin().diag()
     back = torch.cat([torch.cat([cosine, sine], dim=1), torch.cat([-sine, cosine], dim=1)])
     strength = math.sqrt(_SHARPNESS * math.sqrt(rooms.head)) / norm
