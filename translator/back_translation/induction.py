@@ -37,9 +37,10 @@ def has_room(hidden: int, heads: int) -> bool:
 def give_induction_heads(translator: BartForConditionalGeneration, seed: int) -> None:
     """Overwrite embeddings, positions and the first heads of layer 0 of a fresh model with the circuit, whose
     directions `seed` draws. The shape has room for it (`has_room`)."""
-    config, network = translator.config, translator.model
-    generator = torch.Generator().manual_seed(seed)
-    rooms = _Rooms.draw(config.d_model, config.encoder_attention_heads, generator)
+    network, generator = translator.model, torch.Generator().manual_seed(seed)
+    crossing = network.decoder.layers[0].encoder_attn
+    assert isinstance(crossing, BartAttention)
+    rooms = _Rooms.draw(crossing.embed_dim, crossing.num_heads, generator)
     with torch.no_grad():
         network.shared.weight.copy_(_drawn(network.shared.num_embeddings, rooms.token, generator))
         frequencies = torch.rand(rooms.size // 2, generator=generator) * math.pi
@@ -48,8 +49,8 @@ def give_induction_heads(translator: BartForConditionalGeneration, seed: int) ->
             _write_positions(part.embed_positions, frequencies, rooms)
             for number in range(TOKENS):
                 _look_back(part.layers[0].self_attn, number, frequencies, rooms)
-        for number in range(config.decoder_attention_heads):
-            _look_for_alike(network.decoder.layers[0].encoder_attn, number, mixes, rooms)
+        for number in range(rooms.heads):
+            _look_for_alike(crossing, number, mixes, rooms)
 
 
 @dataclass(frozen=True)
