@@ -1,15 +1,21 @@
-"""Compiled parts of MuSL itself (the driver, runtimes, headers), kept between runs by the hash of what made them."""
+"""Compiled parts of MuSL itself (the driver, runtimes, headers), kept between runs by the hash of what made them.
+
+Another compiler or another MuSL makes other parts; those that nothing asked for in `UNUSED_DAYS` go when one is made.
+"""
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import functools
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import ParamSpec
@@ -18,6 +24,10 @@ from compile.toolchain import find_gcc, find_gxx
 
 # One for each key: threads of this process wait for each other instead of compiling the same twice.
 _LOCKS: dict[str, threading.Lock] = {}
+UNUSED_DAYS = 30
+_DAY = 24 * 3600.0
+_KEY_LENGTH = 24
+_UNFINISHED = ".new-"
 
 
 class OwnBuildFailedError(RuntimeError):
@@ -51,15 +61,18 @@ def cached(name: str, key: Sequence[str | bytes], make: Callable[[Path], None]) 
     for part in key:
         data = part.encode() if isinstance(part, str) else part
         digest.update(len(data).to_bytes(8, "little") + data)
-    folder = cache_folder() / digest.hexdigest()[:24]
+    folder = cache_folder() / digest.hexdigest()[:_KEY_LENGTH]
     with _LOCKS.setdefault(folder.name, threading.Lock()):
-        if not (folder / name).exists():
+        if (folder / name).exists():
+            _note_use(folder)
+        else:
             _make_folder(name, folder, make)
+            _forget_unused()
     return folder / name
 
 
 def _make_folder(name: str, folder: Path, make: Callable[[Path], None]) -> None:
-    own = Path(tempfile.mkdtemp(prefix=".new-", dir=cache_folder()))
+    own = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=cache_folder()))
     try:
         make(own / name)
         own.chmod(0o755)
@@ -74,6 +87,25 @@ def _rename_into_place(own: Path, folder: Path) -> None:
     except OSError:
         if not folder.is_dir():
             raise
+
+
+def _note_use(folder: Path) -> None:
+    """The time of a part's folder is that of its last use, to the day."""
+    with contextlib.suppress(OSError):  # it may be another user's
+        if time.time() - folder.stat().st_mtime > _DAY:
+            os.utime(folder)
+
+
+def _forget_unused() -> None:
+    """Remove parts that nothing asked for in UNUSED_DAYS, and what a killed process left half made a day ago."""
+    now = time.time()
+    with contextlib.suppress(OSError), os.scandir(cache_folder()) as entries:
+        for entry in entries:
+            unfinished = entry.name.startswith(_UNFINISHED)
+            if not unfinished and re.fullmatch(f"[0-9a-f]{{{_KEY_LENGTH}}}", entry.name) is None:
+                continue
+            if now - entry.stat().st_mtime > (1 if unfinished else UNUSED_DAYS) * _DAY:
+                shutil.rmtree(entry.path, ignore_errors=True)
 
 
 P = ParamSpec("P")
