@@ -3,11 +3,13 @@
 The file stands beside the output under the name OUT.partial and begins with a line that says what it belongs to (the
 input and the settings). Every record is appended as one line; a line that a kill has cut off is forgotten. At the end
 the records are written to OUT in the order of the input, under a temporary name that is then renamed, and the journal
-goes.
+goes. While a run writes it, it has the file locked, so that a second one with the same output is refused.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -64,12 +66,15 @@ class Journal(Generic[R]):
         self._file: IO[str] | None = None
 
     def __enter__(self) -> Journal[R]:
+        with contextlib.suppress(OSError), self.path.open("rb+") as earlier:
+            self._lock(earlier)
         self.known = self._read()
         lines = [self._head, *(record.model_dump_json() for record in self.known.values())]
         try:
             # Under a temporary name first: a kill amid this must not cost what is known.
             Destination(self.path).write("".join(f"{line}\n" for line in lines))
             self._file = self.path.open("a", encoding="utf-8")
+            self._lock(self._file)
         except OSError as error:
             raise UsageError(f"{self.path}: cannot be written ({error.strerror or error})") from None
         return self
@@ -89,6 +94,16 @@ class Journal(Generic[R]):
         """Write all records to the output, and remove the journal."""
         Destination(self.out).write("".join(f"{record.model_dump_json()}\n" for record in records))
         self.path.unlink(missing_ok=True)
+
+    def _lock(self, file: IO[str] | IO[bytes]) -> None:
+        """Until the file is closed, no other process can lock it; one that is forked by this one holds nothing.
+        UsageError where another holds it; nothing where the file system has no locks."""
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            raise UsageError(f"{self.out}: another run writes there") from None
+        except OSError:
+            return
 
     def _write(self, line: str) -> None:
         assert self._file is not None

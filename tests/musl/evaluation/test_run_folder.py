@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -89,6 +91,30 @@ def test_the_journal_of_other_settings_says_nothing(tmp_path: Path) -> None:
         assert journal.known == {("0", 0): record}
     with Journal(tmp_path / "t.jsonl", {"seed": 1}, TranslationRecord) as journal:
         assert journal.known == {}
+
+
+HOLD = """
+import sys, time
+from pathlib import Path
+from musl.evaluation.records import TranslationRecord
+from musl.journal import Journal
+with Journal(Path(sys.argv[1]), {}, TranslationRecord) as journal:
+    journal.add(TranslationRecord(id=0, cuda="kept"))
+    print("held", flush=True)
+    time.sleep(60)
+"""
+
+
+def test_a_second_run_with_the_same_output_is_refused_until_the_first_has_ended(tmp_path: Path) -> None:
+    out = tmp_path / "t.jsonl"
+    with subprocess.Popen([sys.executable, "-c", HOLD, str(out)], stdout=subprocess.PIPE, text=True) as first:
+        assert first.stdout is not None and first.stdout.readline() == "held\n"
+        with pytest.raises(UsageError, match=r"t\.jsonl: another run writes there"):
+            Journal(out, {}, TranslationRecord).__enter__()
+        first.kill()
+        first.wait()
+    with Journal(out, {}, TranslationRecord) as journal:
+        assert [record.cuda for record in journal.known.values()] == ["kept"]
 
 
 @pytest.mark.parametrize(
