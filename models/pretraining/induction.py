@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -61,7 +62,7 @@ class _Rooms:
     @classmethod
     def draw(cls, hidden: int, head: int, generator: torch.Generator) -> _Rooms:
         """Directions at random."""
-        return cls(_orthonormal(hidden, generator), head, generator)
+        return cls(orthonormal(hidden, generator), head, generator)
 
     @property
     def share(self) -> float:
@@ -69,7 +70,8 @@ class _Rooms:
         return math.sqrt(self.size / self.token.shape[1])
 
 
-def _orthonormal(size: int, generator: torch.Generator) -> torch.Tensor:
+def orthonormal(size: int, generator: torch.Generator) -> torch.Tensor:
+    """A basis of `size` dimensions at random, as columns."""
     basis: torch.Tensor = torch.linalg.qr(torch.randn(size, size, generator=generator))[0]
     return basis
 
@@ -109,7 +111,7 @@ def _look_for_alike(attention: LlamaAttention, number: int, rooms: _Rooms) -> No
     slow = torch.cat([torch.arange(head // 4, head // 2), torch.arange(3 * head // 4, head)])
     strength = math.sqrt(_MATCH * math.sqrt(head)) / (norm * rooms.share)
     signatures = [rooms.signature, *(room / _SIGNATURE for room in rooms.earlier)]
-    mixes = [_orthonormal(rooms.size, rooms.generator) * strength for _ in range(TOKENS)]
+    mixes = [orthonormal(rooms.size, rooms.generator) * strength for _ in range(TOKENS)]
     query, key, value, output = (torch.zeros(head, hidden) for _ in range(4))
     query[slow] = sum((mix @ here.T for mix, here in zip(mixes, signatures, strict=False)), torch.zeros(1))
     key[slow] = sum((mix @ before.T for mix, before in zip(mixes, signatures[1:], strict=True)), torch.zeros(1))
@@ -120,10 +122,14 @@ def _look_for_alike(attention: LlamaAttention, number: int, rooms: _Rooms) -> No
 
 
 def _write_head(attention: LlamaAttention, number: int, *parts: torch.Tensor) -> None:
-    """Query, key and value of a head as its rows, (head, hidden) each, and its output as columns, given transposed."""
-    query, key, value, output = parts
-    rows = slice(number * query.shape[0], (number + 1) * query.shape[0])
-    attention.q_proj.weight[rows] = query
-    attention.k_proj.weight[rows] = key
-    attention.v_proj.weight[rows] = value
-    attention.o_proj.weight[:, rows] = output.T
+    write_head((attention.q_proj, attention.k_proj, attention.v_proj, attention.o_proj), number, *parts)
+
+
+def write_head(projections: Sequence[nn.Linear], number: int, *parts: torch.Tensor) -> None:
+    """Set head `number` of an attention, whose projections are those of query, key, value and output. `parts` are
+    (head, hidden) each: the head's rows of the first three, and its columns of the last, transposed."""
+    *inner, outer = projections
+    rows = slice(number * parts[0].shape[0], (number + 1) * parts[0].shape[0])
+    for projection, part in zip(inner, parts[:-1], strict=True):
+        projection.weight[rows] = part
+    outer.weight[:, rows] = parts[-1].T

@@ -22,6 +22,8 @@ from torch import nn
 from transformers import BartForConditionalGeneration
 from transformers.models.bart.modeling_bart import BartAttention
 
+from models.pretraining.induction import orthonormal, write_head
+
 TOKENS = 3  # how many tokens back are looked at; so many heads of layer 0
 _SHARPNESS = 12.0  # of looking k tokens back, in nats that other places are less
 _MATCH = 5.0  # of looking for what is alike, in nats for one token of it
@@ -44,7 +46,7 @@ def give_induction_heads(translator: BartForConditionalGeneration, seed: int) ->
     with torch.no_grad():
         network.shared.weight.copy_(_drawn(network.shared.num_embeddings, rooms.token, generator))
         frequencies = torch.rand(rooms.size // 2, generator=generator) * math.pi
-        mixes = [_orthonormal(rooms.size, generator) for _ in range(TOKENS)]
+        mixes = [orthonormal(rooms.size, generator) for _ in range(TOKENS)]
         for part in (network.encoder, network.decoder):
             _write_positions(part.embed_positions, frequencies, rooms)
             for number in range(TOKENS):
@@ -67,7 +69,7 @@ class _Rooms:
     @classmethod
     def draw(cls, hidden: int, heads: int, generator: torch.Generator) -> _Rooms:
         """Directions at random."""
-        basis, size = _orthonormal(hidden, generator), hidden // heads // 2
+        basis, size = orthonormal(hidden, generator), hidden // heads // 2
         ends = [size * k for k in range(TOKENS + 2)]
         place, *earlier = (basis[:, start:end] for start, end in itertools.pairwise(ends))
         return cls(place, earlier, basis[:, ends[-1] :], heads)
@@ -96,11 +98,6 @@ class _Rooms:
     def share(self) -> float:
         """Expected length of the signature of a token of length 1."""
         return math.sqrt(self.size / self.token.shape[1])
-
-
-def _orthonormal(size: int, generator: torch.Generator) -> torch.Tensor:
-    basis: torch.Tensor = torch.linalg.qr(torch.randn(size, size, generator=generator))[0]
-    return basis
 
 
 def _drawn(count: int, room: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
@@ -149,10 +146,4 @@ def _look_for_alike(attention: BartAttention, number: int, mixes: list[torch.Ten
 
 
 def _write_head(attention: BartAttention, number: int, *parts: torch.Tensor) -> None:
-    """Query, key and value of a head as its rows, (head, hidden) each, and its output as columns, given transposed."""
-    query, key, value, output = parts
-    rows = slice(number * query.shape[0], (number + 1) * query.shape[0])
-    attention.q_proj.weight[rows] = query
-    attention.k_proj.weight[rows] = key
-    attention.v_proj.weight[rows] = value
-    attention.out_proj.weight[:, rows] = output.T
+    write_head((attention.q_proj, attention.k_proj, attention.v_proj, attention.out_proj), number, *parts)
