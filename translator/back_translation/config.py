@@ -15,7 +15,6 @@ from pydantic import Field, model_validator
 from models.pretraining.config import DataGroup as CorpusGroup
 from models.pretraining.config import TrainingGroup
 from models.run_config import Group, RunGroup, differing_keys, read_yaml, validated
-from translator.back_translation.induction import has_room
 
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
@@ -48,9 +47,15 @@ class ModelGroup(Group):
     def _consistent(self) -> ModelGroup:
         if self.hidden % self.heads:
             raise ValueError(f"hidden ({self.hidden}) is no multiple of heads ({self.heads})")
-        if self.induction_heads and not has_room(self.hidden, self.heads):
+        if self.induction_heads and not self.holds_induction_heads:
             raise ValueError("induction_heads: they need 3 heads or more, each a multiple of 4 wide")
         return self
+
+    @property
+    def holds_induction_heads(self) -> bool:
+        """Whether the circuit of induction.py fits in: three heads that look back, and beside the room of the tokens
+        one for positions and one for each signature, half a head wide."""
+        return self.heads >= 3 and self.hidden // self.heads % 4 == 0
 
 
 class DataGroup(Group):

@@ -31,14 +31,10 @@ _SIGNATURE = 2.0  # length of a signature beside the token's own part of it
 _COPY = 4.0  # length of what is added beside the token itself
 
 
-def has_room(hidden: int, heads: int) -> bool:
-    """Whether there are heads to look back, and rooms for positions and signatures beside that of the tokens."""
-    return heads >= TOKENS and hidden // heads % 4 == 0
-
-
 def give_induction_heads(translator: BartForConditionalGeneration, seed: int) -> None:
     """Overwrite embeddings, positions and the first heads of layer 0 of a fresh model with the circuit, whose
-    directions `seed` draws. The shape has room for it (`has_room`)."""
+    directions `seed` draws. The shape has room for it
+    (`ModelGroup.holds_induction_heads`)."""
     network, generator = translator.model, torch.Generator().manual_seed(seed)
     crossing = network.decoder.layers[0].encoder_attn
     assert isinstance(crossing, BartAttention)
