@@ -33,8 +33,7 @@ _COPY = 4.0  # length of what is added beside the token itself
 
 def give_induction_heads(translator: BartForConditionalGeneration, seed: int) -> None:
     """Overwrite embeddings, positions and the first heads of layer 0 of a fresh model with the circuit, whose
-    directions `seed` draws. The shape has room for it
-    (`ModelGroup.holds_induction_heads`)."""
+    directions `seed` draws. The shape has room for it (`ModelGroup.holds_induction_heads`)."""
     network, generator = translator.model, torch.Generator().manual_seed(seed)
     crossing = network.decoder.layers[0].encoder_attn
     assert isinstance(crossing, BartAttention)
