@@ -43,7 +43,8 @@ class Roles:
 
     `declared` are those that the text itself introduces, `functions` those of them with a body or a macro's parameter
     list, `fields` its own members, `used` the role of a name by its first telling use, `called` what stands before a
-    call's parenthesis. `vector_members` are the places (in characters) where x, y, z or w is declared as a member.
+    call's parenthesis. `vector_members` are the places (in characters) where x, y, z or w is declared as a member,
+    `bare` those where a body declares a variable without a value.
     """
 
     declared: dict[str, Role] = field(default_factory=dict)
@@ -52,6 +53,7 @@ class Roles:
     used: dict[str, Role] = field(default_factory=dict)
     called: set[str] = field(default_factory=set)
     vector_members: set[int] = field(default_factory=set)
+    bare: set[int] = field(default_factory=set)
 
     def of(self, name: str) -> Role:
         """The name's role: as declared, else as used, else by how it is spelled."""
@@ -129,6 +131,8 @@ def _read_declarator(declaration: Node, declarator: Node, text: str, roles: Role
     _declare(node, role, text, roles)
     if declaration.type == "function_definition":
         roles.functions.add(_name(node, text))
+    elif node == declarator and declaration.type == "declaration" and _in_body(declaration):
+        roles.bare.add(node.start_byte)
 
 
 def _declared_role(declaration: Node, passed: set[str]) -> Role:
@@ -136,12 +140,16 @@ def _declared_role(declaration: Node, passed: set[str]) -> Role:
         return Role.TYPE
     if declaration.type == "field_declaration":
         return Role.FIELD
-    inside = declaration.parent is not None and declaration.parent.type == "compound_statement"
+    inside = _in_body(declaration)
     # `dim3 grid(n);` in a body reads like a prototype, and is none.
     if "function_declarator" in passed and not (inside and "pointer_declarator" not in passed):
         return Role.FUNCTION
     is_array = bool(passed & {"pointer_declarator", "array_declarator"})
     return Role.ARRAY if is_array else Role.VARIABLE
+
+
+def _in_body(declaration: Node) -> bool:
+    return declaration.parent is not None and declaration.parent.type == "compound_statement"
 
 
 def _declare(node: Node | None, role: Role, text: str, roles: Roles) -> None:

@@ -62,19 +62,20 @@ class Encoded:
         """
         roles, numbers = find_roles(text, language), _Numbers(text, None, self.table)
         namer = _Namer(numbers, roles, self.table, keep_numbers=keep_numbers)
-        return Encoded(_joined(namer.rewrite(list(lex(text)))), language, namer.table())
+        return Encoded(_joined(namer.rewrite(lex(text))), language, namer.table())
 
 
 def encode(text: str, language: Language, seed: int | None = None) -> Encoded:
     """The text made anonymous.
 
     Placeholders are numbered by first appearance, or with a `seed` at random without repetition (another order for
-    every text; the same seed and text give the same), which keeps a model from learning the order. Broken text is
-    encoded, too: names whose role the grammar cannot tell become variables.
+    every text; the same seed and text give the same), which keeps a model from learning the order. To be declared
+    without a value is no appearance: `int i, k;` at the top of a function gets the numbers that loops with
+    declarations of their own would give. Broken text is encoded, too: names whose role the grammar cannot tell become
+    variables.
     """
-    lexemes = list(lex(text))
     namer = _Namer(_Numbers(text, seed), find_roles(text, language))
-    return Encoded(_joined(namer.rewrite(lexemes)), language, namer.table())
+    return Encoded(_joined(namer.rewrite(lex(text))), language, namer.table())
 
 
 def decode(encoded: Encoded) -> str:
@@ -131,6 +132,14 @@ class _Namer:
 
     def rewrite(self, lexemes: Iterable[Lexeme]) -> Iterator[tuple[str, Lexeme]]:
         """Each lexeme with its new text, in order."""
+        lexemes = list(lexemes)
+        if self._roles.bare:
+            used = (lexeme for lexeme in lexemes if lexeme.start not in self._roles.bare)
+            for _ in self._in_order(used):  # gives the numbers
+                pass
+        yield from self._in_order(lexemes)
+
+    def _in_order(self, lexemes: Iterable[Lexeme]) -> Iterator[tuple[str, Lexeme]]:
         before, depth = "", 0
         for lexeme in lexemes:
             yield self._rewritten(lexeme, before, depth), lexeme

@@ -54,6 +54,30 @@ def test_each_kind_of_name_has_its_placeholder() -> None:
         }""")
 
 
+def test_a_declaration_without_a_value_is_no_appearance() -> None:
+    """The same numbers as where each variable is declared when it is used first, as kernels do."""
+    early = """
+        void sums(int n, int m, const float *a, float *out) {
+            int unused, j, i, last[2];
+            float sum;
+            for (i = 0; i < n; i++) {
+                sum = 0;
+                for (j = 0; j < m; j++) sum += a[i * m + j];
+                out[i] = sum;
+            }
+        }"""
+    assert anonymous(early) == spaced("""
+        void func_0(int var_0, int var_1, const float *arr_0, float *arr_1) {
+            int var_5, var_4, var_2, arr_2[2];
+            float var_3;
+            for (var_2 = 0; var_2 < var_0; var_2++) {
+                var_3 = 0;
+                for (var_4 = 0; var_4 < var_1; var_4++) var_3 += arr_0[var_2 * var_1 + var_4];
+                arr_1[var_2] = var_3;
+            }
+        }""")
+
+
 def test_the_interface_of_cuda_and_of_libraries_stays() -> None:
     text = """
         __global__ void add(float *a, const float *__restrict__ b, int n) {
