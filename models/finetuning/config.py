@@ -74,6 +74,7 @@ class TrainingGroup(Group):
     learning_rate: Positive
     final_learning_rate: NotNegative = 0.0
     warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Where `epochs` turn out to be no more steps than that: half of them, and the log says so."""
     weight_decay: NotNegative = 0.0
     beta1: Share = 0.9
     beta2: Share = 0.95

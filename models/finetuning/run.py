@@ -80,6 +80,7 @@ class _Inputs:
     held_out: Rows | None
     order: list[int]
     """The rows of all steps, one step after the other."""
+    warmup_steps: int
 
     @property
     def tokens(self) -> int:
@@ -153,18 +154,20 @@ def _inputs(config: FinetuneConfig) -> _Inputs:
 
     held_out = rows(config.data.held_out, 0) if config.data.held_out else None
     train = rows(config.data.train, config.seed)
-    steps = _steps(config, len(train.dataset))
-    order = row_order(train.lengths, config.training.batch_sequences, steps, config.seed)
-    return _Inputs(tokenizer, form, train, held_out, order)
-
-
-def _steps(config: FinetuneConfig, rows: int) -> int:
-    """As many as are asked for, or as the epochs take; the last step is filled up with rows of the next epoch."""
     training = config.training
-    steps = training.steps or math.ceil((training.epochs or 1.0) * rows / training.batch_sequences)
-    if training.warmup_steps >= steps:
-        raise ModelError(f"training.warmup_steps ({training.warmup_steps}) leaves nothing of {steps} steps")
-    return steps
+    # The last step of an epoch is filled up with rows of the next one.
+    steps = training.steps or math.ceil((training.epochs or 1.0) * len(train.dataset) / training.batch_sequences)
+    order = row_order(train.lengths, training.batch_sequences, steps, config.seed)
+    return _Inputs(tokenizer, form, train, held_out, order, _warmup_steps(training.warmup_steps, steps))
+
+
+def _warmup_steps(asked: int, steps: int) -> int:
+    """As asked for; half of the steps where the epochs make too few, as those of few examples are known too late to
+    refuse the request."""
+    if asked < steps:
+        return asked
+    LOG.warning("training.warmup_steps: %d would leave nothing of %d steps, %d are taken", asked, steps, steps // 2)
+    return steps // 2
 
 
 def _trainer(config: FinetuneConfig, folder: FinetuneFolder, inputs: _Inputs, arguments: SFTConfig) -> ExampleTrainer:
@@ -211,7 +214,7 @@ def _arguments(config: FinetuneConfig, folder: FinetuneFolder, inputs: _Inputs, 
         learning_rate=training.learning_rate,
         lr_scheduler_type="cosine_with_min_lr",
         lr_scheduler_kwargs={"min_lr": training.final_learning_rate},
-        warmup_steps=training.warmup_steps,
+        warmup_steps=inputs.warmup_steps,
         weight_decay=training.weight_decay,
         adam_beta1=training.beta1,
         adam_beta2=training.beta2,

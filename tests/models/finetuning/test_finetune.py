@@ -70,6 +70,16 @@ def test_a_run_learns_its_completions_and_leaves_a_model(micro: Make, examples: 
     assert AutoTokenizer.from_pretrained(result.model).eos_token == "</s>"
 
 
+def test_a_warmup_longer_than_the_epochs_is_halved_to_their_steps(
+    micro: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = micro(training={"steps": None, "epochs": 1, "warmup_steps": 500})
+    steps = finetune(config).steps
+    assert f"500 would leave nothing of {steps} steps, {steps // 2} are taken" in caplog.text
+    rates = [line["learning_rate"] for line in read_lines(config.output / "log.jsonl")]
+    assert rates.index(max(rates)) == steps // 2 and max(rates) == config.training.learning_rate
+
+
 @pytest.mark.parametrize(
     "changes",
     [
