@@ -29,7 +29,7 @@ class TestRun:
     references as left); empty when the call did not finish. `returned` is None for void or when it did not finish.
     `launches` counts kernel launches (0 on the C side). `touched` has one entry per parameter in a trace run (None for
     scalars and null pointers), and is empty otherwise. `remarks` is what the runtime has to say of a call that
-    finished.
+    finished. `skipped` says that it was not begun, as enough others had used up their time (`TestLimits.hangs`).
     """
 
     __test__ = False
@@ -40,3 +40,4 @@ class TestRun:
     launches: int = 0
     touched: tuple[Touched | None, ...] = ()
     remarks: Mapping[FaultKind, Fault] = field(default_factory=dict)
+    skipped: bool = False

@@ -26,13 +26,19 @@ from data.testcase import Argument, TestCase
 
 _MAGIC = 0x314C53554D554D55
 _NULL = (1 << 64) - 1
-_HEADER = struct.Struct("<QIIIIQQQIIIII4x")
+_HEADER = struct.Struct("<QIIIIQQQIIIIII")
 _SCHEDULE = struct.Struct("<QII32s")
 AFTER_ANOTHER = " after another"  # at the end of a schedule's name: each test's call follows that of the next test
 _RESULT = struct.Struct("<IiQQII")
 _TOUCHED = struct.Struct("<qqII")
 _TRACE, _PERTURB = 1, 2
 _OK, _SIGNAL, _EXIT, _TIMEOUT, _MEMORY, _FORBIDDEN, _MACHINE, _UNSUPPORTED = range(8)
+_SKIPPED = 2
+_TIMEOUTS = {  # by code
+    0: "its time was used up",
+    1: "not run: the time for all tests was used up",
+    _SKIPPED: "not run: tests before it used up their time",
+}
 _REMARKS = {
     1: FaultKind.API_ERROR,
     2: FaultKind.UNINITIALISED_READ,
@@ -64,7 +70,8 @@ class TestLimits:
 
     A test may take five times `seconds` of wall time, so that what passes does not depend on how busy the machine is.
     `workers` are the operating-system threads on which the emulator may spread the blocks of a long launch; the
-    processor time of all counts.
+    processor time of all counts. Once `hangs` tests have used up their time in the first schedule, the others
+    are not run (`TestRun.skipped`): the code under test is wrong already; 0 for no bound.
     """
 
     __test__ = False
@@ -74,6 +81,7 @@ class TestLimits:
     memory_bytes: int = 1024 * MIB
     stderr_bytes: int = 16384
     workers: int = 1
+    hangs: int = 0
 
 
 def run_tests(
@@ -185,7 +193,7 @@ def _encode(
             *(_MAGIC, len(tests), len(parameters), returned, flags),
             *(int(limits.seconds * 1e9), int(limits.total_seconds * 1e9)),
             *(limits.memory_bytes if build.bounded else 0, limits.stderr_bytes),
-            *(_POISON, len(program) // 8, len(schedules), limits.workers),
+            *(_POISON, len(program) // 8, len(schedules), limits.workers, limits.hangs),
         ),
         program,
         *(_SCHEDULE.pack(s.seed, s.count(tests), s.watched, s.name.encode()) for s in schedules),
@@ -231,7 +239,7 @@ def _decode(reader: _Reader, build: Build, tests: Sequence[TestCase], function: 
         stderr = reader.take(stderr_size)
         outcome = _outcome(status, code, stderr, nanoseconds / 1e9, speaks=build.kind in SPEAKING)
         if status != _OK:
-            yield TestRun(outcome, launches=launches)
+            yield TestRun(outcome, launches=launches, skipped=(status, code) == (_TIMEOUT, _SKIPPED))
             continue
         if reader.left < _payload_size(function, test, traced=build.kind == "trace"):
             return reader.end()
@@ -321,7 +329,7 @@ def _outcome(status: int, code: int, stderr: bytes, seconds: float, *, speaks: b
     word, note = {
         _SIGNAL: (Status.RUNTIME_ERROR, f"ended by {_signal_name(code)}"),
         _EXIT: (Status.RUNTIME_ERROR, f"the call did not return: the process exited with status {code}"),
-        _TIMEOUT: (Status.TIMEOUT, "not run: the time for all tests was used up" if code else "its time was used up"),
+        _TIMEOUT: (Status.TIMEOUT, _TIMEOUTS.get(code, "")),
         _MEMORY: (Status.OUT_OF_MEMORY, "its memory was used up"),
         _FORBIDDEN: (Status.FORBIDDEN, f"a system call that is not allowed: {refused_calls().get(code, 'unknown')}"),
         _UNSUPPORTED: (Status.INFRASTRUCTURE, "the emulator cannot run this"),

@@ -31,6 +31,7 @@ AFTER = f"forward{AFTER_ANOTHER}"
 WATCHED = "few blocks"  # every access is watched, and of generated kernels so few blocks run that their loops stride
 # The emulator is slower than the C side; a kernel that ends does so well within this also on a busy machine.
 CANDIDATE_LIMITS = TestLimits(seconds=4.0, total_seconds=90.0)
+HANGS = 2  # a candidate is wrong with the first test that does not end; the second says that it is no accident
 # Tests with more data than this may launch enough work to spread its blocks over the cores.
 SPREAD_BYTES = 1 << 16
 Runs = Mapping[str, Sequence[TestRun]]  # by schedule
@@ -181,7 +182,7 @@ class Case:
         """The candidate's runs in each schedule; fewer schedules where a test used up its time."""
         asked = [self._schedule(name) for name in schedules]
         workers = self.threads if any(_bytes_of(call) > SPREAD_BYTES for call in calls) else 1
-        limits = replace(CANDIDATE_LIMITS, workers=workers)
+        limits = replace(CANDIDATE_LIMITS, workers=workers, hangs=HANGS)
         rows = run_schedules(candidate, calls, self.candidate.function, asked, limits)
         return dict(zip(schedules, rows, strict=False))
 

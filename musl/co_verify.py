@@ -125,8 +125,11 @@ def _compare(case: Case, reference: Reference, sides: Sides, given: int) -> tupl
     broken = next((r for row in runs.values() for r in row if r.outcome.status is Status.INFRASTRUCTURE), None)
     if broken is not None:
         return no_verdict(VerdictStatus.INFRASTRUCTURE, first_line(broken.outcome.message)), None
-    findings = case.find(sides.sanitized, reference.expected, runs)
-    trial = Trial(reference.expected, calls, runs, findings, given, needs_launch=not case.candidate.on_host)
+    begun = [i for i in range(len(calls)) if not any(row[i].skipped for row in runs.values())]
+    expected, calls = [reference.expected[i] for i in begun], [calls[i] for i in begun]
+    runs = {schedule: [row[i] for i in begun] for schedule, row in runs.items()}
+    findings = case.find(sides.sanitized, expected, runs)
+    trial = Trial(expected, calls, runs, findings, given, needs_launch=not case.candidate.on_host)
     verdict = _conclude(case, trial)
     if verdict.status is VerdictStatus.EQUIVALENT:
         counted = [trial.expected[i] for i in trial.counted]

@@ -79,6 +79,7 @@ struct musl_header {
     uint32_t filter_count;
     uint32_t schedule_count;
     uint32_t workers; /* operating-system threads on which a runtime may spread its work; 0 as 1: none but the test's own */
+    uint32_t hangs;   /* once so many tests have used up their time in the first schedule, the others are MUSL_TIMEOUT with code 2; 0 for no bound */
 };
 
 struct musl_schedule {

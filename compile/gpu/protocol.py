@@ -21,7 +21,7 @@ READY = 0xFFFF_FFFF  # status of a worker's first reply
 REPEATS = "MUSL_REPEATS"  # in the environment: call each test so many times, and say how long (compile/gpu/timing.py)
 
 _MAGIC, _NULL = 0x314C53554D554D55, (1 << 64) - 1
-_HEADER = struct.Struct("<QIIIIQQQIIIII4x")
+_HEADER = struct.Struct("<QIIIIQQQIIIIII")
 _SCHEDULE = struct.Struct("<QII32s")
 _PARAMETER = struct.Struct("<II")
 RESULT = struct.Struct("<IiQQII")
@@ -63,7 +63,7 @@ class TestFile:
         if fields[0] != _MAGIC:
             raise ValueError("not a file of tests")
         _, self.count, parameters, self.return_size, _, self.test_ns, self.total_ns, *rest = fields
-        _, self.stderr_bytes, self.poison, filters, schedules, _ = rest
+        _, self.stderr_bytes, self.poison, filters, schedules, _, self.hangs = rest
         at = _HEADER.size + 8 * filters
         self.schedules = [self._schedule(at + i * _SCHEDULE.size) for i in range(schedules)]
         at += _SCHEDULE.size * schedules

@@ -205,7 +205,8 @@ def run_all(plan: Plan, tests: TestFile, tests_fd: int, repeats: int) -> Iterato
     worker: Worker | None = None
     broken: Reply | None = None
     for number, schedule in enumerate(tests.schedules):
-        deadline, late = time.monotonic_ns() + tests.total_ns, False
+        deadline, hangs = time.monotonic_ns() + tests.total_ns, 0
+        most_hangs = tests.hangs if number == 0 else 0
         for test in range(schedule.test_count):
             if broken is None and (worker is None or not worker.alive):
                 begin = time.monotonic_ns()
@@ -217,14 +218,14 @@ def run_all(plan: Plan, tests: TestFile, tests_fd: int, repeats: int) -> Iterato
                 yield broken, b""
                 continue
             assert worker is not None
-            if time.monotonic_ns() >= deadline:
-                late = True
-                yield Reply(TIMEOUT, 1), b""
+            if (enough := 0 < most_hangs <= hangs) or time.monotonic_ns() >= deadline:
+                hangs += 1
+                yield Reply(TIMEOUT, 2 if enough else 1), b""
                 continue
             reply, said = worker.run(Command(test, number, repeats), tests.test_ns)
-            late = late or reply.status == TIMEOUT
+            hangs += reply.status == TIMEOUT
             yield reply, said
-        if late:
+        if hangs:
             break
     if worker is not None and worker.alive:
         worker.end()

@@ -221,6 +221,13 @@ def test_the_next_schedule_is_not_begun_after_a_timeout(standin: StandIn) -> Non
     assert [[run.outcome.status for run in one] for one in runs] == [[Status.TIMEOUT]]
 
 
+def test_after_two_tests_that_hang_the_others_are_skipped(standin: StandIn) -> None:
+    tests = [make_test(standin.function, VALUES, len(VALUES), what, 3.0) for what in (4, 4, 0)]
+    runs = run_tests(standin.build, tests, standin.function, limits=replace(LIMITS, hangs=2))
+    assert [run.outcome.status for run in runs] == [Status.TIMEOUT] * 3
+    assert [run.skipped for run in runs] == [False, False, True]
+
+
 def test_an_error_that_is_read_is_no_error(standin: StandIn) -> None:
     (run,) = standin.run(13)
     assert run.outcome.ok and not run.remarks, run.outcome.message

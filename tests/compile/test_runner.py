@@ -49,6 +49,16 @@ def test_tests_beyond_the_time_of_the_run_are_timeouts(c_side: CSide) -> None:
     assert "not run" in runs[5].outcome.message
 
 
+def test_after_so_many_tests_that_hang_in_the_first_schedule_the_others_are_skipped(c_side: CSide) -> None:
+    build, function = c_side.build("int f(int n) { while (n == 1) {} return 7; }", "f", "plain")
+    tests = [make_test(function, n) for n in (0, 1, 0, 1, 0, 1)]
+    limits = TestLimits(seconds=0.2, hangs=2)
+    (runs,) = run_schedules(build, tests, function, [Schedule("forward"), Schedule("reverse")], limits)
+    assert [run.outcome.status for run in runs[:4]] == [Status.OK, Status.TIMEOUT] * 2
+    assert [run.skipped for run in runs] == [False] * 4 + [True] * 2
+    assert runs[5].outcome.status is Status.TIMEOUT and "not run: tests before it" in runs[5].outcome.message
+
+
 def test_every_scalar_type_survives_the_round_trip(c_side: CSide) -> None:
     types = ["_Bool", "signed char", "unsigned char", "short", "unsigned short", "int", "unsigned", "long"]
     types += ["unsigned long", "float", "double", "long double"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -345,6 +346,15 @@ void count(int n, const unsigned char *x, int *h)
     cudaFree(dh);
 }
 """
+
+
+def test_tests_after_two_that_do_not_end_show_nothing(saxpy: Pair) -> None:
+    """The candidate is wrong by then; they cost no time, and nobody says that they told it apart."""
+    begin = time.monotonic()
+    verdict = saxpy.verify(SAXPY_CUDA.replace("if (i < n)", "while (n > 0) i++; if (i < n)"))
+    assert verdict.status is VerdictStatus.CANDIDATE_FAILED and "its time was used up" in verdict.reason
+    assert verdict.results.count(False) == 2 and None in verdict.results
+    assert time.monotonic() - begin < 60
 
 
 def test_a_histogram_needs_atomics(tmp_path: Path) -> None:
