@@ -26,6 +26,7 @@ from tester.neural.tester import choose
 MOST_ELEMENTS = 16
 DIGITS = 1
 _OPERATIONS = 24.0  # innermost iterations: arrays of at most about so many elements
+_SECONDS = 0.25  # of the processor, for a call: so little work takes milliseconds, or never ends
 _PERIOD = 7
 _MOST_LARGE = 1100
 
@@ -58,12 +59,13 @@ def small_tests(
     most `digits` decimal places; those that raise coverage come first. With them at most `large` tests with more than a
     block's 256 elements, of a short period. Arrays that a call only writes hold zeros. Raises BrokenMachineError."""
     fuzz = _Fuzz(source, sandbox)
-    fuzz.options = FuzzOptions(operations=_OPERATIONS, batches=1, edge_cases=2, special_values=False)
+    options = FuzzOptions(batches=1, edge_cases=0, special_values=False, seconds=_SECONDS)
+    fuzz.options = replace(options, operations=_OPERATIONS, edge_cases=2)
     found = fuzz.make_tests(function, 3 * count, seed).tests
     small = [_rounded(test, digits) for test in found if _longest(test) <= most_elements]
     chosen = _choose(function, fuzz, small, count)
     if large and found:
-        fuzz.options = FuzzOptions(batches=1, edge_cases=0, special_values=False)
+        fuzz.options = options
         found = fuzz.make_tests(function, 12, seed).tests
         long = [_periodic(_rounded(test, digits)) for test in found if 256 < _longest(test) <= _MOST_LARGE]
         chosen += _choose(function, fuzz, long, large)
