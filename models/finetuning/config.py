@@ -66,6 +66,8 @@ class TrainingGroup(Group):
 
     epochs: Positive | None = None
     """How often each row is seen at least: the last step is filled up."""
+    least_steps: Count | None = None
+    """With `epochs`: rows are seen more often where there are so few that these would make fewer steps."""
     steps: Count | None = None
     batch_sequences: Count
     """Rows of one step, over all processes and accumulated micro-batches."""
@@ -91,6 +93,8 @@ class TrainingGroup(Group):
         if (self.epochs is None) == (self.steps is None):
             contradiction = "epochs and steps contradict: give one"
             raise ValueError(contradiction if self.steps else "epochs: missing (or give steps)")
+        if self.steps is not None and self.least_steps is not None:
+            raise ValueError("least_steps and steps contradict: give one")
         if self.batch_sequences % self.micro_batch:
             raise ValueError(
                 f"batch_sequences ({self.batch_sequences}) is no multiple of micro_batch ({self.micro_batch})"

@@ -156,7 +156,8 @@ def _inputs(config: FinetuneConfig) -> _Inputs:
     train = rows(config.data.train, config.seed)
     training = config.training
     # The last step of an epoch is filled up with rows of the next one.
-    steps = training.steps or math.ceil((training.epochs or 1.0) * len(train.dataset) / training.batch_sequences)
+    of_epochs = math.ceil((training.epochs or 1.0) * len(train.dataset) / training.batch_sequences)
+    steps = training.steps or max(of_epochs, training.least_steps or 1)
     order = row_order(train.lengths, training.batch_sequences, steps, config.seed)
     return _Inputs(tokenizer, form, train, held_out, order, _warmup_steps(training.warmup_steps, steps))
 

@@ -153,8 +153,9 @@ class TrainingGroup(Group):
     start: Literal["previous", "base"] = "previous"
     """Every round goes on from the weights of the round before, or begins with those of `models`."""
     repairs: Natural = 0
-    """So many texts of each language, the first of `sources`, are given to a Translator with noise to be repaired, as
-    in its pretraining, beside what the triplets teach it: so it does not forget how to copy. For the short form."""
+    """So many sources of each language at most, of the rounds so far, are given to a Translator with noise to be
+    repaired, as in its pretraining, beside what the triplets teach it: so it does not forget how to copy. The seed is
+    learned alone: unpaired functions come with the rounds. For the short form."""
 
     @model_validator(mode="after")
     def _known(self) -> TrainingGroup:

@@ -14,7 +14,7 @@ from musl.loop.context import MODELS, Context
 from musl.loop.folder import CHECKPOINT, RoundFolder, write_whole
 from musl.loop.records import HeldOut, Triplet, read_records, side_of
 from musl.loop.select import balance
-from musl.loop.source import Direction, Side, Source, read_sources, take
+from musl.loop.source import Direction, Side, Source
 from musl.loop.voices import TRANSLATORS, Parts, Role
 
 EXAMPLES = "examples.jsonl"
@@ -67,16 +67,16 @@ def _train(context: Context, folder: RoundFolder, role: Role, triplets: Sequence
 
 
 def _repairs(context: Context, model: str, number: int) -> list[Example]:
-    """Unpaired texts with noise of this round's own."""
-    asked = context.config.sources
-    corpora: tuple[tuple[Side, Sequence[Path]], ...] = (("c", asked.c), ("cuda", asked.cuda))
-    count = context.config.training.repairs
-    if not count:
+    """Sources of the rounds so far, with noise of this round's own."""
+    most = context.config.training.repairs
+    if not most or not number:
         return []
-    held_out = {one.source for one in read_records(context.folder.held_out, HeldOut)}
-    sources = []
-    for side, paths in corpora:
-        sources += take((source for source in read_sources(paths, side) if source.id not in held_out), count)
+    held_out = frozenset(one.source for one in read_records(context.folder.held_out, HeldOut))
+    seen: dict[Side, dict[str, Source]] = {"c": {}, "cuda": {}}
+    for earlier in range(1, number + 1):
+        for source in context.sources(earlier, held_out):
+            seen[source.language].setdefault(source.id, source)
+    sources = [source for side in seen.values() for source in list(side.values())[:most]]
     return context.parts.repair_examples(model, sources, context.seed(number, "repairs"))
 
 

@@ -30,6 +30,7 @@ Asked = Callable[..., dict[str, object]]
         ({"training": {"epochs": 1}}, "training: epochs and steps contradict: give one"),
         ({"training": {"steps": None}}, "training: epochs: missing (or give steps)"),
         ({"training": {"batch_sequences": 3}}, "training: batch_sequences (3) is no multiple of micro_batch (2)"),
+        ({"training": {"least_steps": 8}}, "training: least_steps and steps contradict: give one"),
         ({"training": {"warmup_steps": 8}}, "training: warmup_steps (8) leaves nothing of steps (8)"),
         ({"training": {"final_learning_rate": 1}}, "training: final_learning_rate is above learning_rate"),
         ({"training": {"loss": "focal"}}, "training.loss: Input should be 'cross_entropy' or 'limited_confidence'"),

@@ -80,6 +80,13 @@ def test_a_warmup_longer_than_the_epochs_is_halved_to_their_steps(
     assert rates.index(max(rates)) == steps // 2 and max(rates) == config.training.learning_rate
 
 
+def test_few_examples_are_seen_more_often_for_the_least_steps(micro: Make) -> None:
+    asked: dict[str, object] = {"steps": None, "epochs": 1}
+    few = finetune(micro("few", training=asked)).steps
+    assert finetune(micro("more", training={**asked, "least_steps": few + 2})).steps == few + 2
+    assert finetune(micro("enough", training={**asked, "least_steps": 1})).steps == few
+
+
 @pytest.mark.parametrize(
     "changes",
     [

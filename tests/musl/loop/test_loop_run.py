@@ -184,23 +184,25 @@ def test_an_ablation_takes_over_the_seed_of_another_run(
     assert set(models.values()) == {f"round-00/{CHECKPOINT}/{role}/model" for role in ("translator", "tester")}
 
 
-def test_a_translator_also_repairs_unpaired_texts(make_config: MakeConfig, tmp_path: Path) -> None:
-    config = make_config(tmp_path / "run", training={"repairs": 2, "start": "base"})
+def test_after_the_seed_a_translator_also_repairs_the_sources_so_far(make_config: MakeConfig, tmp_path: Path) -> None:
+    """Two functions of each language come with each round; three are asked for at most."""
+    config = make_config(tmp_path / "run", rounds=2, training={"repairs": 3, "start": "base"})
     run_loop(config, parts=LookupParts(config.training))
     folder = LoopFolder(config.output)
     rounds = []
-    for number in (0, 1):
+    for number in (0, 1, 2):
         checkpoint = folder.round(number).artifact(CHECKPOINT)
         tasks = {
             role: [json.loads(line) for line in (checkpoint / role / "examples.jsonl").read_text().splitlines()]
             for role in ("translator", "tester")
         }
-        repairs = [example for example in tasks["translator"] if example["task"] == "repair"]
-        assert [example["prompt"].split(" repair")[0] for example in repairs] == ["// C", "// C", "// CUDA", "// CUDA"]
         assert not any(example["task"] == "repair" for example in tasks["tester"])
-        rounds.append(repairs)
-    assert [one["completion"] for one in rounds[0]] == [one["completion"] for one in rounds[1]]
-    assert rounds[0] != rounds[1]  # other noise
+        rounds.append([example for example in tasks["translator"] if example["task"] == "repair"])
+    languages = [[example["prompt"].split(" repair")[0] for example in repairs] for repairs in rounds]
+    assert languages == [[], ["// C"] * 2 + ["// CUDA"] * 2, ["// C"] * 3 + ["// CUDA"] * 3]
+    first, second = rounds[1], [rounds[2][i] for i in (0, 1, 3, 4)]
+    assert [one["completion"] for one in first] == [one["completion"] for one in second]
+    assert first != second  # other noise
 
 
 def test_a_seed_that_is_not_the_same_is_not_taken_over(
