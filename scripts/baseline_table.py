@@ -210,7 +210,22 @@ def _trained(named: str) -> Entry:
     found = find_folder(folder) if equals else None
     if found is None:
         raise UsageError(f"--back-translation {named}: NAME=DIR, where DIR is the folder of a trained model")
-    return Entry(f"back-translation, {name}", str(found.path), _tokens_of(found.path, "training_tokens"))
+    return Entry(f"back-translation, {name}", str(found.path), _tokens_with_start(found.path))
+
+
+def _tokens_with_start(model: Path) -> int | None:
+    """Those of a run of back-translation and of the runs that it goes on from."""
+    tokens = _tokens_of(model, "training_tokens")
+    start = next((given for folder in (model, model.parent) if (given := _start_of(folder))), "")
+    before = _tokens_with_start(Path(start)) if start else 0
+    return None if tokens is None or before is None else tokens + before
+
+
+def _start_of(folder: Path) -> str:
+    with contextlib.suppress(OSError, ValueError):
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        return str(config.get("start") or "") if isinstance(config, dict) else ""
+    return ""
 
 
 def _rounds(context: Context, loop: LoopFolder) -> Iterator[Entry]:

@@ -18,6 +18,8 @@ from translator.neural.prompts import Direction, example
 
 FORM = ModelForm("languages", anonymous=True)
 
+torch.set_num_threads(1)  # the model is too small for more, and what forks afterwards may not use OpenMP's threads
+
 
 def write_micro_bart(
     folder: Path, pairs: Sequence[tuple[str, str]], *, steps: int = 120, context: int = 256, hidden: int = 64

@@ -76,10 +76,15 @@ def loop(make_config: MakeConfig, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="module")
 def back_translation(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of back-translation whose model can translate one of the two held-out functions."""
+    """A run of back-translation whose model can translate one of the two held-out functions; it went on from another
+    run's model."""
+    before = tmp_path_factory.mktemp("before")
+    (before / "model").mkdir()
+    write_whole(before / "result.json", json.dumps({"training_tokens": 1_000_000}))
     folder = tmp_path_factory.mktemp("back")
+    write_whole(folder / "config.json", json.dumps({"start": str(before / "model")}))
     write_micro_bart(folder / "model", [(ADDS, kernel_of(ADDS))])
-    write_whole(folder / "result.json", json.dumps({"training_tokens": 1_500_000}))
+    write_whole(folder / "result.json", json.dumps({"training_tokens": 500_000}))
     return folder
 
 
