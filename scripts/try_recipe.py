@@ -36,6 +36,7 @@ from musl.loop.source import Direction, Side, read_sources, take
 from musl.machine import describe_machine, find_commit
 from musl.parallel import map_in_workers
 from musl.verdict import VerdictStatus
+from musl.workers import Died
 from translator.neural import prompts
 from translator.neural.batch import translate_batch
 from translator.neural.read_answer import Snippet
@@ -144,13 +145,15 @@ def translated(model: Path, functions: Sequence[HeldOut], sampling: Sampling, jo
     read = [(one, answer.text) for one in functions for answer in answers[one.source] if isinstance(answer, Snippet)]
     distinct = list({(one.source, text): (one, text) for one, text in read}.values())
     with open_bench("emulator", ("forward", "shuffle"), 1, unsafe_no_sandbox=False) as bench:
-        verdicts = map_in_workers(functools.partial(_is_right, bench), distinct, jobs, timeout=120.0)
-        right = {(distinct[i][0].source, distinct[i][1]) for i, verdict in verdicts if verdict is True}
+        verdicts = dict(map_in_workers(functools.partial(_is_right, bench), distinct, jobs, timeout=120.0))
+    right = {(distinct[i][0].source, distinct[i][1]) for i, verdict in verdicts.items() if verdict is True}
+    died = sum(isinstance(verdict, Died) for verdict in verdicts.values())
     count = sum((one.source, text) in right for one, text in read)
     written = len(functions) * sampling.samples
     return (
         f"{100 * count / written:.1f} % of {written} answers right ({count}), {len(read)} can be read; "
         f"{len({source for source, _ in right})} of {len(functions)} functions right at least once"
+        + (f"; {died} could not be judged and count as wrong" if died else "")
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import numpy as np
@@ -349,12 +348,10 @@ void count(int n, const unsigned char *x, int *h)
 
 
 def test_tests_after_two_that_do_not_end_show_nothing(saxpy: Pair) -> None:
-    """The candidate is wrong by then; they cost no time, and nobody says that they told it apart."""
-    begin = time.monotonic()
-    verdict = saxpy.verify(SAXPY_CUDA.replace("if (i < n)", "while (n > 0) i++; if (i < n)"))
+    """The candidate is wrong by then; the others are not run, and nobody says that they told it apart."""
+    verdict = saxpy.verify(replaced(SAXPY_CUDA, "if (i < n)", "while (n > 0) i++; if (i < n)"))
     assert verdict.status is VerdictStatus.CANDIDATE_FAILED and "its time was used up" in verdict.reason
     assert verdict.results.count(False) == 2 and None in verdict.results
-    assert time.monotonic() - begin < 60
 
 
 def test_a_histogram_needs_atomics(tmp_path: Path) -> None:
