@@ -77,7 +77,8 @@ def find_definitions(root: Node) -> list[Definition]:
 
 def find_sources(root: Node, function: str | None) -> list[Definition]:
     """The definitions that may be mutated: what the host function `function` runs, itself included (what any host
-    function runs if None), in source order."""
+    function runs if None), in source order. Where `function` is itself of the library, as a wrapper that MuSL wrote
+    is, it is what it calls."""
     definitions = find_definitions(root)
     by_name: dict[str, list[Definition]] = {}
     for definition in definitions:
@@ -87,10 +88,16 @@ def find_sources(root: Node, function: str | None) -> list[Definition]:
     reached: set[str] = set()
     while starts:
         name = starts.pop()
-        if name in reached or name.startswith(LIBRARY):
+        if name in reached:
             continue
         reached.add(name)
-        starts += [call for d in by_name.get(name, ()) if _is_source(d, with_cuda) for call in d.calls]
+        starts += [
+            call
+            for d in by_name.get(name, ())
+            if name == function or _is_source(d, with_cuda)
+            for call in d.calls
+            if not call.startswith(LIBRARY)
+        ]
     return [d for d in definitions if d.name in reached and _is_source(d, with_cuda)]
 
 
