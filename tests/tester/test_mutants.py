@@ -206,6 +206,12 @@ def test_only_what_the_function_runs_is_mutated() -> None:
     assert not any("f_sequential" in line for line in everywhere)
 
 
+def test_a_wrapper_of_the_library_leads_to_the_kernel_and_is_left_alone() -> None:
+    text = GRID.replace("void f(", "void musl_own_wrapper(")
+    inside = [m for m in make_mutants(GRID, function="f") if m.line < GRID[: GRID.index("void f(")].count("\n") + 1]
+    assert [m.after for m in make_mutants(text, function="musl_own_wrapper")] == [m.after for m in inside] != []
+
+
 def test_text_without_cuda_has_no_mutants() -> None:
     assert make_mutants("void f(int n, float *x) { for (int i = 0; i < n; i++) x[i] = i + 1; }\n") == []
     assert make_mutants("") == []

@@ -8,13 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from lookup_parts import LookupParts
+from loop_runs import MakeConfig
 
 from data.corpus.row import Row, row_id
 from data.testcase import TestCase
 from musl.loop.bench import Bench, check_tests, compile_all, judge, judge_on_host
+from musl.loop.measure_stage import measure_tests
+from musl.loop.records import HeldOut
 from musl.loop.source import Source, Unsuitable, c_side, cuda_side, function_of, source_of
+from musl.loop.voices import Written
 from musl.prepare import make_sandbox
 from musl.verdict import VerdictStatus
+from tester.neural.snippet import print_test
 
 C = "void scale(float *x, int n) { for (int i = 0; i < n; i++) x[i] = 3.0f * x[i]; }\n"
 KERNEL = """\
@@ -122,6 +128,20 @@ def test_tests_are_valid_if_the_source_runs_clean_and_only_new_ones_raise_covera
     found = check_tests(bench, source_of(_row(text)), [*_calls(3, extra=2), *_calls(4, 5)])
     assert [bool(fault) for fault in found.faults] == [True, False, False]
     assert found.covers[1:] == (True, False) and found.coverage is not None and found.coverage[0] > 90
+
+
+@pytest.mark.parametrize("sizes", [(31,), ()])
+def test_the_tests_of_a_tester_are_measured_by_the_faults_that_they_find(
+    bench: Bench, make_config: MakeConfig, tmp_path: Path, sizes: tuple[int, ...]
+) -> None:
+    source = source_of(_row(C))
+    written = [Written(print_test(test, function_of(source)) or "") for test in _calls(*sizes)]
+    one = HeldOut("s", "scale", C, "", "simple", KERNEL, "scale_kernel", ())
+    parts = LookupParts(make_config(tmp_path).training)
+    found = measure_tests(bench, parts, one, (*written, Written("", "empty")), 3, 0)
+    assert (found.faults, found.malformed) == (("",) * len(sizes) + ("empty",), ("empty",))
+    assert found.planted == 3
+    assert bool(found.killed) == bool(sizes)  # without tests nothing is found, which is not as if nothing was planted
 
 
 def test_texts_are_compiled_together_and_one_that_does_not_costs_no_other() -> None:
