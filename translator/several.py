@@ -31,7 +31,7 @@ class SeveralTranslators:
 
 def _together(found: Sequence[Sequence[Translation] | Refusal]) -> Sequence[Translation] | Refusal:
     refusals = [result for result in found if isinstance(result, Refusal)]
-    reasons = tuple(reason for refusal in refusals for reason in refusal.reasons)
+    reasons = tuple(dict.fromkeys(reason for refusal in refusals for reason in refusal.reasons))  # each is said once
     translations = [each for result in found if not isinstance(result, Refusal) for each in result]
     if not translations:
         return Refusal(refusals[0].source_id, reasons)
