@@ -94,7 +94,7 @@ def find_sources(root: Node, function: str | None) -> list[Definition]:
         starts += [
             call
             for d in by_name.get(name, ())
-            if name == function or _is_source(d, with_cuda)
+            if name.startswith(LIBRARY) or _is_source(d, with_cuda)  # of the library only where it is `function`
             for call in d.calls
             if not call.startswith(LIBRARY)
         ]
