@@ -14,6 +14,7 @@ from pathlib import Path
 GUARD_SECONDS = 0.05
 TOO_MUCH_MEMORY = "more memory than it may have"
 _PAGE = os.sysconf("SC_PAGESIZE")
+_ID_BYTES = 8  # of a process id and the space behind it: at most 4,194,304
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ def _add_up(root: int, most: int) -> tuple[int, int]:
             resident, shared = _read(f"{folder}/statm").split()[1:3]
             memory += (int(resident) - int(shared)) * _PAGE
             for thread in threads:
-                waiting += map(int, _read(f"{thread}/children").split())
+                waiting += _children(thread, most)
+                if count + len(threads) + len(waiting) > most:
+                    break
         except (OSError, ValueError):  # it has ended meanwhile
             continue
         count += len(threads)
@@ -67,19 +70,22 @@ def _add_up(root: int, most: int) -> tuple[int, int]:
 def children_of(process: int) -> list[int]:
     """The processes that the main thread of `process` started; none where it has ended."""
     try:
-        return [int(child) for child in _read(f"/proc/{process}/task/{process}/children").split()]
+        return _children(f"/proc/{process}/task/{process}", 1 << 16)
     except OSError:
         return []
 
 
-def _read(path: str) -> bytes:
-    """All of a file of /proc, however long."""
+def _children(thread: str, most: int) -> list[int]:
+    """The processes that a thread started, no more than `most` and one: the kernel walks a list for every one, and a
+    fork bomb's list grows meanwhile."""
+    return [int(child) for child in _read(f"{thread}/children", (most + 1) * _ID_BYTES).split()[: most + 1]]
+
+
+def _read(path: str, most: int = 1 << 16) -> bytes:
+    """The beginning of a file of /proc, in one look."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        parts = []
-        while part := os.read(descriptor, 1 << 16):
-            parts.append(part)
-        return b"".join(parts)
+        return os.read(descriptor, most)
     finally:
         os.close(descriptor)
 
