@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
@@ -14,16 +13,19 @@ from accelerate.utils import broadcast_object_list
 
 from data.corpus.errors import DataError
 from models.errors import ModelError
+from models.precision import computes_in
+from models.run_config import Precision
 
 # Tied weights are one tensor in a checkpoint; that this is said at each of them (as a thing to check) helps nobody.
 logging.getLogger("accelerate.utils.other").addFilter(lambda record: "Removed shared tensor" not in str(record.msg))
 
 
 def new_accelerator(
-    precision: Literal["float32", "bf16"], report_to: Sequence[str], folder: Path, *, partly_used: bool = False
+    precision: Precision, report_to: Sequence[str], folder: Path, *, partly_used: bool = False
 ) -> Accelerator:
-    """An accelerator that computes in `precision` and reports to the trackers of these names. `partly_used`: a step may
-    leave some of the model's weights aside. ModelError for a tracker that there is not."""
+    """An accelerator that computes in `precision`, where the processor has it (models/precision.py), and reports to the
+    trackers of these names. `partly_used`: a step may leave some of the model's weights aside. ModelError for a tracker
+    that there is not."""
     installed = {str(tracker) for tracker in get_available_trackers()}
     for name in report_to:
         if name not in LOGGER_TYPE_TO_CLASS:
@@ -32,7 +34,7 @@ def new_accelerator(
             raise ModelError(f"run.report_to: {name} is not installed (pip install {name})")
     AcceleratorState._reset_state()  # an earlier run of this process would bind this one to its precision
     return Accelerator(
-        mixed_precision="bf16" if precision == "bf16" else "no",
+        mixed_precision="bf16" if computes_in(precision) == "bf16" else "no",
         log_with=list(report_to) or None,
         project_dir=folder,
         kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=partly_used)],

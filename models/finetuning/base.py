@@ -65,9 +65,11 @@ def load_base(config: FinetuneConfig) -> PreTrainedModel:
     import torch
     from transformers import AutoModelForCausalLM
 
+    from models.precision import computes_in
+
     group = config.model
     method = group.method
-    half = config.training.precision == "bf16" and method != "full"
+    half = computes_in(config.training.precision) == "bf16" and method != "full"
     options: dict[str, object] = {"dtype": torch.bfloat16 if half else torch.float32}
     if method == "qlora":
         options |= _in_four_bits(torch.bfloat16 if half else torch.float32)

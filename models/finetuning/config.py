@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, model_validator
 
-from models.run_config import Group, RunGroup, read_yaml, validated
+from models.run_config import Group, Precision, RunGroup, read_yaml, validated
 
 Method: TypeAlias = Literal["full", "lora", "qlora"]
 Loss: TypeAlias = Literal["cross_entropy", "limited_confidence"]
@@ -81,7 +81,7 @@ class TrainingGroup(Group):
     beta1: Share = 0.9
     beta2: Share = 0.95
     clip_norm: Positive = 1.0
-    precision: Literal["float32", "bf16"] = "float32"
+    precision: Precision = "float32"
     gradient_checkpointing: bool = False
     """Activations are computed again on the way back: less memory, about a third more time."""
     loss: Loss = "cross_entropy"

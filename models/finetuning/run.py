@@ -36,6 +36,7 @@ from models.finetuning.folder import FinetuneFolder
 from models.finetuning.rows import Rows, make_rows, new_collator, row_order
 from models.finetuning.trainer import ExampleTrainer, RunLog, refuse_to_write
 from models.model_form import ModelForm
+from models.precision import computes_in
 from models.training_folder import Progress, read_lines, write_whole
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ def _arguments(config: FinetuneConfig, folder: FinetuneFolder, inputs: _Inputs, 
         adam_beta1=training.beta1,
         adam_beta2=training.beta2,
         max_grad_norm=training.clip_norm,
-        bf16=training.precision == "bf16",
+        bf16=computes_in(training.precision) == "bf16",
         use_cpu=on_cpu,
         dataloader_pin_memory=not on_cpu,
         activation_checkpointing=training.gradient_checkpointing,

@@ -11,9 +11,8 @@ from typing import Annotated, Literal, TypeAlias, get_args
 from pydantic import Field, model_validator
 
 from models.pretraining.sizes import SIZES, Family, Shape
-from models.run_config import Group, RunGroup, read_yaml, validated
+from models.run_config import Group, Precision, RunGroup, read_yaml, validated
 
-Precision: TypeAlias = Literal["float32", "bf16"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 

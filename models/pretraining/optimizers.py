@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from models.precision import bf16_is_fast_here
 from models.pretraining.config import TrainingGroup
+from models.pretraining.muon import SingleMuon
 
 
 def make_optimizers(model: nn.Module, training: TrainingGroup) -> list[torch.optim.Optimizer]:
@@ -24,9 +26,8 @@ def make_optimizers(model: nn.Module, training: TrainingGroup) -> list[torch.opt
         if parameter.ndim == 2 and id(parameter) not in embeddings and "embed" not in name and "head" not in name
     ]
     known = {id(parameter) for parameter in chosen}
-    muon = torch.optim.Muon(
-        chosen, lr=training.learning_rate, weight_decay=training.weight_decay, adjust_lr_fn="match_rms_adamw"
-    )
+    kind = torch.optim.Muon if torch.cuda.is_available() or bf16_is_fast_here() else SingleMuon
+    muon = kind(chosen, lr=training.learning_rate, weight_decay=training.weight_decay, adjust_lr_fn="match_rms_adamw")
     return [muon, _adamw([p for p in model.parameters() if id(p) not in known], training)]
 
 
