@@ -2,6 +2,7 @@
 """The published way of judging pairs and MuSL's, side by side on the same development cases.
 
     scripts/bench_verify.py --data DIR                       (DIR holds babeltower/unit_tests.dev.jsonl)
+    scripts/bench_verify.py --data DIR --workers 1 2         (the curve over workers alone, over all cases)
 
 (a) The published way: for every test a new C++ program and a new CUDA program (the function or kernel and wrapper, a
     template that prints every argument with iostream, one call), compiled by g++ and by nvcc and run; the printed texts
@@ -14,7 +15,8 @@
 
 Each is timed from the text of the pair to its verdict, in this process, one pair after the other unless it says
 otherwise. The speed of a machine changes while it runs: so the published way takes its time in parts, and between them
-each way of MuSL's is run over all cases; its median counts.
+each way of MuSL's is run over all cases; its median counts. The curve over workers judges all cases as `musl verify`
+does by default, without kept builds, with each number of workers in turn, `--parts` times.
 """
 
 from __future__ import annotations
@@ -64,6 +66,9 @@ def main() -> int:
     )
     warm_up("emulator")
     print_machine()
+    if arguments.workers:
+        print_curve(cases, arguments.workers, arguments.parts)
+        return 0
     with tempfile.TemporaryDirectory(prefix="musl-bench-") as folder:
         scratch = Path(folder)
         ways: list[tuple[str, Callable[[], None]]] = [
@@ -94,6 +99,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--cases", type=int, default=40, help="development cases (40)")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of cases (0)")
     parser.add_argument("--parts", type=int, default=4, help="parts of the published way, runs of each of MuSL's (4)")
+    parser.add_argument("--workers", type=int, nargs="+", help="the curve over these numbers of workers, nothing else")
     return parser.parse_args()
 
 
@@ -179,6 +185,26 @@ def run_published(folder: Path, name: str, text: str, call: str, compiler: Seque
     except subprocess.TimeoutExpired:
         return ""
     return ran.stdout
+
+
+# ------------------------------------------------------------------------------------------------ the curve of workers
+
+
+def print_curve(cases: Sequence[object], workers: Sequence[int], runs: int) -> None:
+    """The seconds that all cases take with these numbers of workers, medians of runs in turn."""
+    seconds: dict[int, list[float]] = {count: [] for count in workers}
+    with tempfile.TemporaryDirectory(prefix="musl-bench-") as folder:
+        for _ in range(runs):
+            for count in workers:
+                way = lambda count=count: verify(cases, Path(folder), jobs=count, cache=False, tests=20)  # noqa: E731
+                seconds[count].append(timed(f"{count} workers", way))
+    first = statistics.median(seconds[workers[0]])
+    print(f"| workers | s for {len(cases)} pairs | runs | times the pairs of {workers[0]} |")
+    print("|---:|---:|---:|---:|")
+    for count in workers:
+        median = statistics.median(seconds[count])
+        spread = f"{min(seconds[count]):.1f} to {max(seconds[count]):.1f}"
+        print(f"| {count} | {median:.1f} | {spread} | {first / median:.2f} |")
 
 
 # ------------------------------------------------------------------------------------------------------------- printing
