@@ -11,9 +11,9 @@ Every row is C to CUDA of the loop's held-out functions (or of `--held-out CORPU
 (musl/loop/measure_stage.py): with a thread for each element, by the same tests. BLEU and CodeBLEU are against the
 analytic Translator's verified kernels, over the functions that have one. A kernel whose every thread does the whole
 work may be right, and is what copying the source gives; so "parallel Pass@1" counts the right ones that ask for their
-thread or block at all, and differences are of that. Known pairs for the nearest neighbour are those of the loop's
-round 0, unless `--pairs FILE.jsonl` gives others. Functions whose like is in a corpus that the loop learns from, or
-that `--unlike` names, are left out (musl/loop/resembling.py).
+thread or block at all. Differences are those of Pass@1, from the copy also those of parallel Pass@1. Known pairs for
+the nearest neighbour are those of the loop's round 0, unless `--pairs FILE.jsonl` gives others. Functions whose like is
+in a corpus that the loop learns from, or that `--unlike` names, are left out (musl/loop/resembling.py).
 
 OUT/table.md and OUT/table.json hold the table, OUT/rows/ one file a row: a run that was ended goes on after the last
 whole row, and a row is measured anew if its model or what is asked of it changed. Rounds that are not there yet get
@@ -339,24 +339,31 @@ def _read_row(path: Path) -> Row:
 # ------------------------------------------------------------------------------------------------------------ the table
 
 
-def _difference(row: Row, other: Row, seed: int) -> str:
-    """By how much parallel Pass@1 is above that of another row, on the same functions."""
-    both = [i for i, given in row.parallel.items() if None not in (*given, *other.parallel[i])]
-    found = compare(*(pass_at(1, {i: one.parallel[i] for i in both}) for one in (row, other)), seed=seed)
+def _difference(row: Row, other: Row, samples: Callable[[Row], Mapping[str, Sequence[bool | None]]], seed: int) -> str:
+    """By how much the Pass@1 of these samples is above that of another row's, on the same functions."""
+    own, others = samples(row), samples(other)
+    both = [i for i, given in own.items() if None not in (*given, *others[i])]
+    found = compare(*(pass_at(1, {i: one[i] for i in both}) for one in (own, others)), seed=seed)
     if row.name == other.name or isinstance(found, Refused):
         return ""
     return f"{found.difference:+.1f} [{found.low:+.1f}, {found.high:+.1f}]"
 
 
-def _cells(row: Row, baselines: Sequence[Row], seed: int) -> list[str]:
+def _cells(row: Row, copied: Row, neighbour: Row, seed: int) -> list[str]:
     tokens = "not known" if row.training_tokens is None else f"{row.training_tokens / 1e6:.1f} M"
     figures = [figure_text(row.figures[name]) for name in FIGURES]
-    return [row.name, tokens, *figures, *(_difference(row, other, seed) for other in baselines)]
+    differences = [
+        _difference(row, copied, lambda one: one.outcomes, seed),
+        _difference(row, copied, lambda one: one.parallel, seed),
+        _difference(row, neighbour, lambda one: one.outcomes, seed),
+    ]
+    return [row.name, tokens, *figures, *differences]
 
 
 def _markdown(rows: Sequence[Row], functions: Sequence[HeldOut], asked: argparse.Namespace) -> str:
-    head = ["C to CUDA", "training tokens", *FIGURES.values(), "parallel, above the copy", "above the neighbour"]
-    lines = [head, ["---", *["---:"] * (len(head) - 1)], *(_cells(row, rows[:2], 0) for row in rows)]
+    above = ["above the copy", "parallel, above the copy", "above the neighbour"]
+    head = ["C to CUDA", "training tokens", *FIGURES.values(), *above]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)], *(_cells(row, *rows[:2], 0) for row in rows)]
     kernels = sum(bool(one.cuda) for one in functions)
     sampling = f"{asked.samples} sample{'s' * (asked.samples > 1)} at temperature {asked.temperature:g}"
     shares = "Wilson's for shares of functions, " if asked.samples == 1 else ""
