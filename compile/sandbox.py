@@ -411,7 +411,7 @@ def _collect(
 @contextlib.contextmanager
 def _before_others() -> Iterator[None]:
     """Of root, whose processes no rlimit bounds: this thread runs whenever it wants to, where that is allowed. Among
-    the thousands of a fork bomb it would else wait its turn, and there would be thousands more when it looks (measured:
+    the thousands of a fork bomb it would else wait its turn, and there would be thousands more when it looks (by hand:
     18 s and 30,000 processes instead of 0.06 s and 150). It sleeps between its looks; what it starts is as before."""
     before = os.sched_getscheduler(0), os.sched_getparam(0)
     raised = os.geteuid() == 0

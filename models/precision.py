@@ -14,19 +14,22 @@ LOG = logging.getLogger(__name__)
 
 def computes_in(asked: Precision) -> Precision:
     """`asked`; but float32 for bf16 on a processor without instructions for it, where PyTorch's bf16 is right and a
-    hundred times slower (measured: 1.1 instead of 165 GFLOP/s on two cores of an AMD EPYC of 2021, torch 2.13). That is
-    said once."""
-    if asked == "bf16" and not torch.cuda.is_available() and not bf16_is_fast_here():
+    hundred times slower (measured by hand: 1.1 instead of 165 GFLOP/s on two cores of an AMD EPYC of 2021, torch 2.13).
+    That is said once."""
+    if asked == "bf16" and not bf16_is_fast_here():
         _say_so()
         return "float32"
     return asked
 
 
 def bf16_is_fast_here() -> bool:
-    """Whether oneDNN, which multiplies PyTorch's matrices on CPUs, takes bf16: on x86 from AVX-512 on."""
-    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+    """Whether there is a GPU, or oneDNN, which multiplies PyTorch's matrices on CPUs, takes bf16: on x86 from AVX-512
+    on."""
+    if torch.cuda.is_available():
+        return True
+    return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
 @functools.cache
 def _say_so() -> None:
-    LOG.warning("training.precision: bf16 has no fast instructions on this processor; computing in float32")
+    LOG.warning("precision: bf16 has no fast instructions on this processor; computing in float32")

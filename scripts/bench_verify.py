@@ -22,6 +22,7 @@ does by default, without kept builds, with each number of workers in turn, `--pa
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import platform
 import random
@@ -196,7 +197,7 @@ def print_curve(cases: Sequence[object], workers: Sequence[int], runs: int) -> N
     with tempfile.TemporaryDirectory(prefix="musl-bench-") as folder:
         for _ in range(runs):
             for count in workers:
-                way = lambda count=count: verify(cases, Path(folder), jobs=count, cache=False, tests=20)  # noqa: E731
+                way = functools.partial(verify, cases, Path(folder), jobs=count, cache=False, tests=20)
                 seconds[count].append(timed(f"{count} workers", way))
     first = statistics.median(seconds[workers[0]])
     print(f"| workers | s for {len(cases)} pairs | runs | times the pairs of {workers[0]} |")

@@ -26,7 +26,7 @@ def make_optimizers(model: nn.Module, training: TrainingGroup) -> list[torch.opt
         if parameter.ndim == 2 and id(parameter) not in embeddings and "embed" not in name and "head" not in name
     ]
     known = {id(parameter) for parameter in chosen}
-    kind = torch.optim.Muon if torch.cuda.is_available() or bf16_is_fast_here() else SingleMuon
+    kind = torch.optim.Muon if bf16_is_fast_here() else SingleMuon
     muon = kind(chosen, lr=training.learning_rate, weight_decay=training.weight_decay, adjust_lr_fn="match_rms_adamw")
     return [muon, _adamw([p for p in model.parameters() if id(p) not in known], training)]
 

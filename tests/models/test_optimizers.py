@@ -41,7 +41,6 @@ def test_muon_computes_in_what_the_processor_is_fast_in(
     micro: Make, monkeypatch: pytest.MonkeyPatch, fast: bool, kind: type[torch.optim.Optimizer]
 ) -> None:
     monkeypatch.setattr(optimizers, "bf16_is_fast_here", lambda: fast)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     model = new_model("llama", SIZES["micro"], vocabulary=50, context=16, end=0, seed=3)
     assert type(make_optimizers(model, micro(training={"optimizer": "muon"}).training)[0]) is kind
 
@@ -78,13 +77,17 @@ def test_an_orthogonal_update_has_the_singular_vectors_of_the_gradient() -> None
     assert diagonal.diag().max() < 1.5
 
 
-@pytest.mark.parametrize(
-    ("gpu", "fast", "taken"), [(True, False, "bf16"), (False, True, "bf16"), (False, False, "float32")]
-)
+def test_bf16_is_fast_where_there_is_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    for gpu in (True, False):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda gpu=gpu: gpu)
+        assert precision.bf16_is_fast_here() is gpu
+
+
+@pytest.mark.parametrize(("fast", "taken"), [(True, "bf16"), (False, "float32")])
 def test_bf16_is_computed_where_it_is_fast_and_else_that_is_said_once(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, gpu: bool, fast: bool, taken: str
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, fast: bool, taken: str
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
     monkeypatch.setattr(precision, "bf16_is_fast_here", lambda: fast)
     precision._say_so.cache_clear()
     assert [precision.computes_in("bf16"), precision.computes_in("bf16")] == [taken, taken]
