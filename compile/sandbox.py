@@ -39,17 +39,15 @@ import os
 import platform
 import re
 import resource
-import selectors
 import shutil
-import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
-from compile.guard import GUARD_SECONDS, TOO_MUCH_MEMORY, Guard, children_of
+from compile.bounded import memory_file, run_bounded
+from compile.guard import GUARD_SECONDS, Guard
 from compile.outcome import Outcome, Status
 from compile.seccomp import build_filter
 from compile.toolchain import find_bubblewrap, installed_tools
@@ -64,7 +62,6 @@ SYSTEM = ("/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 STORES = ("/nix/store", "/gnu/store")  # systems that keep no programs in /usr
 # Debug information of the C library, where installed: a sanitizer's report takes 0.1 s longer with it and says no more.
 DEBUG_FILES = Path("/usr/lib/debug")
-SIGSYS_STATUS = 128 + signal.SIGSYS
 
 
 class SandboxUnavailable(RuntimeError):
@@ -130,15 +127,16 @@ class Sandbox:
         wrapped = ["/bin/sh", "-c", _ulimits(bounds, isolated=not self.unsafe) + 'exec "$@"', "sh", *command]
         variables = {**_environment(), **(environment or {})}
         guard = _guard(bounds, restricted, self.scratch if writable else None)
+        watched = bounds.wall_seconds, bounds.output_bytes
         if self.unsafe:
-            return _run_bounded(wrapped, bounds, variables, descriptors, self.scratch, guard, stdin)
-        with _memory_file() as status, _filter_file(restricted) as filters:
+            return run_bounded(wrapped, *watched, variables, descriptors, self.scratch, guard, stdin)
+        with memory_file() as status, _filter_file(restricted) as filters:
             extra = {"--json-status-fd": status.fileno(), **({"--seccomp": filters.fileno()} if filters else {})}
             words = self._bubblewrap(bounds, readable, writable, cwd or self.scratch)
             words += ["--die-with-parent"]
             words += [word for option, descriptor in extra.items() for word in (option, str(descriptor))]
             passed = [*descriptors, *extra.values()]
-            outcome = _run_bounded([*words, "--", *wrapped], bounds, variables, passed, self.scratch, guard, stdin)
+            outcome = run_bounded([*words, "--", *wrapped], *watched, variables, passed, self.scratch, guard, stdin)
             started = b'"exit-code"' in os.pread(status.fileno(), 4096, 0)
         if outcome.exit_code is not None and not started and outcome.status is not Status.OUT_OF_MEMORY:
             # bubblewrap could not set it up; its words are in stderr
@@ -322,160 +320,7 @@ def _filter_file(restricted: bool) -> Iterator[IO[bytes] | None]:
     if not program:
         yield None
         return
-    with _memory_file() as file:
+    with memory_file() as file:
         file.write(program)
         file.seek(0)
         yield file
-
-
-def _memory_file() -> IO[bytes]:
-    return os.fdopen(os.memfd_create("musl-sandbox"), "w+b")
-
-
-def _run_bounded(
-    argv: list[str],
-    limits: Limits,
-    environment: Mapping[str, str],
-    descriptors: Sequence[int],
-    cwd: Path,
-    guard: Guard,
-    stdin: bytes,
-) -> Outcome:
-    begin = time.monotonic()
-    with _memory_file() if stdin else contextlib.nullcontext() as source:
-        if source is not None:
-            source.write(stdin)
-            source.seek(0)
-        process = subprocess.Popen(
-            argv,
-            stdin=subprocess.DEVNULL if source is None else source,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=dict(environment),
-            cwd=cwd,
-            pass_fds=tuple(descriptors),
-            start_new_session=True,
-        )
-    stop, streams = "", (b"", b"")
-    with _before_others() if guard.processes is not None else contextlib.nullcontext():
-        try:
-            stop, streams = _collect(process, begin + limits.wall_seconds, limits.output_bytes, guard)
-        finally:
-            _kill_group(process)
-    seconds = time.monotonic() - begin
-    return _judge(process.returncode, stop, streams, seconds)
-
-
-def _collect(
-    process: subprocess.Popen[bytes], deadline: float, bound: int, guard: Guard
-) -> tuple[str, tuple[bytes, bytes]]:
-    """Read both streams until they and the process end, or a bound is hit; (what stopped it, (stdout, stderr))."""
-    assert process.stdout is not None and process.stderr is not None
-    kept = {process.stdout.fileno(): bytearray(), process.stderr.fileno(): bytearray()}
-    out, err = kept
-    stop = ""
-    with _end_of(process) as end, selectors.DefaultSelector() as selector:
-        for descriptor in kept:
-            os.set_blocking(descriptor, False)
-            selector.register(descriptor, selectors.EVENT_READ)
-        if end is not None:
-            selector.register(end, selectors.EVENT_READ)
-        look = time.monotonic() + GUARD_SECONDS
-        while selector.get_map() and not stop:
-            now = time.monotonic()
-            if now >= deadline:
-                stop = "timeout"
-                break
-            if guard.watches and now >= look:
-                stop = guard.exceeded(process.pid)
-                look = time.monotonic() + GUARD_SECONDS
-                if stop:
-                    break
-            for key, _ in selector.select(min(deadline, look if guard.watches else deadline) - now):
-                chunk = b"" if key.fd == end else os.read(key.fd, 1 << 16)
-                if not chunk:
-                    selector.unregister(key.fd)
-                elif len(kept[key.fd]) + len(chunk) > bound:
-                    kept[key.fd] += chunk[: bound - len(kept[key.fd])]
-                    stop = f"more than {bound} bytes of output"
-                else:
-                    kept[key.fd] += chunk
-    if not stop:
-        try:
-            process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            stop = "timeout"
-    return stop, (bytes(kept[out]), bytes(kept[err]))
-
-
-@contextlib.contextmanager
-def _before_others() -> Iterator[None]:
-    """Of root, whose processes no rlimit bounds: this thread runs whenever it wants to, where that is allowed. Among
-    the thousands of a fork bomb it would else wait its turn, and there would be thousands more when it looks (by hand:
-    18 s and 30,000 processes instead of 0.06 s and 150). It sleeps between its looks; what it starts is as before."""
-    before = os.sched_getscheduler(0), os.sched_getparam(0)
-    raised = os.geteuid() == 0
-    if raised:
-        try:
-            os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
-        except OSError:  # a container that does not let it
-            raised = False
-    try:
-        yield
-    finally:
-        if raised:
-            os.sched_setscheduler(0, *before)
-
-
-@contextlib.contextmanager
-def _end_of(process: subprocess.Popen[bytes]) -> Iterator[int | None]:
-    """A descriptor that can be read once the process has ended; None where the kernel has no such thing."""
-    try:
-        descriptor = os.pidfd_open(process.pid)
-    except OSError:  # before Linux 5.3; Popen.wait then looks at growing intervals
-        yield None
-        return
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    """bubblewrap's own process ends with the group, and the whole process namespace with it (--die-with-parent).
-
-    The first process of the namespace has to end all others itself. Where these are a fork bomb's thousands, it waits
-    its turn among them, so it is put before them if that is allowed.
-    """
-    if process.poll() is None or process.returncode < 0:
-        for first in children_of(process.pid):
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, first, -20)
-            with contextlib.suppress(OSError):
-                os.kill(first, signal.SIGKILL)
-            with contextlib.suppress(OSError):  # its session: all at once, and none of them can fork from then on
-                os.killpg(first, signal.SIGKILL)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-    for stream in (process.stdout, process.stderr):
-        if stream is not None:
-            stream.close()
-
-
-def _judge(code: int, stop: str, streams: tuple[bytes, bytes], seconds: float) -> Outcome:
-    stdout, stderr = streams
-    if stop == "timeout":
-        return Outcome(Status.TIMEOUT, stdout, stderr, seconds)
-    if stop:
-        status = Status.OUT_OF_MEMORY if stop == TOO_MUCH_MEMORY else Status.RUNTIME_ERROR
-        return Outcome(status, stdout, f"stopped: {stop}\n".encode() + stderr, seconds)
-    status = Status.OK if code == 0 else Status.RUNTIME_ERROR
-    if code in (SIGSYS_STATUS, -signal.SIGSYS):
-        status = Status.FORBIDDEN
-        stderr += b"a system call that is not allowed (a new process or thread, the network, a signal, ...)\n"
-    elif code in (128 + signal.SIGKILL, -signal.SIGKILL):
-        status = Status.OUT_OF_MEMORY
-    elif code in (128 + signal.SIGXCPU, -signal.SIGXCPU):
-        status = Status.TIMEOUT
-    return Outcome(status, stdout, stderr, seconds, code)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from compile import sandbox
+from compile import bounded
 from compile.outcome import Status
 from compile.sandbox import Limits, Sandbox, processes_have_an_rlimit
 from compile.scratch import scratch_folder
@@ -170,7 +170,7 @@ def test_an_rlimit_bounds_the_processes_where_the_user_is_not_root() -> None:
         os.setgid(12345)
         os.setuid(12345)
         processes_have_an_rlimit.cache_clear()
-        sandbox.GUARD_SECONDS = 60.0
+        bounded.GUARD_SECONDS = 60.0
         script = "k=0; while [ $k -lt 100 ]; do sleep 4004 & k=$((k + 1)); done; echo all"
         outcome = Sandbox(folder).run(["/bin/sh", "-c", script], limits=Limits(wall_seconds=3.0, processes=20))
         (folder / "outcome").write_text(f"{processes_have_an_rlimit()} {outcome.stdout!r} {outcome.message}")
