@@ -1,5 +1,10 @@
 """`map_in_workers`: one function over many items in forked workers, each of which takes the next item when it is
-done."""
+done.
+
+Each keeps to a share of the processors of its own, with all that it starts. Judging a pair is a chain of hundreds of
+processes that live for milliseconds; where the kernel places each of them anew, a processor now and then idles
+while two wait for the other.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +14,7 @@ import functools
 import itertools
 import os
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Generic, TypeVar
 
 from musl.errors import MachineError
@@ -35,13 +40,16 @@ def map_in_workers(
     queue = _queue_of(len(items))
     pool = WorkerPool(jobs)
     in_hand: dict[str, int] = {}
+    share_of: dict[str, frozenset[int]] = {}
     started = itertools.count()
 
-    def start() -> None:
-        pool.submit(str(next(started)), functools.partial(_work_off, work, items, queue), timeout)
+    def start(share: frozenset[int]) -> None:
+        key = str(next(started))
+        share_of[key] = share
+        pool.submit(key, functools.partial(_work_off, work, items, queue, share), timeout)
 
-    for _ in range(min(jobs, len(items))):
-        start()
+    for share in shares(os.sched_getaffinity(0), min(jobs, len(items))):
+        start(share)
     try:
         with contextlib.closing(pool.messages()) as messages:
             for key, message in messages:
@@ -54,9 +62,19 @@ def map_in_workers(
                     if key not in in_hand:
                         raise MachineError(f"a worker ended before it had begun: {message.detail}")
                     yield in_hand.pop(key), message
-                    start()
+                    start(share_of[key])
     finally:
         os.close(queue)
+
+
+def shares(processors: Collection[int], count: int) -> list[frozenset[int]]:
+    """The processors in `count` parts, whose sizes differ by one at most. Where there are fewer processors than parts,
+    each part is all of them."""
+    ordered = sorted(processors)
+    if len(ordered) < count:
+        return [frozenset(ordered)] * count
+    ends = [part * len(ordered) // count for part in range(count + 1)] if count else []
+    return [frozenset(ordered[begin:end]) for begin, end in itertools.pairwise(ends)]
 
 
 def _queue_of(count: int) -> int:
@@ -79,8 +97,9 @@ def _take(queue: int) -> int | None:
     return int(_NUMBER.unpack(taken)[0]) if taken else None
 
 
-def _work_off(work: Callable[[T], R], items: Sequence[T], queue: int) -> Iterator[object]:
+def _work_off(work: Callable[[T], R], items: Sequence[T], queue: int, share: Collection[int]) -> Iterator[object]:
     """Task of a worker: one item after the other, as long as there are some."""
+    os.sched_setaffinity(0, share)
     while (index := _take(queue)) is not None:
         yield Stage(str(index))
         yield _Result(index, work(items[index]))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
-from musl.parallel import map_in_workers
+from musl.parallel import map_in_workers, shares
 from musl.workers import Died
 
 
@@ -101,3 +103,34 @@ def test_leaving_early_ends_the_workers() -> None:
     results.close()  # type: ignore[attr-defined]
     with pytest.raises(ProcessLookupError):
         os.kill(worker, 0)
+
+
+@pytest.mark.parametrize("processors", [[0], [0, 1], [3, 5, 6], range(16), range(100, 228)])
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 12, 16, 128])
+def test_shares_are_all_processors_in_equal_parts(processors: Sequence[int], count: int) -> None:
+    parts = shares(processors, count)
+    assert len(parts) == count
+    if 0 < count <= len(processors):
+        assert sorted(number for part in parts for number in part) == sorted(processors)
+        assert max(map(len, parts)) - min(map(len, parts)) <= 1
+    else:
+        assert parts == [frozenset(processors)] * count
+
+
+def test_workers_keep_to_shares_of_the_processors() -> None:
+    """Also the one that takes the place of one that crashed, and what a worker starts."""
+
+    def work(item: str) -> tuple[int, frozenset[int], str]:
+        if item == "crash":
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.05)
+        child = subprocess.run(["nproc"], capture_output=True, text=True, check=True).stdout
+        return os.getpid(), frozenset(os.sched_getaffinity(0)), child
+
+    allowed = os.sched_getaffinity(0)
+    seen = dict(map_in_workers(work, ["a", "b", "crash", *"cdefgh"], jobs=2, timeout=20))
+    told = [value for value in seen.values() if not isinstance(value, Died)]
+    assert len(told) == 8 and len({pid for pid, _, _ in told}) == 3
+    assert {share for _, share, _ in told} == set(shares(allowed, 2))
+    assert all(int(child) == len(share) for _, share, child in told)
+    assert os.sched_getaffinity(0) == allowed
