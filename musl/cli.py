@@ -100,7 +100,7 @@ def translate(
     json: Annotated[bool, typer.Option("--json", help="Print the JSON report instead of text.")] = False,
     arch: Annotated[str | None, typer.Option(metavar="sm_NN", help="Architecture that nvcc compiles for.")] = None,
     jobs: Annotated[
-        int | None, typer.Option(min=1, metavar="N", help="Functions at a time. Default: all cores.")
+        int | None, typer.Option(min=1, metavar="N", help="Functions at a time. Default: all usable cores.")
     ] = None,
     timeout: Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Time for one function.")] = 120.0,
     unsafe_no_sandbox: Unsafe = False,

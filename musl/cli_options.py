@@ -25,7 +25,7 @@ Pairs = Annotated[
 Ids = Annotated[list[str] | None, typer.Option("--id", metavar="ID", help="Only this pair. May be repeated.")]
 Device = Annotated[str, typer.Option(metavar="auto|emulator|gpu", help="Where the CUDA side runs.")]
 Seed = Annotated[int, typer.Option(min=0, metavar="N", help="Seed of tests and schedules.")]
-Jobs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Pairs at a time. Default: all cores.")]
+Jobs = Annotated[int | None, typer.Option(min=1, metavar="N", help="Pairs at a time. Default: all usable cores.")]
 Seconds = Annotated[float, typer.Option(min=1, metavar="SECONDS", help="Time for one pair.")]
 Arch = Annotated[str | None, typer.Option(metavar="sm_NN", help="On a GPU: what nvcc compiles for.")]
 SanitizerName = Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from data.corpus.executor import make_executor
 from data.corpus.row import KINDS, ROWS_PER_SHARD, Kind
 from musl.compile_rows import row_check
 from musl.errors import UsageError
+from musl.machine import usable_cores
 
 
 def build_corpus(
@@ -56,6 +56,6 @@ def build_corpus(
         raise UsageError(str(error)) from None
     check = row_check(unsafe=unsafe_no_sandbox) if compile_check else None
     try:
-        return build(plan, out, make_executor(executor, jobs or os.cpu_count() or 1), check, on_progress)
+        return build(plan, out, make_executor(executor, jobs or usable_cores()), check, on_progress)
     except DataError as error:
         raise UsageError(str(error)) from None

@@ -42,7 +42,9 @@ def build(
         float, typer.Option(min=0.1, metavar="SIMILARITY", help="Near duplicates from here on; above 1: only exact.")
     ] = 0.8,
     rows_per_shard: Annotated[int, typer.Option(min=1, metavar="N", help="Rows of one Parquet file.")] = 20_000,
-    jobs: Annotated[int | None, typer.Option(min=1, metavar="N", help="Worker processes. Default: all cores.")] = None,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Worker processes. Default: all usable cores.")
+    ] = None,
     executor: Annotated[
         str | None, typer.Option(metavar="ray://HOST:PORT", help="Work on a Ray cluster instead.")
     ] = None,

@@ -18,6 +18,11 @@ def describe_machine() -> str:
     return ", ".join([*parts, f"Python {platform.python_version()}"])
 
 
+def usable_cores() -> int:
+    """The cores that this process may run on: fewer than the machine has under Slurm or with taskset."""
+    return len(os.sched_getaffinity(0))
+
+
 def processor() -> str:
     """The processor's name, as Linux tells it."""
     try:

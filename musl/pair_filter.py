@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +21,7 @@ from musl.loop.make_tests import TestOrder, make_fuzz_tests
 from musl.loop.open_bench import open_bench
 from musl.loop.source import Source, Unsuitable, source_of
 from musl.loop.verify_stage import judge_calls
+from musl.machine import usable_cores
 from musl.verdict import VerdictStatus
 from translator.back_translation.config import SIDES, BackTranslationConfig, DataGroup, Side, other
 from translator.back_translation.judging import Candidate, Judge
@@ -137,6 +137,6 @@ def open_judges(config: BackTranslationConfig, *, unsafe_no_sandbox: bool = Fals
     asked = config.judging
     with open_bench(asked.device, asked.schedules, config.seed, unsafe_no_sandbox=unsafe_no_sandbox) as bench:
         corpora = read_corpora(config.data)
-        jobs = asked.jobs or os.cpu_count() or 1
+        jobs = asked.jobs or usable_cores()
         tests = TestFilter(corpora, bench, asked.tests, jobs, asked.timeout)
         yield {"compile": CompileFilter(corpora), "test": tests}

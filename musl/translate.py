@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from data.function import Span
 from data.source_file import SourceFile
 from musl.bench import Bench
 from musl.errors import UsageError
+from musl.machine import usable_cores
 from musl.output import choose_destination
 from musl.pipeline import Pipeline
 from musl.prepare import (
@@ -79,7 +79,7 @@ def translate_file(
     The words are those of the command line (`translate --help`): of the `samples` translations of a model, and of
     what the Translators in `also` add, the first verified is taken; `model` says how a model is opened and asked.
     `extents` are "a=n*m", `run_args` one string of arguments for each run of the whole program, `program_files` the
-    other source files of that program, `timeout` seconds for one function, `jobs` functions at a time (all cores
+    other source files of that program, `timeout` seconds for one function, `jobs` functions at a time (all usable cores
     where None). `on_progress(function, stage)` is told what goes on. Where at least one function is verified, the
     output file is written with the verified functions replaced and everything else as it was; else nothing is.
 
@@ -122,7 +122,7 @@ def translate_file(
             others=others,
             run_args=runs,
         )
-        pipeline = Pipeline(bench, works, jobs or os.cpu_count() or 1, timeout, on_progress)
+        pipeline = Pipeline(bench, works, jobs or usable_cores(), timeout, on_progress)
         pipeline.run()
         whole = settle(bench, works, pipeline.known)
         report = _report(bench, salvaged, works, selected, whole, explicit=bool(functions))

@@ -10,7 +10,6 @@ import contextlib
 import functools
 import hashlib
 import logging
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,6 +26,7 @@ from musl.errors import MachineError, UsageError
 from musl.journal import Journal, is_final
 from musl.judge import Judge
 from musl.judge_pair import judge_pair
+from musl.machine import usable_cores
 from musl.parallel import map_in_workers
 from musl.preflight import preflight
 from musl.prepare import check_compilers, choose_device, make_sandbox, preprocessing_in
@@ -79,7 +79,7 @@ def verify_pairs(
 
     `tests` fuzz tests are made for a pair that has no tests or whose own show nothing (0: none), `more_tests` beside
     its own ones. With `mutants` the strength of the tests of equivalent pairs is measured with so many planted faults.
-    `ids` selects pairs. `jobs` workers judge at a time (all cores where None), each pair within `timeout`
+    `ids` selects pairs. `jobs` workers judge at a time (all usable cores where None), each pair within `timeout`
     seconds. With `out` the verdicts are written there (musl/journal.py), and a run that was killed goes on.
     `on_verdict(done, of)` is told of each. `cache` keeps builds between runs. On a GPU, `arch` is what nvcc compiles
     for, and `sanitizer` the tool of compute-sanitizer that watches the runs.
@@ -91,7 +91,7 @@ def verify_pairs(
     pairs = _select(_read(path), ids, path)
     check_compilers()
     chosen = choose_device(device)
-    workers = jobs or os.cpu_count() or 1
+    workers = jobs or usable_cores()
     with scratch_folder() as scratch, contextlib.ExitStack() as stack:
         sandbox, obstacle = make_sandbox(scratch, unsafe=unsafe_no_sandbox)
         if sandbox is None:

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import functools
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -33,7 +32,7 @@ from musl.loop.held_out import c_source, kernels_among
 from musl.loop.open_bench import open_bench
 from musl.loop.records import HeldOut, Triplet, read_records, side_of
 from musl.loop.source import Direction, Side, read_sources, take
-from musl.machine import describe_machine, find_commit
+from musl.machine import describe_machine, find_commit, usable_cores
 from musl.parallel import map_in_workers
 from musl.verdict import VerdictStatus
 from musl.workers import Died
@@ -54,7 +53,7 @@ def main() -> None:
     parser.add_argument("--skip", type=int, default=0, help="leave out the first functions: a run was measured on them")
     parser.add_argument("--samples", type=int, default=1, help="answers to each function; 1: greedy")
     parser.add_argument("--temperature", type=float, default=0.8, help="of several samples")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes that judge")
+    parser.add_argument("--jobs", type=int, default=usable_cores(), help="processes that judge")
     training = parser.add_argument_group("training")
     training.add_argument("--examples", type=Path, nargs="*", default=[], help="lines to train on, as they are")
     training.add_argument("--triplets", type=Path, nargs="*", default=[], help="04_triplets.parquet of rounds")

@@ -12,7 +12,6 @@ import contextlib
 import datetime
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -53,7 +52,7 @@ from musl.evaluation.scores import counts_text, measure_texts, score_run
 from musl.evaluation.translations import Asking, Given, Writing, read_translations
 from musl.journal import Key, is_final
 from musl.judge import Judge
-from musl.machine import describe_machine, find_commit
+from musl.machine import describe_machine, find_commit, usable_cores
 from musl.parallel import map_in_workers
 from musl.preflight import preflight
 from musl.prepare import check_compilers, choose_device, make_sandbox, preprocessing_in
@@ -104,7 +103,7 @@ def evaluate_benchmark(
     """Evaluate a Translator on a benchmark in the BabelTower unit-test format; all files of the run go to the folder
     `out` (musl/evaluation/records.py), and a run that was killed goes on there.
 
-    `jobs` workers (all cores where None) translate and judge, each problem within `timeout` seconds.
+    `jobs` workers (all usable cores where None) translate and judge, each problem within `timeout` seconds.
     `on_progress(stage, done, of)` is told of each. Raises UsageError for what cannot be asked, MachineError where this
     machine cannot judge.
     """
@@ -123,7 +122,7 @@ def evaluate_benchmark(
         stack.enter_context(preprocessing_in(sandbox))
         folder = RunFolder(Path(out), _run_record(path, asked, source, chosen, ids))
         judge = Judge(sandbox, chosen, asked.tests, 0, asked.seed, cache=cache, mutants=asked.mutants)
-        workers = Workers(jobs or os.cpu_count() or 1, timeout, on_progress)
+        workers = Workers(jobs or usable_cores(), timeout, on_progress)
         warm_up(chosen)
         preflight(judge)
         references = _references(folder, judge, problems, workers)

@@ -235,7 +235,7 @@ class RunGroup(Group):
     """What does not change the result, so it may differ when a run goes on."""
 
     jobs: Count | None = None
-    """Processes that verify beside the one that generates; all cores where none is given."""
+    """Processes that verify beside the one that generates; all usable cores where none is given."""
     generation_threads: Count = 1
     """Threads of the CPU that a model generates with."""
     timeout: Positive = 300.0

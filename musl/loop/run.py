@@ -9,7 +9,6 @@ What is guaranteed: a run that was killed and goes on has, on the same machine, 
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -45,6 +44,7 @@ from musl.loop.translate_stage import read_given, translate_seed, translate_sour
 from musl.loop.verdicts import VerdictCache
 from musl.loop.verify_stage import verify
 from musl.loop.voices import Parts
+from musl.machine import usable_cores
 
 R = TypeVar("R")
 
@@ -71,7 +71,7 @@ def run_loop(
             bench = stack.enter_context(bench_of_run)
             context = Context(
                 *(config, folder, parts or _neural(config), bench),
-                jobs=config.run.jobs or os.cpu_count() or 1,
+                jobs=config.run.jobs or usable_cores(),
                 cache=VerdictCache(folder.verdicts),
                 on_progress=on_progress,
             )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from musl.machine import usable_cores
 from musl.parallel import map_in_workers, shares
 from musl.workers import Died
 
@@ -134,3 +135,13 @@ def test_workers_keep_to_shares_of_the_processors() -> None:
     assert {share for _, share, _ in told} == set(shares(allowed, 2))
     assert all(int(child) == len(share) for _, share, child in told)
     assert os.sched_getaffinity(0) == allowed
+
+
+def test_usable_cores_are_those_that_this_process_may_run_on() -> None:
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert usable_cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
+    assert usable_cores() == len(allowed)
