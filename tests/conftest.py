@@ -8,9 +8,6 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# PyTorch's, in the tests and in the commands that they start; the models are too small for more. `make test` runs two
-# test processes, and OpenMP's threads spin while they wait: with more of them than cores all are slower by far.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

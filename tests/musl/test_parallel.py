@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -121,19 +122,21 @@ def test_shares_are_all_processors_in_equal_parts(processors: Sequence[int], cou
 def test_workers_keep_to_shares_of_the_processors() -> None:
     """Also the one that takes the place of one that crashed, and what a worker starts."""
 
-    def work(item: str) -> tuple[int, frozenset[int], str]:
+    show = [sys.executable, "-c", "import os; print(*os.sched_getaffinity(0))"]
+
+    def work(item: str) -> tuple[int, frozenset[int], frozenset[int]]:
         if item == "crash":
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(0.05)
-        child = subprocess.run(["nproc"], capture_output=True, text=True, check=True).stdout
-        return os.getpid(), frozenset(os.sched_getaffinity(0)), child
+        child = subprocess.run(show, capture_output=True, text=True, check=True).stdout
+        return os.getpid(), frozenset(os.sched_getaffinity(0)), frozenset(map(int, child.split()))
 
     allowed = os.sched_getaffinity(0)
     seen = dict(map_in_workers(work, ["a", "b", "crash", *"cdefgh"], jobs=2, timeout=20))
     told = [value for value in seen.values() if not isinstance(value, Died)]
     assert len(told) == 8 and len({pid for pid, _, _ in told}) == 3
     assert {share for _, share, _ in told} == set(shares(allowed, 2))
-    assert all(int(child) == len(share) for _, share, child in told)
+    assert all(child == share for _, share, child in told)
     assert os.sched_getaffinity(0) == allowed
 
 
