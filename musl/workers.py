@@ -52,7 +52,9 @@ Task: TypeAlias = Callable[[], Iterator[object]]
 
 
 @dataclass
-class _Worker:
+class Worker:
+    """A process with a task, and the end of the pipe where its messages come out."""
+
     process: ForkProcess
     connection: Connection
     timeout: float
@@ -70,7 +72,7 @@ class WorkerPool:
 
     jobs: int
     _waiting: deque[tuple[str, Task, float]] = field(default_factory=deque)
-    _running: dict[str, _Worker] = field(default_factory=dict)
+    _running: dict[str, Worker] = field(default_factory=dict)
 
     def submit(self, key: str, task: Task, timeout: float) -> None:
         """Queue a task under a key that no unfinished task has; `messages` starts it."""
@@ -94,14 +96,14 @@ class WorkerPool:
         """End every worker and forget the queue."""
         self._waiting.clear()
         for worker in self._running.values():
-            _kill(worker)
+            end_worker(worker)
         self._running.clear()
 
     def _start_waiting(self) -> None:
         while self._waiting and len(self._running) < self.jobs:
             key, task, timeout = self._waiting.popleft()
             with _signals_held():  # until the worker is known: one that nobody knows of is not killed
-                self._running[key] = _start(task, timeout)
+                self._running[key] = start_worker(task, timeout)
 
     def _collect(self, tick: float) -> Iterator[tuple[str, object]]:
         now = time.monotonic()
@@ -112,7 +114,7 @@ class WorkerPool:
             yield from self._receive(connections[connection])
         for key in [key for key, worker in self._running.items() if worker.deadline < time.monotonic()]:
             worker = self._running.pop(key)
-            _kill(worker)
+            end_worker(worker)
             yield key, Died("timeout", f"took longer than {worker.timeout:g} s")
 
     def _receive(self, key: str) -> Iterator[tuple[str, object]]:
@@ -141,7 +143,8 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start(task: Task, timeout: float) -> _Worker:
+def start_worker(task: Task, timeout: float) -> Worker:
+    """A process that does the task, each message of which restarts its `timeout` (seconds); `end_worker` ends it."""
     context = multiprocessing.get_context("fork")
     receiving, sending = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(task, sending), daemon=False)
@@ -149,7 +152,7 @@ def _start(task: Task, timeout: float) -> _Worker:
         warnings.simplefilter("ignore", DeprecationWarning)
         _fork(process)
     sending.close()
-    return _Worker(process, receiving, timeout, time.monotonic() + timeout)
+    return Worker(process, receiving, timeout, time.monotonic() + timeout)
 
 
 def _fork(process: ForkProcess) -> None:
@@ -194,7 +197,7 @@ class _ReportFailure:
         return True
 
 
-def _reap(worker: _Worker) -> Done | Died:
+def _reap(worker: Worker) -> Done | Died:
     worker.process.join()
     worker.connection.close()
     if worker.failure is not None:
@@ -204,7 +207,8 @@ def _reap(worker: _Worker) -> Done | Died:
     return Done()
 
 
-def _kill(worker: _Worker) -> None:
+def end_worker(worker: Worker) -> None:
+    """Kill the process and all in its group, if it has not ended by itself."""
     pid = worker.process.pid
     try:
         if pid is not None and os.getpgid(pid) == pid:

@@ -15,7 +15,8 @@ from typing import Generic, TypeVar
 from data.corpus.errors import DataError
 from models.errors import ModelError
 from musl.errors import MachineError, UsageError
-from musl.workers import Died, Stage, WorkerPool
+from musl.prepared_process import PreparedProcess
+from musl.workers import Died, Stage, Task, WorkerPool
 
 C = TypeVar("C")
 K = TypeVar("K")
@@ -54,12 +55,14 @@ class _Refused:
 @dataclass
 class Beside(Generic[C, K, R]):
     """Generates with `generate` (None: nothing is generated), and does the work that is submitted meanwhile on `jobs`
-    processes more. `timeout` seconds are for a piece of work, `generation_timeout` for a chunk."""
+    processes more. `timeout` seconds are for a piece of work, `generation_timeout` for a chunk. What generates is a
+    fork of the process that is `prepared` for it, where there is one."""
 
     generate: Callable[[], Iterator[C]] | None
     jobs: int
     timeout: float
     generation_timeout: float
+    prepared: PreparedProcess | None = None
     _pool: WorkerPool = field(init=False)
     _keys: dict[str, K] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=itertools.count)
@@ -77,7 +80,10 @@ class Beside(Generic[C, K, R]):
         """Chunks and results as they come, until all is done. Raises UsageError for what cannot be generated as it was
         asked for, MachineError where the generating process ended."""
         if self.generate is not None:
-            self._pool.submit(_GENERATOR, functools.partial(_guarded, self.generate), self.generation_timeout)
+            task: Task = functools.partial(_guarded, self.generate)
+            if self.prepared is not None:
+                task = functools.partial(self.prepared.run, task)
+            self._pool.submit(_GENERATOR, task, self.generation_timeout)
         for name, message in self._pool.messages():
             if name == _GENERATOR:
                 yield from self._generated(message)
@@ -90,7 +96,7 @@ class Beside(Generic[C, K, R]):
         if isinstance(message, _Refused):
             raise UsageError(message.line) if message.usage else MachineError(message.line)
         if isinstance(message, Died):
-            raise MachineError(f"the process that asks the model ended ({message.how}): {last_line(message)}")
+            raise MachineError(f"the process with the model ended ({message.how}): {last_line(message)}")
         if isinstance(message, Chunk):
             yield message
 

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from musl.errors import UsageError
 from musl.loop.bench import Bench
+from musl.loop.beside import Beside
 from musl.loop.config import LoopConfig
 from musl.loop.folder import CHECKPOINT, LoopFolder
 from musl.loop.source import Direction, Side, Source, read_sources, take
 from musl.loop.verdicts import VerdictCache
 from musl.loop.voices import TRANSLATORS, Asking, Parts, Role
+from musl.prepared_process import PreparedProcess
 
+C = TypeVar("C")
 OnProgress = Callable[[int, str, int, int], None]
 MODELS = "models.json"
 
@@ -23,7 +27,7 @@ MODELS = "models.json"
 @dataclass(frozen=True)
 class Context:
     """A run: what was asked for, where it lies, and what does the work. `on_progress(round, stage, done, of)` is told
-    of all that is done."""
+    of all that is done. Models are opened and trained in forks of the process that is `prepared` for it."""
 
     config: LoopConfig
     folder: LoopFolder
@@ -32,6 +36,12 @@ class Context:
     jobs: int
     cache: VerdictCache
     on_progress: OnProgress
+    prepared: PreparedProcess | None = None
+
+    def beside(self, generate: Callable[[], Iterator[C]] | None) -> Beside[C, Any, Any]:
+        """Work on `jobs` processes beside what generates, if anything does."""
+        run = self.config.run
+        return Beside(generate, self.jobs, run.timeout, run.generation_timeout, self.prepared)
 
     def seed(self, *names: object) -> int:
         """A seed for one purpose: the same in every run with the same config, and another for every other purpose."""

@@ -30,8 +30,7 @@ def held_out_functions(context: Context) -> list[HeldOut]:
         return read_records(context.folder.held_out, HeldOut)
     asked = context.config.evaluation
     sources = _unseen(context.config)
-    run = context.config.run
-    beside: Beside[None, str, HeldOut | None] = Beside(None, context.jobs, run.timeout, run.generation_timeout)
+    beside: Beside[None, str, HeldOut | None] = context.beside(None)
     for source in sources:
         work = functools.partial(_prepare, context.bench, source, asked.tests, context.seed("held out", source.id))
         beside.submit(source.id, work)

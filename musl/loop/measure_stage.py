@@ -81,10 +81,7 @@ class _Measurement:
         self.source_of = {source.id: source for some in self.sources.values() for source in some}
 
     def run(self) -> None:
-        run = self.context.config.run
-        beside: Beside[tuple[str, Answers], Key, object] = Beside(
-            self._questions(), self.context.jobs, run.timeout, run.generation_timeout
-        )
+        beside: Beside[tuple[str, Answers], Key, object] = self.context.beside(self._questions())
         for message in beside.messages():
             if isinstance(message, Chunk):
                 what, answers = message.value

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from compile.gpu.device import DEVICE_FILES
 from compile.sandbox import Sandbox
 from data.function import Function
 from data.testcase import TestCase
@@ -18,13 +15,12 @@ from models.errors import ModelError
 from models.generation.protocol import Generator, NoAnswer, Prompt, Sampling
 from models.model_form import ModelForm, read_form
 from models.question import Example
-from musl.errors import MachineError
 from musl.loop.config import TrainingGroup, finetune_config
 from musl.loop.folder import write_whole
 from musl.loop.source import Direction, Source, c_side, function_of
+from musl.loop.training import launched, trained
 from musl.loop.voices import Asking, Role, SmallTests, TesterVoice, TranslatorVoice, Written
 from musl.translators import open_baseline
-from musl.workers import PR_SET_PDEATHSIG
 from tester.neural import prompts as tester_prompts
 from tester.neural.materialize import Rejected, Request, materialize
 from tester.neural.read_answer import Malformed as MalformedTest
@@ -96,6 +92,13 @@ class NeuralParts:
     batch: int | None = None
     _forms: dict[str, ModelForm] = field(default_factory=dict)
 
+    @property
+    def libraries(self) -> Sequence[str]:
+        """None beside a GPU: some of them start CUDA, which does not outlive a fork."""
+        if any(path.exists() for path in DEVICE_FILES):
+            return ()
+        return ("models.generation.transformers_model", *(() if self.launch else ("models.finetuning.run",)))
+
     def open_translator(self, model: str) -> TranslatorVoice:
         """The model, or the baseline of that name (musl/translators.py), which learns nothing."""
         if (baseline := open_baseline(model)) is not None:
@@ -159,17 +162,8 @@ class NeuralParts:
         config = finetune_config(self._groups(role), base, examples, folder, seed, adapter)
         asked = folder / "finetune.yaml"
         write_whole(asked, config.model_dump_json(indent=1, exclude_unset=True) + "\n")  # JSON is YAML
-        command = [*(self.launch or [sys.executable]), "-m", "models.finetuning", str(asked)]
-        with (folder / "finetune.err").open("w+", encoding="utf-8") as errors:
-            process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=errors, text=True, preexec_fn=_die_with_parent
-            )
-            assert process.stdout is not None
-            for line in process.stdout:
-                yield from _progress(line)
-            if process.wait():
-                errors.seek(0)
-                raise _failure(errors.read(), process.returncode)
+        said = folder / "finetune.err"
+        yield from launched(self.launch, asked, said) if self.launch else trained(config, said)
 
     # --------------------------------------------------------------------------------------------------------- tests
 
@@ -207,25 +201,3 @@ def split_adapter(model: str) -> tuple[str, Path | None]:
         return str(json.loads(card.read_text(encoding="utf-8"))["base_model_name_or_path"]), Path(model)
     except (OSError, ValueError, KeyError, TypeError):
         raise ModelError(f"{card}: says no base_model_name_or_path") from None
-
-
-def _progress(line: str) -> Iterator[tuple[int, int]]:
-    """What a line of the training's output says of its steps."""
-    try:
-        read = json.loads(line)
-        yield int(read["step"]), int(read["steps"])
-    except (ValueError, KeyError, TypeError):
-        return
-
-
-def _failure(said: str, status: int) -> ModelError | MachineError:
-    lines = [line for line in said.splitlines() if line.strip()]
-    errors = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
-    if errors:
-        return ModelError(errors[-1])
-    return MachineError(f"the training ended with status {status}: {lines[-1] if lines else 'it said nothing'}")
-
-
-def _die_with_parent() -> None:
-    """Nothing goes on training in a folder whose loop was killed."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

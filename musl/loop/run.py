@@ -45,6 +45,7 @@ from musl.loop.verdicts import VerdictCache
 from musl.loop.verify_stage import verify
 from musl.loop.voices import Parts
 from musl.machine import usable_cores
+from musl.prepared_process import PreparedProcess
 
 R = TypeVar("R")
 
@@ -69,11 +70,14 @@ def run_loop(
             folder.claim(config)
             folder.take_seed(config)
             bench = stack.enter_context(bench_of_run)
+            chosen = parts or _neural(config)
+            libraries = chosen.libraries
             context = Context(
-                *(config, folder, parts or _neural(config), bench),
+                *(config, folder, chosen, bench),
                 jobs=config.run.jobs or usable_cores(),
                 cache=VerdictCache(folder.verdicts),
                 on_progress=on_progress,
+                prepared=stack.enter_context(PreparedProcess(libraries)) if libraries else None,
             )
             return _run_rounds(context)
     except (DataError, ModelError) as error:

@@ -58,7 +58,8 @@ def _train(context: Context, folder: RoundFolder, role: Role, triplets: Sequence
         seed = context.seed(number, "train", role)
         work = functools.partial(context.parts.finetune, model, own / EXAMPLES, own, role, seed)
         # In a process that goes when this one goes, and whose memory is free afterwards.
-        training = Beside[tuple[int, int], str, None](work, 0, 1.0, context.config.run.training_timeout)
+        seconds = context.config.run.training_timeout
+        training = Beside[tuple[int, int], str, None](work, 0, seconds, seconds, context.prepared)
         for message in training.messages():
             if isinstance(message, Chunk):
                 context.on_progress(number, f"train {role}", *message.value)

@@ -33,11 +33,9 @@ def translate_sources(context: Context, number: int, sources: Sequence[Source]) 
     """Round `number`: `generation.samples` answers of the Translator for each source, with `also: analytic` one of the
     analytic Translator for each C function."""
     by_id = {source.id: source for source in sources}
-    generation, run = context.config.generation, context.config.run
+    generation = context.config.generation
     chunks = ask_in_chunks(context, "translate", sources, generation.samples, generation.max_new_tokens, number)
-    beside: Beside[Answers, tuple[str, ...], list[Translated]] = Beside(
-        chunks, context.jobs, run.timeout, run.generation_timeout
-    )
+    beside: Beside[Answers, tuple[str, ...], list[Translated]] = context.beside(chunks)
     if context.config.switches.also == "analytic":
         for source in sources:
             if source.language == "c":
@@ -121,8 +119,7 @@ def _compiled(sources: Sequence[Source], answers: Answers) -> list[Translated]:
 
 def translate_seed(context: Context, sources: Sequence[Source]) -> list[Translated]:
     """Round 0: one answer of the analytic Translator for each source."""
-    run = context.config.run
-    beside: Beside[Answers, str, list[Translated]] = Beside(None, context.jobs, run.timeout, run.generation_timeout)
+    beside: Beside[Answers, str, list[Translated]] = context.beside(None)
     for source in sources:
         beside.submit(source.id, functools.partial(_analytic, source))
     rows: dict[str, list[Translated]] = {}

@@ -53,10 +53,9 @@ class _Matrix:
         return self.folder.number
 
     def run(self) -> tuple[list[Tested], list[Judged]]:
-        run = self.context.config.run
         whole = self.folder.has(TESTS)
         generate = None if whole else self._questions()
-        beside: Beside[Answers, Key, object] = Beside(generate, self.context.jobs, run.timeout, run.generation_timeout)
+        beside: Beside[Answers, Key, object] = self.context.beside(generate)
         if whole:
             for test in read_records(self.folder.artifact(TESTS), Tested):
                 self.tested.setdefault(test.source, []).append(test)

@@ -70,6 +70,12 @@ class Parts(Protocol):
     """What the loop is made of. Models are named by folder or hub id; every method but the openers and `finetune` is
     cheap to call, and none keeps anything between calls."""
 
+    @property
+    def libraries(self) -> Sequence[str]:
+        """Modules that take long to import, and that the openers and `finetune` need; they are imported once for the
+        run. None where a process that has imported them cannot fork."""
+        ...
+
     def open_translator(self, model: str) -> TranslatorVoice:
         """ModelError where it cannot be opened."""
         ...

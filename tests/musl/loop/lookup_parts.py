@@ -65,6 +65,10 @@ def _differences(one: Sequence[str], other: Sequence[str]) -> dict[str, str]:
 class LookupParts(NeuralParts):
     """Models are folders with memory.json."""
 
+    @property
+    def libraries(self) -> Sequence[str]:
+        return ()
+
     def open_generator(self, model: str) -> Generator:
         return LookupGenerator(read_memory(Path(model)))
 
