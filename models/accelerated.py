@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import torch
 from accelerate import Accelerator, DistributedDataParallelKwargs
 from accelerate.state import AcceleratorState
 from accelerate.tracking import LOGGER_TYPE_TO_CLASS, get_available_trackers
@@ -34,6 +35,7 @@ def new_accelerator(
             raise ModelError(f"run.report_to: {name} is not installed (pip install {name})")
     AcceleratorState._reset_state()  # an earlier run of this process would bind this one to its precision
     return Accelerator(
+        cpu=not torch.cuda.is_available(),  # accelerate lets processes on CPUs work together only where it is told so
         mixed_precision="bf16" if computes_in(precision) == "bf16" else "no",
         log_with=list(report_to) or None,
         project_dir=folder,

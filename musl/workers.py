@@ -8,7 +8,6 @@ started inside the sandbox.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
 import signal
@@ -23,7 +22,8 @@ from multiprocessing.context import ForkProcess
 from types import TracebackType
 from typing import Literal, TypeAlias
 
-PR_SET_PDEATHSIG = 1  # prctl(2)
+from data.parent_process import end_with_parent
+
 ENDING = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE = 20.0  # seconds for a machine that has no process to spare
 
@@ -171,7 +171,7 @@ def _fork(process: ForkProcess) -> None:
 
 def _work(task: Task, connection: Connection) -> None:
     os.setpgid(0, 0)
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    end_with_parent()
     for number in ENDING:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)

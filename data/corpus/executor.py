@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import multiprocessing
 import signal
 from collections import deque
@@ -13,12 +11,12 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Protocol, TypeVar
 
 from data.corpus.errors import DataError, one_line
+from data.parent_process import end_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 Handle = TypeVar("Handle")
 RAY = "ray://"
-_PR_SET_PDEATHSIG = 1  # prctl(2)
 # Items in work or done and not yet taken, for each worker: enough to keep it busy, few enough to bound the memory.
 _WAITING = 2
 
@@ -51,7 +49,7 @@ class LocalExecutor:
             return
         # A forked process would have the locks of this one's threads, which pyarrow has some of.
         context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(self._jobs, mp_context=context, initializer=_end_with_parent)
+        pool = ProcessPoolExecutor(self._jobs, mp_context=context, initializer=_begin)
         try:
             window = self._jobs * _WAITING
             yield from _in_order(lambda item: pool.submit(work, item), lambda future: future.result(), items, window)
@@ -118,8 +116,7 @@ def _in_order(
         yield wait(handles.popleft())
 
 
-def _end_with_parent() -> None:
-    """A worker whose parent is killed waits for work for ever, unless the kernel ends it (Linux)."""
-    with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+def _begin() -> None:
+    """A worker whose parent is killed would wait for work for ever."""
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent gets it as well, and ends the pool

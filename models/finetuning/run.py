@@ -58,6 +58,7 @@ class FinetuneResult:
 
     model: str
     steps: int
+    processes: int
     examples: int
     left_out: int
     rows: int
@@ -280,6 +281,7 @@ def _result(folder: FinetuneFolder, inputs: _Inputs, trainer: ExampleTrainer) ->
     return FinetuneResult(
         model=str(folder.model),
         steps=trainer.state.global_step,
+        processes=trainer.accelerator.num_processes,
         examples=inputs.train.examples,
         left_out=inputs.train.left_out,
         rows=len(inputs.train.dataset),

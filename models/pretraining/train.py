@@ -278,6 +278,7 @@ def _finish(run: _Run, state: _State, score: Scorer | None) -> dict[str, float]:
         flops = flops_per_token(run.parameters, config.model.shape, config.model.context)
         result = {
             "steps": state.step,
+            "processes": accelerator.num_processes,
             "parameters": run.parameters,
             "tokens": state.step * run.tokens_per_step,
             "seconds": state.seconds,

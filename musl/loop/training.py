@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -14,10 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 
+from data.parent_process import end_with_parent
 from models.errors import ModelError
 from models.finetuning.config import FinetuneConfig
 from musl.errors import MachineError
-from musl.workers import PR_SET_PDEATHSIG
 
 
 def trained(config: FinetuneConfig, said: Path) -> Iterator[tuple[int, int]]:
@@ -42,10 +40,12 @@ def trained(config: FinetuneConfig, said: Path) -> Iterator[tuple[int, int]]:
 def launched(launch: Sequence[str], config: Path, said: Path) -> Iterator[tuple[int, int]]:
     """A training in processes that the command `launch` starts: (steps done, of how many). What it says beside that
     goes to the file `said`. ModelError where it cannot be carried out, MachineError where it ends otherwise."""
-    command = [*launch, "-m", "models.finetuning", str(config)]
+    # Launchers leave their processes behind when they are killed.
+    command = [*launch, "-m", "models.finetuning", str(config), "--end-with-parent"]
+    environment = os.environ | {"PYTHONSAFEPATH": "1"}  # -m would find a folder `models` in the user's own first
     with said.open("w+", encoding="utf-8") as errors:
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, preexec_fn=_die_with_parent
+            command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True, preexec_fn=end_with_parent
         )
         assert process.stdout is not None
         for line in process.stdout:
@@ -85,8 +85,3 @@ def _failure(said: str, status: int) -> ModelError | MachineError:
     if errors:
         return ModelError(errors[-1])
     return MachineError(f"the training ended with status {status}: {lines[-1] if lines else 'it said nothing'}")
-
-
-def _die_with_parent() -> None:
-    """Nothing goes on training in a folder whose loop was killed."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -146,6 +146,7 @@ def test_two_processes_have_the_loss_curve_of_one(micro: Make, repository: Path)
     for (_, loss, rate), (_, other, other_rate) in zip(losses(one.output), losses(two.output), strict=True):
         assert loss == pytest.approx(other, rel=1e-4)
         assert rate == other_rate
+    assert json.loads((two.output / "result.json").read_text())["processes"] == 2
     alone, shared = (read_lines(config.output / "evaluations.jsonl")[-1] for config in (one, two))
     assert alone["per_character"] == pytest.approx(shared["per_character"], rel=1e-4)
 

@@ -106,12 +106,13 @@ def finish(
     vocabulary: Vocabulary,
     model: BartForConditionalGeneration,
     state: State,
+    processes: int,
 ) -> dict[str, float]:
-    """Save `model` as the one that the run ends with, and the run's figures."""
+    """Save `model` as the one that the run ends with, and the figures of the run, which so many processes ended."""
     model.save_pretrained(folder.model)
     vocabulary.tokenizer.save_pretrained(folder.model)
     ModelForm("languages", anonymous=config.data.tokompiler).save(folder.model)
-    result = _result(model.num_parameters(), state)
+    result = {"steps": state.step, "processes": processes, **_result(model.num_parameters(), state)}
     lines = read_lines(folder.evaluations)
     if config.evaluation.select == "last":
         chosen = lines[-1]
@@ -124,7 +125,7 @@ def finish(
 
 
 def _result(parameters: int, state: State) -> dict[str, float]:
-    result: dict[str, float] = {"steps": state.step, "parameters": parameters, "training_tokens": state.all_tokens}
+    result: dict[str, float] = {"parameters": parameters, "training_tokens": state.all_tokens}
     for stage, tokens in state.tokens.items():
         result[f"{stage}_training_tokens"] = tokens
         result[f"{stage}_seconds"] = state.seconds[stage]

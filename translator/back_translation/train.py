@@ -208,7 +208,9 @@ def _finish(run: _Run) -> dict[str, float]:
         if run.config.evaluation.select != "last":
             place = BestModel(run.folder, run.config.evaluation.select).place
             model = BartForConditionalGeneration.from_pretrained(place, local_files_only=True)
-        result = finish(run.config, run.folder, run.material.vocabulary, model, run.state)
+        result = finish(
+            *(run.config, run.folder, run.material.vocabulary, model, run.state), processes=accelerator.num_processes
+        )
     accelerator.wait_for_everyone()
     accelerator.end_training()
     return result

@@ -136,6 +136,7 @@ def test_the_slurm_script_launches_the_recipe(repository: Path, chat_base: Path,
     )
     assert run.returncode == 0, run.stderr
     assert [step for step, _, _ in losses(tmp_path / "run")] == list(range(1, 7))
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["processes"] == 2
     assert run.stdout.count("tokens_per_second") == 1  # of two processes one says what came out
 
 
