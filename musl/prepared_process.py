@@ -1,8 +1,9 @@
 """`PreparedProcess`: a process that has imported what takes long to import, and forks itself for each task.
 
-Importing torch, transformers, trl and peft takes some fifteen seconds, and a loop with small models starts twenty
+Importing torch, transformers, trl and peft takes some fifteen seconds, and a loop of three rounds starts eighteen
 processes that need them. The loop's own process stays without them: it forks for each verdict, and a fork of a process
-with so many pages takes 60 milliseconds instead of two.
+with so many pages takes 60 milliseconds instead of two. multiprocessing's forkserver would be a process with
+another working folder, environment and logging than the loop's.
 """
 
 from __future__ import annotations

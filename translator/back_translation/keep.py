@@ -112,7 +112,7 @@ def finish(
     model.save_pretrained(folder.model)
     vocabulary.tokenizer.save_pretrained(folder.model)
     ModelForm("languages", anonymous=config.data.tokompiler).save(folder.model)
-    result = {"steps": state.step, "processes": processes, **_result(model.num_parameters(), state)}
+    result = _result(model.num_parameters(), state, processes)
     lines = read_lines(folder.evaluations)
     if config.evaluation.select == "last":
         chosen = lines[-1]
@@ -124,8 +124,9 @@ def finish(
     return result
 
 
-def _result(parameters: int, state: State) -> dict[str, float]:
-    result: dict[str, float] = {"parameters": parameters, "training_tokens": state.all_tokens}
+def _result(parameters: int, state: State, processes: int) -> dict[str, float]:
+    result: dict[str, float] = {"steps": state.step, "processes": processes, "parameters": parameters}
+    result["training_tokens"] = state.all_tokens
     for stage, tokens in state.tokens.items():
         result[f"{stage}_training_tokens"] = tokens
         result[f"{stage}_seconds"] = state.seconds[stage]

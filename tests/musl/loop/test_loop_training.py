@@ -58,6 +58,15 @@ def _trained(folder: Path) -> list[float]:
     return [json.loads(line)["loss"] for line in lines]
 
 
+def test_nothing_is_imported_before_a_fork_beside_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    groups = {"training": {"steps": 1, "batch_sequences": 1, "micro_batch": 1, "learning_rate": 1e-3}}
+    parts = NeuralParts(TrainingGroup(translator=groups, tester=groups))
+    monkeypatch.setattr("musl.loop.neural_parts.DEVICE_FILES", (tmp_path / "nvidiactl",))
+    assert "models.finetuning.run" in parts.libraries
+    (tmp_path / "nvidiactl").touch()
+    assert not parts.libraries
+
+
 @pytest.mark.slow
 def test_two_launched_processes_train_as_one_does(
     finetune: Finetune, accelerate: list[str], tmp_path: Path, capfd: pytest.CaptureFixture[str]
