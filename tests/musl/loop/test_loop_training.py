@@ -59,7 +59,9 @@ def _trained(folder: Path) -> list[float]:
 
 
 def test_nothing_is_imported_before_a_fork_beside_a_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    groups = {"training": {"steps": 1, "batch_sequences": 1, "micro_batch": 1, "learning_rate": 1e-3}}
+    groups: dict[str, object] = {
+        "training": {"steps": 1, "batch_sequences": 1, "micro_batch": 1, "learning_rate": 1e-3}
+    }
     parts = NeuralParts(TrainingGroup(translator=groups, tester=groups))
     monkeypatch.setattr("musl.loop.neural_parts.DEVICE_FILES", (tmp_path / "nvidiactl",))
     assert "models.finetuning.run" in parts.libraries
