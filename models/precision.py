@@ -22,6 +22,11 @@ def computes_in(asked: Precision) -> Precision:
     return asked
 
 
+def bits_of(asked: Precision) -> int:
+    """Bits of the numbers that a training which asks for `asked` multiplies here: 16 or 32. Results hold them."""
+    return 16 if computes_in(asked) == "bf16" else 32
+
+
 def bf16_is_fast_here() -> bool:
     """Whether there is a GPU, or oneDNN, which multiplies PyTorch's matrices on CPUs, takes bf16: on x86 from AVX-512
     on."""

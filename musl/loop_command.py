@@ -83,6 +83,8 @@ def _where(status: LoopStatus) -> str:
     if not status.stage:
         return f"finished: {status.rounds} rounds after the seed"
     place = "preparation" if status.round < 0 else f"round {status.round} of {status.rounds}, {status.stage}"
+    if status.so_far:
+        place += f" ({_time(status.so_far)} so far)"
     state = "running" if status.running else "not running (start it again, and it goes on)"
     left = "not known yet" if status.left is None else f"about {_time(status.left)}"
     return f"{place}: {state}; time left: {left}"
@@ -94,6 +96,7 @@ def _status_record(status: LoopStatus) -> dict[str, object]:
         "running": status.running,
         "round": status.round,
         "stage": status.stage,
+        "seconds_so_far": status.so_far,
         "seconds_left": status.left,
         "seconds": {str(number): dict(taken) for number, taken in status.seconds.items()},
         "finished": [list(names) for names in status.finished],

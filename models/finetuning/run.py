@@ -54,11 +54,13 @@ _SHARDED = (DistributedType.FSDP, DistributedType.DEEPSPEED)
 class FinetuneResult:
     """The figures of a finished run. `loss` is the mean of the last tenth of the steps, `first_loss` that of the first
     step, both nats per token of completions as the loss of the run counts them; `held_out_loss` is None without such
-    data. `tokens` counts those of prompts and completions that were seen."""
+    data. `precision_bits` are those of the numbers that were multiplied, 16 or 32. `tokens` counts those of prompts and
+    completions that were seen."""
 
     model: str
     steps: int
     processes: int
+    precision_bits: int
     examples: int
     left_out: int
     rows: int
@@ -282,6 +284,7 @@ def _result(folder: FinetuneFolder, inputs: _Inputs, trainer: ExampleTrainer) ->
         model=str(folder.model),
         steps=trainer.state.global_step,
         processes=trainer.accelerator.num_processes,
+        precision_bits=16 if trainer.args.bf16 else 32,
         examples=inputs.train.examples,
         left_out=inputs.train.left_out,
         rows=len(inputs.train.dataset),

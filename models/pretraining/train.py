@@ -22,6 +22,7 @@ from transformers.utils import logging as transformers_logging
 from models.accelerated import new_accelerator, on_main
 from models.errors import ModelError
 from models.model_form import ModelForm
+from models.precision import bits_of
 from models.pretraining.baseline import measure_baseline
 from models.pretraining.completion import Scorer, score_completions
 from models.pretraining.config import PretrainConfig
@@ -279,6 +280,7 @@ def _finish(run: _Run, state: _State, score: Scorer | None) -> dict[str, float]:
         result = {
             "steps": state.step,
             "processes": accelerator.num_processes,
+            "precision_bits": bits_of(config.training.precision),
             "parameters": run.parameters,
             "tokens": state.step * run.tokens_per_step,
             "seconds": state.seconds,

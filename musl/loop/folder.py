@@ -2,6 +2,7 @@
 
     DIR/loop.json                 what was asked for; a run goes on only with the same
     DIR/progress.jsonl            what every stage took
+    DIR/stage.json                the stage in hand, and what it has taken so far
     DIR/verdicts.jsonl            verdicts by what they depend on, so that no text is judged twice
     DIR/held_out.parquet          the held-out functions
     DIR/round-NN/0N_...           the artifacts of a round, in the order of `ARTIFACTS`
@@ -76,6 +77,11 @@ class LoopFolder:
     def progress(self) -> Path:
         """One line for each finished stage: {"round", "stage", "seconds"}."""
         return self.path / "progress.jsonl"
+
+    @property
+    def stage_in_hand(self) -> Path:
+        """{"round", "stage", "seconds"} of the stage that is not finished, while there is one."""
+        return self.path / "stage.json"
 
     @property
     def verdicts(self) -> Path:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -39,6 +38,7 @@ from musl.loop.open_bench import open_bench
 from musl.loop.records import HeldOut, Judged, Tested, Translated, Triplet, read_records, write_records
 from musl.loop.select import choose_triplets
 from musl.loop.source import Source, read_sources, take
+from musl.loop.stage_clock import StageClock
 from musl.loop.train_stage import co_evolve
 from musl.loop.translate_stage import read_given, translate_seed, translate_sources
 from musl.loop.verdicts import VerdictCache
@@ -71,15 +71,21 @@ def run_loop(
             folder.take_seed(config)
             bench = stack.enter_context(bench_of_run)
             chosen = parts or _neural(config)
+            clock = StageClock(folder)
+
+            def told(number: int, stage: str, done: int, of: int) -> None:
+                clock.tick()
+                on_progress(number, stage, done, of)
+
             libraries = chosen.libraries
             context = Context(
                 *(config, folder, chosen, bench),
                 jobs=config.run.jobs or usable_cores(),
                 cache=VerdictCache(folder.verdicts),
-                on_progress=on_progress,
+                on_progress=told,
                 prepared=stack.enter_context(PreparedProcess(libraries)) if libraries else None,
             )
-            return _run_rounds(context)
+            return _run_rounds(context, clock)
     except (DataError, ModelError) as error:
         raise UsageError(str(error)) from None
     except OSError as error:  # a full disk, a folder that went
@@ -92,13 +98,13 @@ def _neural(config: LoopConfig) -> Parts:
     return NeuralParts(config.training, config.run.launch, config.run.generation_threads, config.generation.batch)
 
 
-def _run_rounds(context: Context) -> list[RoundMetrics]:
-    with _timed(context, -1, "held out") if not context.folder.held_out.exists() else contextlib.nullcontext():
+def _run_rounds(context: Context, clock: StageClock) -> list[RoundMetrics]:
+    with _timed(context, clock, -1, "held out") if not context.folder.held_out.exists() else contextlib.nullcontext():
         functions = held_out_functions(context)
     held_out = frozenset(one.source for one in functions)
     done = []
     for number in range(context.config.rounds + 1):
-        done.append(_Round(context, number, functions, held_out).run())
+        done.append(_Round(context, clock, number, functions, held_out).run())
         _forget_weights(context, number)
         BuildCache().prune()
     return done
@@ -109,6 +115,7 @@ class _Round:
     """One round: each artifact is made if it is not there, from those before it."""
 
     context: Context
+    clock: StageClock
     number: int
     functions: Sequence[HeldOut]
     held_out: frozenset[str]
@@ -137,9 +144,9 @@ class _Round:
             lambda: choose_triplets(self.context.config, self.number, by_id, translated, tested, judged, earlier),
         )
         if not self.folder.has(CHECKPOINT):
-            with _timed(self.context, self.number, "train"):
+            with _timed(self.context, self.clock, self.number, "train"):
                 co_evolve(self.context, self.folder, [*earlier, *new])
-        with _timed(self.context, self.number, "measure"):
+        with _timed(self.context, self.clock, self.number, "measure"):
             seed = new if self.number == 0 else self._triplets(0)
             seen = frozenset(triplet.family for triplet in seed)
             translator, tester = measure(self.context, self.number, self.functions, seen)
@@ -169,7 +176,7 @@ class _Round:
         folder = self.folder
         if folder.has(TESTS) and folder.has(VERDICTS):
             return read_records(folder.artifact(TESTS), Tested), read_records(folder.artifact(VERDICTS), Judged)
-        with _timed(self.context, self.number, "verify"):
+        with _timed(self.context, self.clock, self.number, "verify"):
             tested, judged = verify(self.context, folder, sources, translated)
             write_records(folder.artifact(VERDICTS), Judged, judged)
         return tested, judged
@@ -182,19 +189,18 @@ class _Round:
         path = self.folder.artifact(name)
         if path.exists():
             return read_records(path, model)
-        with _timed(self.context, self.number, stage):
+        with _timed(self.context, self.clock, self.number, stage):
             records = make()
             write_records(path, model, records)
         return records
 
 
 @contextlib.contextmanager
-def _timed(context: Context, number: int, stage: str) -> Iterator[None]:
-    """Notes what the body took, if it came to its end."""
-    started = time.monotonic()
+def _timed(context: Context, clock: StageClock, number: int, stage: str) -> Iterator[None]:
+    """Says that the stage begins, and notes what it took."""
     context.on_progress(number, stage, 0, 0)
-    yield
-    context.folder.add_progress(number, stage, time.monotonic() - started)
+    with clock.timed(number, stage):
+        yield
 
 
 def _forget_weights(context: Context, number: int) -> None:

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from musl.errors import UsageError
 from musl.loop.folder import ARTIFACTS, CHECKPOINT, METRICS, TRANSLATIONS, TRIPLETS, VERDICTS, LoopFolder, read_lines
 from musl.loop.metrics import RoundMetrics
+from musl.loop.stage_clock import stage_in_hand
 
 # The stages of a round as progress.jsonl names them, each with the artifact that it ends with.
 STAGES: Mapping[str, str] = {
@@ -26,14 +27,16 @@ STAGES: Mapping[str, str] = {
 @dataclass(frozen=True)
 class LoopStatus:
     """`finished` are the whole artifacts of each round, `round` and `stage` what comes next ("" nothing: the run is
-    over), `seconds` what the stages took so far by round, `left` the seconds that are expected to remain: each stage
-    as long as in the rounds before, None where no round has shown it yet."""
+    over) and `so_far` the seconds that it has had already, `seconds` what the stages took so far by round, `left` the
+    seconds that are expected to remain: each stage as long as in the rounds before, None where no round has shown it
+    yet. Seconds are those of all starts of the run together."""
 
     rounds: int
     running: bool
     finished: tuple[tuple[str, ...], ...]
     round: int
     stage: str
+    so_far: float
     seconds: Mapping[int, Mapping[str, float]]
     left: float | None
     metrics: tuple[RoundMetrics, ...]
@@ -50,14 +53,16 @@ def loop_status(path: Path) -> LoopStatus:
     at, stage = missing[0] if missing else (config.rounds, "")
     if missing and not folder.held_out.exists():
         at, stage = -1, "held out"
+    so_far = _so_far(folder, at, stage)
     return LoopStatus(
         rounds=config.rounds,
         running=_is_locked(folder.path / "lock"),
         finished=finished,
         round=at,
         stage=stage,
+        so_far=so_far,
         seconds=seconds,
-        left=_left(missing, seconds),
+        left=_left(missing, seconds, so_far),
         metrics=read_metrics(folder),
     )
 
@@ -83,15 +88,24 @@ def _seconds(folder: LoopFolder) -> dict[int, dict[str, float]]:
     return seconds
 
 
-def _left(missing: Sequence[tuple[int, str]], seconds: Mapping[int, Mapping[str, float]]) -> float | None:
+def _so_far(folder: LoopFolder, number: int, stage: str) -> float:
+    noted = stage_in_hand(folder)
+    return noted.seconds if noted is not None and (noted.round, noted.stage) == (number, stage) else 0.0
+
+
+def _left(
+    missing: Sequence[tuple[int, str]], seconds: Mapping[int, Mapping[str, float]], so_far: float
+) -> float | None:
+    """What the missing stages take, the first of which has had `so_far` seconds."""
     total = 0.0
-    for _, stage in missing:
+    for place, (_, stage) in enumerate(missing):
         # Round 0 has other work; it says something only where there is nothing else.
         known = [taken[stage] for number, taken in seconds.items() if number > 0 and stage in taken]
         known = known or [taken[stage] for number, taken in seconds.items() if number == 0 and stage in taken]
         if not known:
             return None
-        total += sum(known) / len(known)
+        mean = sum(known) / len(known)
+        total += mean if place else max(mean - so_far, 0.0)
     return total
 
 

@@ -92,6 +92,7 @@ def test_bf16_is_computed_where_it_is_fast_and_else_that_is_said_once(
     precision._say_so.cache_clear()
     assert [precision.computes_in("bf16"), precision.computes_in("bf16")] == [taken, taken]
     assert precision.computes_in("float32") == "float32"
+    assert [precision.bits_of("bf16"), precision.bits_of("float32")] == [16 if fast else 32, 32]
     assert len(caplog.messages) == (taken == "float32")
     assert all("bf16 has no fast instructions" in message for message in caplog.messages)
     precision._say_so.cache_clear()

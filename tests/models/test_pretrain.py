@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import ModelError
+from models.precision import bf16_is_fast_here
 from models.pretraining.config import PretrainConfig
 from models.pretraining.train import Progress, pretrain
 from models.training_folder import read_lines
@@ -47,6 +48,7 @@ def test_training_lowers_the_held_out_perplexity(micro: Make) -> None:
     assert curve[2]["per_token"] == pytest.approx(result["per_token"], rel=1e-6)
     assert 350 < curve[0]["per_token"] < 500  # about as many as there are tokens: it starts knowing nothing
     assert result["tokens"] == 40 * 8 * 64
+    assert result["precision_bits"] == 32
     assert 1 < result["ngram_per_character"] < curve[0]["per_character"]
     assert json.loads((config.output / "result.json").read_text()) == result
 
@@ -153,9 +155,10 @@ def test_two_processes_have_the_loss_curve_of_one(micro: Make, repository: Path)
 
 def test_bf16_trains_a_llama(micro: Make) -> None:
     config = micro(model={"family": "llama"}, training={"precision": "bf16", "steps": 12})
-    pretrain(config)
+    result = pretrain(config)
     curve = losses(config.output)
     assert curve[-1][1] < curve[0][1] - 1
+    assert result["precision_bits"] == (16 if bf16_is_fast_here() else 32)
 
 
 def test_a_folder_of_another_run_is_refused(micro: Make) -> None:

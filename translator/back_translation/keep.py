@@ -21,10 +21,12 @@ from pathlib import Path
 from transformers import BartForConditionalGeneration
 
 from models.model_form import ModelForm
+from models.precision import bits_of
 from models.pretraining.run_folder import RunFolder
 from models.pretraining.vocabulary import Vocabulary
 from models.training_folder import read_lines, write_whole
 from translator.back_translation.config import BackTranslationConfig
+from translator.back_translation.stages import plan_stages
 
 _OF_SELECTED = {"step": "selected_step", "tokens": "selected_training_tokens"}
 
@@ -112,7 +114,7 @@ def finish(
     model.save_pretrained(folder.model)
     vocabulary.tokenizer.save_pretrained(folder.model)
     ModelForm("languages", anonymous=config.data.tokompiler).save(folder.model)
-    result = _result(model.num_parameters(), state, processes)
+    result = _result(config, model.num_parameters(), state, processes)
     lines = read_lines(folder.evaluations)
     if config.evaluation.select == "last":
         chosen = lines[-1]
@@ -124,13 +126,17 @@ def finish(
     return result
 
 
-def _result(parameters: int, state: State, processes: int) -> dict[str, float]:
+def _result(config: BackTranslationConfig, parameters: int, state: State, processes: int) -> dict[str, float]:
     result: dict[str, float] = {"steps": state.step, "processes": processes, "parameters": parameters}
     result["training_tokens"] = state.all_tokens
-    for stage, tokens in state.tokens.items():
-        result[f"{stage}_training_tokens"] = tokens
-        result[f"{stage}_seconds"] = state.seconds[stage]
-        result[f"{stage}_tokens_per_second"] = tokens / state.seconds[stage]
+    for stage in plan_stages(config):
+        tokens, seconds = state.tokens[stage.name], state.seconds[stage.name]
+        result |= {
+            f"{stage.name}_precision_bits": bits_of(stage.group.precision),
+            f"{stage.name}_training_tokens": tokens,
+            f"{stage.name}_seconds": seconds,
+            f"{stage.name}_tokens_per_second": tokens / seconds,
+        }
     return result
 
 

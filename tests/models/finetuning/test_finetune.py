@@ -21,6 +21,7 @@ from models.finetuning import FinetuneConfig, Progress, finetune
 from models.finetuning.examples import read_examples, token_row
 from models.finetuning.trainer import ExampleTrainer
 from models.model_form import ModelForm, read_form
+from models.precision import bf16_is_fast_here
 from models.training_folder import read_lines
 
 Make = Callable[..., FinetuneConfig]
@@ -100,7 +101,8 @@ def test_a_run_that_stopped_between_checkpoints_goes_on_exactly(
     micro: Make, changes: dict[str, dict[str, object]]
 ) -> None:
     whole, broken = micro("whole", **changes), micro("broken", **changes)
-    finetune(whole)
+    bits = finetune(whole).precision_bits
+    assert bits == (16 if whole.training.precision == "bf16" and bf16_is_fast_here() else 32)
     with pytest.raises(Killed):
         finetune(broken, progress=stop_after(5))
     assert len(losses(broken.output)) == 5

@@ -34,7 +34,9 @@ def test_status_of_a_finished_run(finished: FinishedRun, capsys: pytest.CaptureF
     assert (status["running"], status["stage"], status["seconds_left"]) == (False, "", 0.0)
 
 
-def test_status_of_a_run_that_was_killed_says_where_and_how_long(finished: FinishedRun, tmp_path: Path) -> None:
+def test_status_of_a_run_that_was_killed_says_where_and_how_long(
+    finished: FinishedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     shutil.copytree(finished.folder.path, tmp_path / "run")
     folder = LoopFolder(tmp_path / "run")
     for name in (VERDICTS, METRICS):
@@ -42,8 +44,15 @@ def test_status_of_a_run_that_was_killed_says_where_and_how_long(finished: Finis
     status = loop_status(folder.path)
     assert (status.round, status.stage, status.running) == (2, "verify", False)
     taken = status.seconds
-    expected = sum((taken[1][stage] + taken[2][stage]) / 2 for stage in ("verify", "measure"))
-    assert status.left == pytest.approx(expected)
+    means = [(taken[1][stage] + taken[2][stage]) / 2 for stage in ("verify", "measure")]
+    assert status.left == pytest.approx(sum(means)) and status.so_far == 0.0
+    for had, left in ((means[0] / 4, means[0] * 3 / 4 + means[1]), (means[0] + 5400, means[1])):
+        note = {"round": 2, "stage": "verify", "seconds": had}
+        folder.stage_in_hand.write_text(json.dumps(note), encoding="utf-8")
+        status = loop_status(folder.path)
+        assert (status.so_far, status.left) == (had, pytest.approx(left))
+    assert run_status_command(folder.path, json=False) == 0
+    assert "round 2 of 2, verify (1:30:" in capsys.readouterr().out
     with folder.lock():
         assert loop_status(folder.path).running
 

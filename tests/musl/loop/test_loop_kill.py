@@ -12,12 +12,13 @@ import pytest
 from lookup_parts import LookupParts
 from loop_runs import MakeConfig
 
+from musl.loop import stage_clock
 from musl.loop.config import LoopConfig
 from musl.loop.run import run_loop
 
 KILLS = 20
 # What a run is not compared by: what it took, the order in which verdicts came, where it lies, its lock.
-_OWN = frozenset({"progress.jsonl", "verdicts.jsonl", "loop.json", "lock"})
+_OWN = frozenset({"progress.jsonl", ".stage.json.tmp", "verdicts.jsonl", "loop.json", "lock"})
 
 
 def _start(config: LoopConfig) -> int:
@@ -53,7 +54,10 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_20_times_ends_as_one_that_was_not(make_config: MakeConfig, tmp_path: Path) -> None:
+def test_a_run_that_is_killed_20_times_ends_as_one_that_was_not(
+    make_config: MakeConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage_clock, "EVERY", 0.0)
     calm = make_config(tmp_path / "calm")
     started = time.monotonic()
     run_loop(calm, parts=LookupParts(calm.training))

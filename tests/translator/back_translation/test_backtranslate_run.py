@@ -63,6 +63,7 @@ def test_a_finished_run_leaves_a_translator_and_counts_what_it_trained_on(make_c
     ]
     assert result["training_tokens"] == log[-1]["tokens"]
     assert result["training_tokens"] == result["masked_lm_training_tokens"] + result["translation_training_tokens"]
+    assert [result["masked_lm_precision_bits"], result["translation_precision_bits"]] == [32, 32]
     assert [line["step"] for line in read_lines(config.output / "evaluations.jsonl")] == [8, 12]
     model = AutoModelForSeq2SeqLM.from_pretrained(config.output / "model")
     tokenizer = AutoTokenizer.from_pretrained(config.output / "model")
