@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from musl.errors import UsageError
+from musl.machine import usable_cores
 
 EXIT_OK, EXIT_FAILURE, EXIT_USAGE = 0, 1, 2
 
@@ -29,8 +30,11 @@ def run_tokenizer(
         from data.corpus.errors import DataError
         from data.tokens.bpe import train_on_corpus
 
+        jobs = usable_cores()
         try:
-            report = train_on_corpus(corpora, out, vocab_size, tokompiler=tokompiler, lexical=lexical, seed=seed)
+            report = train_on_corpus(
+                *(corpora, out, vocab_size), tokompiler=tokompiler, lexical=lexical, seed=seed, jobs=jobs
+            )
         except (DataError, ValueError) as error:
             raise UsageError(str(error)) from None
         if json:

@@ -7,14 +7,18 @@ it, a line's end takes the indentation after it, and numbers are cut into pieces
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
+from functools import partial
+from itertools import chain, islice
 from pathlib import Path
+from typing import TextIO
 
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from data.corpus.errors import DataError, one_line
+from data.corpus.executor import LocalExecutor
 from data.corpus.row import Row, read_rows
 from data.tokens.lexical_vocabulary import CONFIG as LEXICAL_CONFIG
 from data.tokens.lexical_vocabulary import train_lexical
@@ -23,6 +27,7 @@ from data.tokens.tokompiler import encode
 # The first ids, in this order. `<c>` and `<cuda>` stand before a text and say its language, `<sep>` between two sides.
 SPECIAL_TOKENS = ("<pad>", "<s>", "</s>", "<unk>", "<mask>", "<c>", "<cuda>", "<sep>")
 SMALLEST_VOCABULARY = 256 + len(SPECIAL_TOKENS)
+_ROWS_AT_A_TIME = 256
 _PIECE = r"\s*\n[ \t]*| ?[\p{L}_]+|\p{N}{1,3}| ?[^\s\p{L}\p{N}_]+|\s+"
 _CONFIG = {
     "tokenizer_class": "PreTrainedTokenizerFast",
@@ -120,18 +125,25 @@ def train_on_corpus(
     tokompiler: bool = False,
     lexical: bool = False,
     seed: int | None = None,
+    jobs: int = 1,
 ) -> TokenizerReport:
     """Trains on the rows of corpora (folders of shards, or shards), anonymous by Tokompiler where asked (numbered at
-    random with a `seed`), and saves the vocabulary in `folder`; with `lexical` one of lexical tokens
-    (data/tokens/lexical_vocabulary.py). DataError where a shard is broken or there is no row."""
-    texts = _CorpusTexts(corpora, tokompiler, seed)
+    random with a `seed`; in `jobs` processes), and saves the vocabulary in `folder`; with `lexical` one of lexical
+    tokens (data/tokens/lexical_vocabulary.py). Texts lie in a temporary file meanwhile. DataError where a shard is
+    broken, there is no row, or the disk refuses."""
     train = train_lexical if lexical else train_bpe
-    tokenizer = train((text for _, text in texts), vocab_size)
     rows = characters = tokens = 0
-    for original, text in texts:
-        rows += 1
-        characters += len(original)
-        tokens += len(tokenizer.encode(text).ids)
+    try:
+        with tempfile.TemporaryFile("w+", encoding="utf-8") as kept:
+            tokenizer = train(_kept(_texts(corpora, tokompiler, seed, jobs), kept), vocab_size)
+            kept.seek(0)
+            for line in kept:
+                original, text = json.loads(line)
+                rows += 1
+                characters += original
+                tokens += len(tokenizer.encode(text).ids)
+    except OSError as error:
+        raise DataError(f"{tempfile.gettempdir()}: cannot be written ({one_line(error)})") from None
     if not rows:
         raise DataError(f"{', '.join(map(str, corpora))}: holds no row to train on")
     save_tokenizer(tokenizer, folder, LEXICAL_CONFIG if lexical else _CONFIG)
@@ -143,15 +155,21 @@ def text_of_row(row: Row) -> str:
     return row.text if not row.host or row.host in row.text else f"{row.text}\n\n{row.host}"
 
 
-@dataclass(frozen=True)
-class _CorpusTexts:
-    """The texts of corpora, read anew each time: the original, and what is trained on."""
+def _texts(corpora: Sequence[Path], tokompiler: bool, seed: int | None, jobs: int) -> Iterator[tuple[int, str]]:
+    """The characters of each row's text, and what is trained on."""
+    rows = chain.from_iterable(map(read_rows, corpora))
+    batches = iter(lambda: list(islice(rows, _ROWS_AT_A_TIME)), [])
+    work = partial(_batch_texts, tokompiler=tokompiler, seed=seed)
+    return chain.from_iterable(LocalExecutor(jobs if tokompiler else 1).map(work, batches))
 
-    corpora: Sequence[Path]
-    tokompiler: bool
-    seed: int | None
 
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        for row in chain.from_iterable(map(read_rows, self.corpora)):
-            text = text_of_row(row)
-            yield text, encode(text, row.language, self.seed).text if self.tokompiler else text
+def _batch_texts(rows: Sequence[Row], *, tokompiler: bool, seed: int | None) -> list[tuple[int, str]]:
+    originals = [(text_of_row(row), row.language) for row in rows]
+    return [(len(text), encode(text, language, seed).text if tokompiler else text) for text, language in originals]
+
+
+def _kept(texts: Iterable[tuple[int, str]], file: TextIO) -> Iterator[str]:
+    """The texts, each of which is also kept in `file`, a line of JSON with its row's characters."""
+    for characters, text in texts:
+        file.write(json.dumps([characters, text]) + "\n")
+        yield text

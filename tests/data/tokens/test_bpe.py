@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from data.corpus.errors import DataError
 from data.corpus.row import Row, row_id, write_shards
+from data.tokens import bpe
 from data.tokens.bpe import (
     SMALLEST_VOCABULARY,
     SPECIAL_TOKENS,
@@ -103,7 +105,29 @@ def test_a_corpus_gives_a_vocabulary_and_its_figures(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "plain").iterdir()) == ["tokenizer.json", "tokenizer_config.json"]
 
 
-def test_what_cannot_be_read_or_written_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize("lexical", [False, True])
+def test_any_number_of_processes_makes_the_same_vocabulary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lexical: bool
+) -> None:
+    monkeypatch.setattr(bpe, "_ROWS_AT_A_TIME", 2)
+    write_shards([row(f"{text} // {n}") for n, text in enumerate(CODE * 3)], tmp_path / "corpus")
+    reports = [
+        train_on_corpus(
+            *([tmp_path / "corpus"], tmp_path / str(jobs), 1100), tokompiler=True, lexical=lexical, seed=7, jobs=jobs
+        )
+        for jobs in (1, 2)
+    ]
+    assert reports[0] == reports[1] and reports[0].texts == 3 * len(CODE)
+    one, two = ((tmp_path / str(jobs) / "tokenizer.json").read_bytes() for jobs in (1, 2))
+    assert one == two
+
+
+def test_what_cannot_be_read_or_written_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_shards([row(CODE[0])], tmp_path / "corpus")
+    with monkeypatch.context() as full:
+        full.setattr(tempfile, "TemporaryFile", lambda *_, **__: Path("/dev/full").open("w+"))  # noqa: SIM115  # the code's
+        with pytest.raises(DataError, match=r": cannot be written \(.*No space left on device"):
+            train_on_corpus([tmp_path / "corpus"], tmp_path / "out", 300)
     write_shards([], tmp_path / "empty")
     with pytest.raises(DataError, match="empty: holds no row to train on"):
         train_on_corpus([tmp_path / "empty"], tmp_path / "out", 300)
