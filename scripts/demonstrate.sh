@@ -2,16 +2,23 @@
 # The demonstration that the loop learns, from nothing: corpora, pretraining, the loop, the report.
 # Every stage is kept in build/; run it again, and it goes on where it was stopped. What is known of such runs:
 # docs/learning.md.
-# usage: scripts/demonstrate.sh [tiny|brief|small] [--ablation]
+# usage: scripts/demonstrate.sh [brief|small | [tiny] [--ablation]]
 #   tiny         3.5 M parameters, two CPU cores (the default)
 #   brief        the same with less pretraining and two rounds, for CPUs without fast instructions for bf16
 #   small        115 M parameters, one GPU
-#   --ablation   the run without a filter follows (tiny only)
+#   --ablation   the run without a filter follows
 #   PYTHON       the interpreter (default .venv/bin/python)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 size=tiny
 case "${1:-}" in tiny | brief | small) size=$1 && shift ;; esac
+case "$size $*" in
+"$size " | "tiny --ablation") ;;
+*)
+    sed -n 's/^# usage/usage/p' scripts/demonstrate.sh >&2
+    exit 2
+    ;;
+esac
 export PYTHONPATH=$PWD${PYTHONPATH:+:$PYTHONPATH}
 
 musl() { "${PYTHON:-.venv/bin/python}" -c 'from musl.cli import main; main()' "$@"; }

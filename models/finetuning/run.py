@@ -36,7 +36,7 @@ from models.finetuning.folder import FinetuneFolder
 from models.finetuning.rows import Rows, make_rows, new_collator, row_order
 from models.finetuning.trainer import ExampleTrainer, RunLog, refuse_to_write
 from models.model_form import ModelForm
-from models.precision import computes_in
+from models.precision import bits_of, computes_in
 from models.training_folder import Progress, read_lines, write_whole
 
 if TYPE_CHECKING:
@@ -258,7 +258,7 @@ def _finish(config: FinetuneConfig, folder: FinetuneFolder, inputs: _Inputs, tra
         inputs.form.save(unfinished)
         shutil.rmtree(folder.model, ignore_errors=True)
         unfinished.rename(folder.model)
-        write_whole(folder.result, json.dumps(asdict(_result(folder, inputs, trainer)), indent=1) + "\n")
+        write_whole(folder.result, json.dumps(asdict(_result(config, folder, inputs, trainer)), indent=1) + "\n")
     accelerator.wait_for_everyone()
     return _read_result(folder)
 
@@ -274,7 +274,9 @@ def _save(config: FinetuneConfig, model: torch.nn.Module, weights: dict[str, tor
     cast("PreTrainedModel | PeftModel", model).save_pretrained(str(folder), state_dict=weights)
 
 
-def _result(folder: FinetuneFolder, inputs: _Inputs, trainer: ExampleTrainer) -> FinetuneResult:
+def _result(
+    config: FinetuneConfig, folder: FinetuneFolder, inputs: _Inputs, trainer: ExampleTrainer
+) -> FinetuneResult:
     log, evaluations = read_lines(folder.log), read_lines(folder.evaluations)
     losses = [line["loss"] for line in log]
     tenth = losses[-max(1, len(losses) // 10) :]
@@ -284,7 +286,7 @@ def _result(folder: FinetuneFolder, inputs: _Inputs, trainer: ExampleTrainer) ->
         model=str(folder.model),
         steps=trainer.state.global_step,
         processes=trainer.accelerator.num_processes,
-        precision_bits=16 if trainer.args.bf16 else 32,
+        precision_bits=bits_of(config.training.precision),
         examples=inputs.train.examples,
         left_out=inputs.train.left_out,
         rows=len(inputs.train.dataset),

@@ -50,11 +50,9 @@ class StageClock:
         self._stage = (number, stage)
         try:
             yield
-        except BaseException:
+        finally:
             with contextlib.suppress(UsageError):  # the disk may be what ended the body
                 self._note()
-            raise
-        finally:
             self._stage = None
         self._folder.add_progress(number, stage, time.monotonic() - self._begun)
         self._folder.stage_in_hand.unlink(missing_ok=True)

@@ -34,12 +34,15 @@ def killed(folder: LoopFolder, watch: Watch, stage: str, seconds: int) -> None:
     """A start that works for so long, ticks each second, and is killed."""
     child = os.fork()
     if child == 0:
-        clock = StageClock(folder)
-        with clock.timed(1, stage):
-            for _ in range(seconds):
-                watch.now += 1
-                clock.tick()
-            os.kill(os.getpid(), signal.SIGKILL)
+        try:
+            clock = StageClock(folder)
+            with clock.timed(1, stage):
+                for _ in range(seconds):
+                    watch.now += 1
+                    clock.tick()
+                os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
     _, status = os.waitpid(child, 0)
     assert os.waitstatus_to_exitcode(status) == -signal.SIGKILL
 
