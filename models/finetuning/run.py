@@ -274,9 +274,7 @@ def _save(config: FinetuneConfig, model: torch.nn.Module, weights: dict[str, tor
     cast("PreTrainedModel | PeftModel", model).save_pretrained(str(folder), state_dict=weights)
 
 
-def _result(
-    config: FinetuneConfig, folder: FinetuneFolder, inputs: _Inputs, trainer: ExampleTrainer
-) -> FinetuneResult:
+def _result(config: FinetuneConfig, folder: FinetuneFolder, inputs: _Inputs, trainer: ExampleTrainer) -> FinetuneResult:
     log, evaluations = read_lines(folder.log), read_lines(folder.evaluations)
     losses = [line["loss"] for line in log]
     tenth = losses[-max(1, len(losses) // 10) :]
