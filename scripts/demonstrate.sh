@@ -2,7 +2,7 @@
 # The demonstration that the loop learns, from nothing: corpora, pretraining, the loop, the report.
 # Every stage is kept in build/; run it again, and it goes on where it was stopped. What is known of such runs:
 # docs/learning.md.
-# usage: scripts/demonstrate.sh [brief|small | [tiny] [--ablation]]
+# usage: scripts/demonstrate.sh [[tiny|brief] [--ablation] | small]
 #   tiny         3.5 M parameters, two CPU cores (the default)
 #   brief        the same with less pretraining and two rounds, for CPUs without fast instructions for bf16
 #   small        115 M parameters, one GPU
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.."
 size=tiny
 case "${1:-}" in tiny | brief | small) size=$1 && shift ;; esac
 case "$size $*" in
-"$size " | "tiny --ablation") ;;
+"$size " | "tiny --ablation" | "brief --ablation") ;;
 *)
     sed -n 's/^# usage/usage/p' scripts/demonstrate.sh >&2
     exit 2
@@ -40,8 +40,8 @@ corpus held-out       400 c    short      16
 musl pretrain "configs/$size-loop-pretrain.yaml"
 musl loop "configs/$size.yaml"
 runs=("build/$size/loop")
-if [ "$size ${1:-}" = "tiny --ablation" ]; then
-    musl loop configs/tiny-no-filter.yaml
-    runs+=(build/tiny/no-filter)
+if [ "${1:-}" = --ablation ]; then
+    musl loop "configs/$size-no-filter.yaml"
+    runs+=("build/$size/no-filter")
 fi
 musl report "${runs[@]}" -o "build/$size/loop.html"

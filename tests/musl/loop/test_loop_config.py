@@ -58,6 +58,20 @@ def test_a_written_config_is_read_as_it_was(make_config: MakeConfig, tmp_path: P
     assert read_loop_config(_written(config, tmp_path / "loop.yaml")) == config
 
 
+@pytest.mark.parametrize("name", ["micro", "tiny", "brief", "small", "tiny-no-filter", "brief-no-filter"])
+def test_the_shipped_configs_are_whole(repository: Path, name: str) -> None:
+    read_loop_config(repository / "configs" / f"{name}.yaml")
+
+
+@pytest.mark.parametrize("size", ["tiny", "brief"])
+def test_a_shipped_ablation_differs_in_its_switch_alone_and_begins_with_the_same_seed(
+    repository: Path, size: str
+) -> None:
+    run, ablation = (read_loop_config(repository / "configs" / f"{size}{suffix}.yaml") for suffix in ("", "-no-filter"))
+    assert differing_keys(run, ablation, FREE - {"rounds"}) == ["switches.filter"]
+    assert ablation.run.seed_from == run.output != ablation.output
+
+
 def test_a_file_that_is_no_yaml_or_is_not_there_is_one_line(tmp_path: Path) -> None:
     broken = tmp_path / "broken.yaml"
     broken.write_text("a: [", encoding="utf-8")
