@@ -300,7 +300,13 @@ def _result(config: FinetuneConfig, folder: FinetuneFolder, inputs: _Inputs, tra
 
 
 def _read_result(folder: FinetuneFolder) -> FinetuneResult:
-    return FinetuneResult(**json.loads(folder.result.read_text(encoding="utf-8")))
+    try:
+        return FinetuneResult(**json.loads(folder.result.read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"{folder.result}: not a result of this version of MuSL ({error}); delete it, and the run is ended anew"
+            " from its last checkpoint, or give another output"
+        ) from None
 
 
 def _on_main(work: Callable[[], object]) -> None:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from models.errors import ModelError
 from models.finetuning import FinetuneConfig, Progress, finetune
 from models.finetuning.examples import read_examples, token_row
 from models.finetuning.trainer import ExampleTrainer
@@ -156,6 +158,21 @@ def test_a_finished_run_is_not_trained_again(micro: Make) -> None:
     steps: list[int] = []
     assert finetune(config, progress=lambda progress: steps.append(progress.step)) == first
     assert steps == []
+
+
+def test_a_result_of_another_version_is_refused_in_a_line_and_made_anew_once_deleted(micro: Make) -> None:
+    config = micro(training={"steps": 3})
+    first = finetune(config)
+    file = config.output / "result.json"
+    older = json.loads(file.read_text())
+    del older["precision_bits"]
+    for text in (json.dumps(older), '{"model": '):
+        file.write_text(text)
+        with pytest.raises(ModelError, match="not a result of this version of MuSL") as refused:
+            finetune(config)
+        assert str(refused.value).startswith(str(file)) and "\n" not in str(refused.value)
+    file.unlink()
+    assert replace(finetune(config), seconds=0, tokens_per_second=0) == replace(first, seconds=0, tokens_per_second=0)
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "limited_confidence"])
