@@ -25,7 +25,7 @@ from translator.analytic.print_c import INDENT, Printer
 from translator.analytic.translator import sequential_text
 from translator.analytic.usage import element_type
 from translator.neural.launch import LaunchText, plan_launch
-from translator.neural.parameters import match_parameters
+from translator.neural.parameters import match_parameters, unlike_parameters
 from translator.neural.read_answer import Malformed, Snippet
 from translator.protocol import Provenance, Refusal, Translation, TranslationOptions
 
@@ -59,10 +59,10 @@ def wrap_with(
     source: SourceFile, function: Function, side: HostSide, snippet: Snippet, provenance: Provenance
 ) -> Translation | Malformed:
     """The same for a kernel, with what `read_host_side` told of the function."""
-    order = match_parameters(_signature(side.parsed), snippet.kernel)
+    called = _signature(side.parsed)
+    order = match_parameters(called, snippet.kernel)
     if order is None:
-        theirs, own = snippet.kernel.signature, _signature(side.parsed).signature
-        return Malformed("other_parameters", f"{snippet.name} takes {theirs}, {function.name} is called with {own}")
+        return Malformed("other_parameters", unlike_parameters(called, snippet.kernel))
     launch = plan_launch(side, snippet.text, frozenset(symbol.name for symbol in side.parsed.params))
     if isinstance(launch, Malformed):
         return launch

@@ -1,4 +1,5 @@
-"""`match_parameters`: which argument of the source goes to which parameter of what a model wrote."""
+"""`match_parameters`: which argument of the source goes to which parameter of what a model wrote; `unlike_parameters`:
+why there is none."""
 
 from __future__ import annotations
 
@@ -27,10 +28,8 @@ def match_parameters(source: Kernel, written: Kernel) -> list[int] | None:
     Parameters of the same names in another order are taken by name. Pointers must have the same element type, scalars
     may be of any. A function that returns a value is given one more pointer, at the end, as place -1.
     """
-    returns = source.returns if isinstance(source, HostFunction) else "void"
-    types = list(written.types)
-    has_result = returns != "void" and not isinstance(written, HostFunction)
-    if has_result and (not types or not _fit(f"{returns} *", types.pop())):
+    types, result = list(written.types), _result(source, written)
+    if result and (not types or not _fit(result, types.pop())):
         return None
     names = written.names[: len(types)]
     order = list(range(len(types)))
@@ -38,7 +37,24 @@ def match_parameters(source: Kernel, written: Kernel) -> list[int] | None:
         order = [source.names.index(name) for name in names]
     if len(order) != len(source.types) or not all(_fit(source.types[i], t) for i, t in zip(order, types, strict=True)):
         return None
-    return [*order, _RESULT] if has_result else order
+    return [*order, _RESULT] if result else order
+
+
+def unlike_parameters(source: Kernel, written: Kernel) -> str:
+    """What `match_parameters` was not given, in words."""
+    result = _result(source, written)
+    taken, passed = list(written.types), [*source.types, *([f"{result} for the result"] if result else [])]
+    if taken == passed:  # the same names in another order
+        taken, passed = (
+            [f"{parameter.type} {parameter.name}" for parameter in kernel.parameters] for kernel in (written, source)
+        )
+    return f"{written.name} takes ({', '.join(taken)}), {source.name} is called with ({', '.join(passed)})"
+
+
+def _result(source: Kernel, written: Kernel) -> str:
+    """What a kernel writes through for a function that returns a value, "" where there is no such parameter."""
+    returns = source.returns if isinstance(source, HostFunction) else "void"
+    return "" if returns == "void" or isinstance(written, HostFunction) else f"{returns} *"
 
 
 def _fit(one: str, other: str) -> bool:

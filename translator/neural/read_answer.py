@@ -14,7 +14,7 @@ from typing import Literal, TypeAlias
 from compile.cuda_parts import HostFunction, Kernel, host_functions, kernels_of
 from compile.emulator.cuda_text import CudaText
 from translator.neural.codes import CODE_OF, Kind
-from translator.neural.parameters import match_parameters
+from translator.neural.parameters import match_parameters, unlike_parameters
 
 Target: TypeAlias = Literal["c", "cuda"]
 
@@ -119,7 +119,7 @@ def _read_cuda(code: str, source: HostFunction | None, name: str, check: bool) -
     if own and (kernels or "<<<" in code):
         whole = _without(code, [host for host in hosts if host.name == "main" != name])
         if check and source is not None and match_parameters(source, own[-1]) is None:
-            return _other_parameters(name, own[-1], source)
+            return _other_parameters(own[-1], source)
         return Snippet(whole, name, "cuda", is_whole=True)
     if not kernels:
         return Malformed("no_function", "the code defines no __global__ function")
@@ -127,7 +127,7 @@ def _read_cuda(code: str, source: HostFunction | None, name: str, check: bool) -
     if isinstance(chosen, Malformed):
         return chosen
     if check and source is not None and match_parameters(source, chosen) is None:
-        return _other_parameters(chosen.name, chosen, source)
+        return _other_parameters(chosen, source)
     return Snippet(_without(code, hosts), chosen.name, "cuda")
 
 
@@ -138,7 +138,7 @@ def _read_c(code: str, source: Kernel | None, name: str, check: bool) -> Transla
     named = [function for function in found if function.name == name]
     chosen = (named or found)[-1]  # helpers stand above what calls them
     if check and source is not None and match_parameters(source, chosen) is None:
-        return _other_parameters(chosen.name, chosen, source)
+        return _other_parameters(chosen, source)
     return Snippet(_without(code, [f for f in host_functions(code) if f.name == "main"]), chosen.name, "c")
 
 
@@ -153,10 +153,8 @@ def _choose(kernels: Sequence[Kernel], source: Kernel | None, name: str) -> Kern
     return Malformed("several_functions", f"the code defines {len(kernels)} kernels ({names}) and does not launch them")
 
 
-def _other_parameters(written: str, theirs: Kernel, source: Kernel) -> Malformed:
-    return Malformed(
-        "other_parameters", f"{written} takes {theirs.signature}, {source.name} is called with {source.signature}"
-    )
+def _other_parameters(theirs: Kernel, source: Kernel) -> Malformed:
+    return Malformed("other_parameters", unlike_parameters(source, theirs))
 
 
 def _c_function(text: str, name: str) -> HostFunction | None:

@@ -77,6 +77,28 @@ def test_what_is_no_translation_has_a_stable_reason(answer: str, expected: Kind)
     assert str(result).startswith(CODE_OF[expected]) and "\n" not in result.words
 
 
+@pytest.mark.parametrize(
+    ("c", "kernel", "words"),
+    [
+        (SCALE, "k(int n, float *x)", "k takes (int, float *), scale is called with (int, float, float *)"),
+        (
+            SUM,
+            "k(const float *x, int n)",
+            "k takes (float *, int), sum is called with (float *, int, float * for the result)",
+        ),
+        (
+            "void copy(float *to, int *from) { *to = *from; }",
+            "k(float *from, int *to)",
+            "k takes (float * from, int * to), copy is called with (float * to, int * from)",
+        ),
+    ],
+)
+def test_parameters_that_do_not_fit_are_told_with_what_they_had_to_be(c: str, kernel: str, words: str) -> None:
+    result = read_translation(f"__global__ void {kernel} {{ }}", c, c.split("(")[0].split()[-1], "cuda")
+    assert isinstance(result, Malformed)
+    assert result.kind == "other_parameters" and result.words == words
+
+
 def test_an_answer_that_was_cut_off_counts_only_where_its_code_ended() -> None:
     assert kind(KERNEL, finished=False) == "cut_off"
     assert kind(f"```cuda\n{KERNEL}", finished=False) == "cut_off"
