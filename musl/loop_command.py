@@ -82,12 +82,21 @@ def _wide_console() -> Console:
 def _where(status: LoopStatus) -> str:
     if not status.stage:
         return f"finished: {status.rounds} rounds after the seed"
-    place = "preparation" if status.round < 0 else f"round {status.round} of {status.rounds}, {status.stage}"
+    place = "preparation" if status.round < 0 else f"round {status.round} of {status.rounds}"
+    place = f"{place}, {status.stage}"
+    if status.of:
+        work = status.work if status.work.startswith(status.stage) else f"{status.stage}, {status.work}"
+        place += f"{work.removeprefix(status.stage)} {status.done} of {status.of}"
     if status.so_far:
         place += f" ({_time(status.so_far)} so far)"
     state = "running" if status.running else "not running (start it again, and it goes on)"
-    left = "not known yet" if status.left is None else f"about {_time(status.left)}"
-    return f"{place}: {state}; time left: {left}"
+    return f"{place}: {state}; time left: {_time_left(status)}"
+
+
+def _time_left(status: LoopStatus) -> str:
+    if status.left is not None:
+        return f"about {_time(status.left)}"
+    return f"at least {_time(status.left_at_least)}" if status.left_at_least >= 1 else "not known yet"
 
 
 def _status_record(status: LoopStatus) -> dict[str, object]:
@@ -97,7 +106,11 @@ def _status_record(status: LoopStatus) -> dict[str, object]:
         "round": status.round,
         "stage": status.stage,
         "seconds_so_far": status.so_far,
+        "work": status.work,
+        "done": status.done,
+        "of": status.of,
         "seconds_left": status.left,
+        "seconds_left_at_least": status.left_at_least,
         "seconds": {str(number): dict(taken) for number, taken in status.seconds.items()},
         "finished": [list(names) for names in status.finished],
     }

@@ -74,7 +74,7 @@ def run_loop(
             clock = StageClock(folder)
 
             def told(number: int, stage: str, done: int, of: int) -> None:
-                clock.tick()
+                clock.tick(stage, done, of)
                 on_progress(number, stage, done, of)
 
             libraries = chosen.libraries

@@ -16,11 +16,15 @@ EVERY = 10.0  # seconds between two notes, which is what a kill can make forgott
 
 @dataclass(frozen=True)
 class StageTime:
-    """A stage of a round that is not done, and the seconds that it has taken so far."""
+    """A stage of a round that is not done, and the seconds that it has taken so far: it is at `work`, of which `done`
+    parts of `of` are done ("" and 0 where that is not known)."""
 
     round: int
     stage: str
     seconds: float
+    work: str = ""
+    done: int = 0
+    of: int = 0
 
 
 def stage_in_hand(folder: LoopFolder) -> StageTime | None:
@@ -38,6 +42,7 @@ class StageClock:
     def __init__(self, folder: LoopFolder) -> None:
         self._folder = folder
         self._stage: tuple[int, str] | None = None
+        self._work = ("", 0, 0)
         self._begun = self._noted = time.monotonic()
 
     @contextlib.contextmanager
@@ -47,7 +52,7 @@ class StageClock:
         goes_on = before is not None and (before.round, before.stage) == (number, stage)
         self._noted = time.monotonic()
         self._begun = self._noted - (before.seconds if before is not None and goes_on else 0.0)
-        self._stage = (number, stage)
+        self._stage, self._work = (number, stage), ("", 0, 0)
         try:
             yield
         finally:
@@ -57,13 +62,15 @@ class StageClock:
         self._folder.add_progress(number, stage, time.monotonic() - self._begun)
         self._folder.stage_in_hand.unlink(missing_ok=True)
 
-    def tick(self) -> None:
+    def tick(self, work: str = "", done: int = 0, of: int = 0) -> None:
         """To be called whenever something got done."""
+        self._work = (work, done, of)
         if time.monotonic() - self._noted >= EVERY:
             self._note()
 
     def _note(self) -> None:
         if self._stage is not None:
             self._noted = time.monotonic()
-            taken = StageTime(*self._stage, round(self._noted - self._begun, 3))
+            (number, stage), (work, done, of) = self._stage, self._work
+            taken = StageTime(number, stage, round(self._noted - self._begun, 3), work, done, of)
             write_whole(self._folder.stage_in_hand, json.dumps(asdict(taken)) + "\n")

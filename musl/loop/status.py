@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from musl.errors import UsageError
 from musl.loop.folder import ARTIFACTS, CHECKPOINT, METRICS, TRANSLATIONS, TRIPLETS, VERDICTS, LoopFolder, read_lines
 from musl.loop.metrics import RoundMetrics
-from musl.loop.stage_clock import stage_in_hand
+from musl.loop.stage_clock import StageTime, stage_in_hand
 
 # The stages of a round as progress.jsonl names them, each with the artifact that it ends with.
 STAGES: Mapping[str, str] = {
@@ -27,9 +27,10 @@ STAGES: Mapping[str, str] = {
 @dataclass(frozen=True)
 class LoopStatus:
     """`finished` are the whole artifacts of each round, `round` and `stage` what comes next ("" nothing: the run is
-    over) and `so_far` the seconds that it has had already, `seconds` what the stages took so far by round, `left` the
-    seconds that are expected to remain: each stage as long as in the rounds before, None where no round has shown it
-    yet. Seconds are those of all starts of the run together."""
+    over), `so_far` the seconds that it has had already, at its `work` `done` parts of `of`, `seconds` what the stages
+    took so far by round. `left` are the seconds that are expected to remain, each stage as long as in the rounds
+    before, None where no round has shown one of them yet; `left_at_least` counts such stages as in round 0, which has
+    less to do. Seconds are those of all starts of the run together."""
 
     rounds: int
     running: bool
@@ -37,8 +38,12 @@ class LoopStatus:
     round: int
     stage: str
     so_far: float
+    work: str
+    done: int
+    of: int
     seconds: Mapping[int, Mapping[str, float]]
     left: float | None
+    left_at_least: float
     metrics: tuple[RoundMetrics, ...]
 
 
@@ -53,16 +58,21 @@ def loop_status(path: Path) -> LoopStatus:
     at, stage = missing[0] if missing else (config.rounds, "")
     if missing and not folder.held_out.exists():
         at, stage = -1, "held out"
-    so_far = _so_far(folder, at, stage)
+    in_hand = _in_hand(folder, at, stage)
+    least, is_all = _left(missing, seconds, in_hand.seconds)
     return LoopStatus(
         rounds=config.rounds,
         running=_is_locked(folder.path / "lock"),
         finished=finished,
         round=at,
         stage=stage,
-        so_far=so_far,
+        so_far=in_hand.seconds,
+        work=in_hand.work,
+        done=in_hand.done,
+        of=in_hand.of,
         seconds=seconds,
-        left=_left(missing, seconds, so_far),
+        left=least if is_all else None,
+        left_at_least=least,
         metrics=read_metrics(folder),
     )
 
@@ -88,25 +98,25 @@ def _seconds(folder: LoopFolder) -> dict[int, dict[str, float]]:
     return seconds
 
 
-def _so_far(folder: LoopFolder, number: int, stage: str) -> float:
+def _in_hand(folder: LoopFolder, number: int, stage: str) -> StageTime:
     noted = stage_in_hand(folder)
-    return noted.seconds if noted is not None and (noted.round, noted.stage) == (number, stage) else 0.0
+    return noted if noted is not None and (noted.round, noted.stage) == (number, stage) else StageTime(number, stage, 0)
 
 
 def _left(
     missing: Sequence[tuple[int, str]], seconds: Mapping[int, Mapping[str, float]], so_far: float
-) -> float | None:
-    """What the missing stages take, the first of which has had `so_far` seconds."""
-    total = 0.0
+) -> tuple[float, bool]:
+    """(what the missing stages take, the first of which has had `so_far` seconds; whether all of them are known)."""
+    total, is_all = 0.0, True
     for place, (_, stage) in enumerate(missing):
-        # Round 0 has other work; it says something only where there is nothing else.
         known = [taken[stage] for number, taken in seconds.items() if number > 0 and stage in taken]
-        known = known or [taken[stage] for number, taken in seconds.items() if number == 0 and stage in taken]
         if not known:
-            return None
-        mean = sum(known) / len(known)
+            # Round 0 translates, judges and learns from nothing but the seed, and is measured as all rounds are.
+            known = [taken[stage] for number, taken in seconds.items() if number == 0 and stage in taken]
+            is_all = is_all and bool(known) and stage == "measure"
+        mean = sum(known) / max(len(known), 1)
         total += mean if place else max(mean - so_far, 0.0)
-    return total
+    return total, is_all
 
 
 def _is_locked(path: Path) -> bool:

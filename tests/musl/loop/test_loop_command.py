@@ -13,7 +13,7 @@ import yaml
 from loop_runs import FinishedRun, MakeConfig
 
 from musl.loop.folder import METRICS, VERDICTS, LoopFolder
-from musl.loop.status import loop_status
+from musl.loop.status import STAGES, LoopStatus, loop_status
 from musl.loop_command import loop_of_file, run_loop_command, run_status_command
 from musl.report.loop_figures import loop_pairs, read_loops
 from musl.report.loop_page import render_loops
@@ -55,6 +55,61 @@ def test_status_of_a_run_that_was_killed_says_where_and_how_long(
     assert "round 2 of 2, verify (1:30:" in capsys.readouterr().out
     with folder.lock():
         assert loop_status(folder.path).running
+
+
+@pytest.mark.parametrize(
+    ("stage", "work", "where"),
+    [
+        ("verify", "verdicts", "verify, verdicts 3 of 9"),
+        ("train", "train translator", "train translator 3 of 9"),
+        ("measure", "measure", "measure 3 of 9"),
+    ],
+)
+def test_status_says_how_far_the_stage_in_hand_is(
+    finished: FinishedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str], stage: str, work: str, where: str
+) -> None:
+    shutil.copytree(finished.folder.path, tmp_path / "run")
+    folder = LoopFolder(tmp_path / "run")
+    for name in list(STAGES.values())[list(STAGES).index(stage) :]:
+        path = folder.round(2).artifact(name)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    note = {"round": 2, "stage": stage, "seconds": 60.0, "work": work, "done": 3, "of": 9}
+    folder.stage_in_hand.write_text(json.dumps(note), encoding="utf-8")
+    assert run_status_command(folder.path, json=False) == 0
+    assert f"round 2 of 2, {where} (1:00 so far): not running" in capsys.readouterr().out
+    assert run_status_command(folder.path, json=True) == 0
+    status = json.loads(capsys.readouterr().out)
+    assert (status["work"], status["done"], status["of"]) == (work, 3, 9)
+
+
+def test_what_no_round_has_shown_yet_is_counted_from_below(
+    finished: FinishedRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Round 0 translates, judges and learns from little; its figures are taken as the others' are."""
+    shutil.copytree(finished.folder.path, tmp_path / "run")
+    folder = LoopFolder(tmp_path / "run")
+    for number in (1, 2):
+        shutil.rmtree(folder.path / f"round-{number:02d}")
+    times = {"translate": 5.0, "verify": 4.0, "triplets": 3.0, "train": 20.0, "measure": 100.0}
+
+    def status_after(lines: list[dict[str, object]]) -> LoopStatus:
+        folder.progress.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+        return loop_status(folder.path)
+
+    seed: list[dict[str, object]] = [{"round": 0, "stage": stage, "seconds": taken} for stage, taken in times.items()]
+    status = status_after(seed)
+    assert (status.left, status.left_at_least) == (None, 2 * sum(times.values()))
+    assert run_status_command(folder.path, json=False) == 0
+    assert "time left: at least 4:24" in capsys.readouterr().out
+    later: list[dict[str, object]] = [
+        {"round": 1, "stage": stage, "seconds": 1000.0} for stage in times if stage != "measure"
+    ]
+    status = status_after(seed + later)
+    assert status.left == status.left_at_least == 2 * (4 * 1000.0 + times["measure"])
+    status = status_after([])
+    assert (status.left, status.left_at_least) == (None, 0.0)
+    assert run_status_command(folder.path, json=False) == 0
+    assert "time left: not known yet" in capsys.readouterr().out
 
 
 def test_a_folder_without_a_run_and_a_broken_config_are_one_line_and_status_2(

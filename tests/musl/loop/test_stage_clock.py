@@ -71,6 +71,22 @@ def test_a_kill_takes_no_more_than_the_time_since_the_last_note(tmp_path: Path, 
     assert EVERY == 10.0
 
 
+def test_a_note_says_how_far_the_work_is_and_the_next_stage_does_not_begin_with_it(
+    tmp_path: Path, watch: Watch
+) -> None:
+    folder = LoopFolder(tmp_path)
+    clock = StageClock(folder)
+    with clock.timed(1, "train"):
+        for done in range(1, 15):
+            watch.now += 1
+            clock.tick("train tester", done, 20)
+        assert stage_in_hand(folder) == StageTime(1, "train", 10.0, "train tester", 10, 20)
+    with pytest.raises(KeyboardInterrupt), clock.timed(1, "measure"):
+        watch.now += 2
+        raise KeyboardInterrupt
+    assert stage_in_hand(folder) == StageTime(1, "measure", 2.0)
+
+
 def test_another_stage_does_not_begin_with_the_time_of_the_last(tmp_path: Path, watch: Watch) -> None:
     folder = LoopFolder(tmp_path)
     killed(folder, watch, "train", 30)
