@@ -43,12 +43,14 @@ def match_parameters(source: Kernel, written: Kernel) -> list[int] | None:
 def unlike_parameters(source: Kernel, written: Kernel) -> str:
     """What `match_parameters` was not given, in words."""
     result = _result(source, written)
-    taken, passed = list(written.types), [*source.types, *([f"{result} for the result"] if result else [])]
-    if taken == passed:  # the same names in another order
-        taken, passed = (
-            [f"{parameter.type} {parameter.name}" for parameter in kernel.parameters] for kernel in (written, source)
-        )
-    return f"{written.name} takes ({', '.join(taken)}), {source.name} is called with ({', '.join(passed)})"
+    of_result = [result] if result else []
+    is_other_order = [*source.types, *of_result] == list(written.types)  # the same types, but the names say otherwise
+
+    def told(kernel: Kernel) -> list[str]:
+        return [f"{part.type} {part.name}" if is_other_order else part.type for part in kernel.parameters]
+
+    passed = [*told(source), *(f"{pointer} for the result" for pointer in of_result)]
+    return f"{written.name} takes ({', '.join(told(written))}), {source.name} is called with ({', '.join(passed)})"
 
 
 def _result(source: Kernel, written: Kernel) -> str:

@@ -91,6 +91,11 @@ def test_what_is_no_translation_has_a_stable_reason(answer: str, expected: Kind)
             "k(float *from, int *to)",
             "k takes (float * from, int * to), copy is called with (float * to, int * from)",
         ),
+        (
+            "int copy(float *y, int *x) { *y = *x; return 0; }",
+            "k(float *x, int *y, int *r)",
+            "k takes (float * x, int * y, int * r), copy is called with (float * y, int * x, int * for the result)",
+        ),
     ],
 )
 def test_parameters_that_do_not_fit_are_told_with_what_they_had_to_be(c: str, kernel: str, words: str) -> None:
