@@ -238,9 +238,10 @@ def _restored(lexeme: Lexeme, table: Mapping[str, str], taken: set[str]) -> str:
     number = _NUMBER_PLACEHOLDER.fullmatch(text)
     if number and number[1] in table:
         return _literal(table[number[1]], number[2])
-    if text in table:
+    is_name = _NAME_PLACEHOLDER.fullmatch(text)  # `str_0` without its quotes is none
+    if is_name and text in table:
         return table[text]
-    if number or _NAME_PLACEHOLDER.fullmatch(text):
+    if number or is_name:
         while text in taken:
             text += "_"
     return text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from data.function import Language
@@ -81,6 +81,7 @@ def test_new_names_do_not_take_a_number_that_was_drawn_at_random() -> None:
 
 
 @given(TEXTS, TEXTS, LANGUAGES, LANGUAGES, st.sampled_from([None, 1]), st.booleans())
+@example("", 'max :: str_0 "str_0"', "c", "c", None, False)  # a name that is like a string's placeholder
 def test_any_two_texts_come_back(
     first: str, second: str, language: Language, target: Language, seed: int | None, keep_numbers: bool
 ) -> None:
