@@ -56,7 +56,7 @@ _MESSAGE = re.compile(r"(?:\\\r?\n|(?!//|/\*)[^\n])+?(?=\s*(?:\n|//|/\*|\Z))")
 _SPLICE = re.compile(r"\\[ \t]*\r?\n")
 # Directives whose operand is not code. `#include NAME` is code: a macro.
 _MESSAGES = frozenset({"error", "warning", "line", "ident"})
-_HEADERS = frozenset({"include", "include_next", "import"})
+HEADERS = frozenset({"include", "include_next", "import"})
 
 
 def lexical_tokens(text: str) -> list[str]:
@@ -93,7 +93,7 @@ def lex(text: str) -> Iterator[Lexeme]:
 
 
 def _next(text: str, position: int, directive: str) -> Lexeme:
-    rest = _HEADER if directive in _HEADERS else _MESSAGE if directive in _MESSAGES else None
+    rest = _HEADER if directive in HEADERS else _MESSAGE if directive in _MESSAGES else None
     operand = rest.match(text, position) if rest is not None else None
     if operand is not None and not text[position].isspace():
         return Lexeme(LexemeKind.HEADER, operand[0], position, directive)

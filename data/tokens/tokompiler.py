@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from data.function import Language
-from data.tokens.lexical import Lexeme, LexemeKind, lex
+from data.tokens.lexical import HEADERS, Lexeme, LexemeKind, lex
 from data.tokens.roles import Role, Roles, find_roles
 from data.tokens.standing_names import KEYWORDS, LIBRARY_MEMBERS, VECTOR_MEMBERS, is_standing
 
@@ -162,8 +162,10 @@ class _Namer:
             return self._number(text)
         if lexeme.kind is LexemeKind.CHARACTER and text not in _STANDING_LITERALS:
             return self._placeholder(_CHARACTER, text)
-        if lexeme.kind is LexemeKind.STRING and (before != "extern" or _looks_given(lexeme)):
-            return self._string(text)
+        if lexeme.kind is LexemeKind.STRING:
+            # After `extern` it is a linkage, and an `#include` would take its placeholder for a header's name.
+            stays = (before == "extern" or lexeme.directive in HEADERS) and not _looks_given(lexeme)
+            return text if stays else self._string(text)
         return text
 
     def _name_stays(self, lexeme: Lexeme, before: str) -> bool:
@@ -260,9 +262,15 @@ def _literal(base: str, suffix: str) -> str:
 
 def _joined(pieces: Iterable[tuple[str, Lexeme]]) -> str:
     """The pieces as text: comments as blanks, empty lines left out, no two words run together."""
+    pieces = list(pieces)
+    is_torn = any(lexeme.kind is LexemeKind.PUNCTUATION and lexeme.text in ("'", '"') for _, lexeme in pieces)
     out: list[str] = []
     gap = ""
     for text, lexeme in pieces:
+        if is_torn and lexeme.kind is LexemeKind.COMMENT and "\n" in text:  # quotes on one line would be a literal
+            out += (_gap(gap), "/*\n*/")
+            gap = ""
+            continue
         if lexeme.kind in (LexemeKind.BLANK, LexemeKind.COMMENT):
             gap += text if lexeme.kind is LexemeKind.BLANK else " "
             continue

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from data.corpus.language import parse
@@ -213,6 +213,9 @@ TEXTS = st.lists(st.sampled_from(["\n", "\\\n", *PIECES.split()])).map(" ".join)
 
 
 @given(TEXTS, st.sampled_from(["c", "c++", "cuda"]), st.sampled_from([None, 1]))
+@example("' x /* \n */ '", "c", None)  # two quotes without a partner
+@example("#define M ' /* \n */ '", "c", None)
+@example('#include " \\\n "', "c", None)  # no header's name, but a string
 def test_any_text_comes_back(text: str, language: Language, seed: int | None) -> None:
     assert lexical_tokens(decode(encode(text, language, seed))) == lexical_tokens(text)
 
