@@ -10,8 +10,8 @@ CUDA's interface stay (data/tokens/standing_names.py). One name has one placehol
 bodies and pragmas too, so that the renaming is consistent whatever scope a name is in. What a macro glues with `##` is
 a name of its own: the way back restores it, the anonymous text does not compile with it.
 
-A literal's suffix stays outside (`real_0f`), so that its type is seen, and 0, 1 and 2 stay. Comments are dropped. The
-anonymous text parses as the language that it was.
+A literal's suffix stays outside (`real_0f`), so that its type is seen, and 0, 1 and 2 stay. Comments are dropped (in
+broken text one may have to stay, empty). The anonymous text parses as the language that it was.
 """
 
 from __future__ import annotations
@@ -261,13 +261,14 @@ def _literal(base: str, suffix: str) -> str:
 
 
 def _joined(pieces: Iterable[tuple[str, Lexeme]]) -> str:
-    """The pieces as text: comments as blanks, empty lines left out, no two words run together."""
+    """The pieces as text: comments as blanks, empty lines left out, no two words run together, and no two quotes
+    without a partner on a line that a comment kept them from sharing."""
     pieces = list(pieces)
     is_torn = any(lexeme.kind is LexemeKind.PUNCTUATION and lexeme.text in ("'", '"') for _, lexeme in pieces)
     out: list[str] = []
     gap = ""
     for text, lexeme in pieces:
-        if is_torn and lexeme.kind is LexemeKind.COMMENT and "\n" in text:  # quotes on one line would be a literal
+        if is_torn and lexeme.kind is LexemeKind.COMMENT and "\n" in text:
             out += (_gap(gap), "/*\n*/")
             gap = ""
             continue

@@ -41,7 +41,7 @@ def match_parameters(source: Kernel, written: Kernel) -> list[int] | None:
 
 
 def unlike_parameters(source: Kernel, written: Kernel) -> str:
-    """What `match_parameters` was not given, in words."""
+    """Why `match_parameters` finds no places: what the kernel takes, and what it would be given."""
     result = _result(source, written)
     of_result = [result] if result else []
     is_other_order = [*source.types, *of_result] == list(written.types)  # the same types, but the names say otherwise
